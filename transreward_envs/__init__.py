@@ -1,0 +1,24 @@
+"""Source and target MuJoCo domains for off-dynamics reinforcement learning.
+
+Importing the package registers its ids with Gymnasium; it loads neither MuJoCo nor PyTorch.
+"""
+
+from transreward_envs.pairs import PAIRS, Pair, get_pair, make_pair
+from transreward_envs.registration import METHODS, register_all, register_pair
+from transreward_envs.robots import ROBOTS
+from transreward_envs.shifts import Shift
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "METHODS",
+    "PAIRS",
+    "ROBOTS",
+    "Pair",
+    "Shift",
+    "get_pair",
+    "make_pair",
+    "register_pair",
+]
+
+register_all()

@@ -1,0 +1,59 @@
+"""Error messages that state the rule, the value received and the fix."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+
+
+class BudgetSpentError(RuntimeError):
+    """A step was asked of a target domain whose step budget is spent."""
+
+
+def unknown(what: str, given: object, valid: Iterable[str]) -> str:
+    """Return the message for an unknown name, with the nearest valid names."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(str(given), names, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(repr(name) for name in close)}?" if close else ""
+    listing = f"Valid names: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}." if names else ""
+    return f"Unknown {what} {given!r}. {hint or listing}".strip()
+
+
+def require_positive(name: str, value: object) -> None:
+    """Raise unless ``value`` is a finite number above zero.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is not finite or not above zero.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"`{name}` must be finite and > 0; got {value!r}.")
+
+
+def require_non_negative(name: str, value: object) -> None:
+    """Raise unless ``value`` is a finite number, zero or above.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is not finite or below zero.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"`{name}` must be finite and >= 0; got {value!r}.")
+
+
+def require_count(name: str, value: object, *, at_least: int = 0) -> None:
+    """Raise unless ``value`` is an integer of at least ``at_least``.
+
+    Raises:
+        TypeError: It is not an integer.
+        ValueError: It is below ``at_least``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"`{name}` must be an integer; got {value!r}.")
+    if value < at_least:
+        raise ValueError(f"`{name}` must be an integer >= {at_least}; got {value!r}.")

@@ -1,0 +1,179 @@
+"""A pair: a source and a target domain of one task that differ by known shifts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import mul
+from typing import Any, Literal, get_args
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
+
+from transreward_envs.errors import require_count, unknown
+from transreward_envs.robots import get_robot
+from transreward_envs.shifts import (
+    ActionDelay,
+    ActionRepeat,
+    Shift,
+    ShiftsLike,
+    parse_shifts,
+    shifts_to_json,
+)
+from transreward_envs.shifts.base import Json
+
+NAMESPACE = "TransReward"
+VERSION = 0
+Role = Literal["source", "target"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """A source and a target domain of one robot.
+
+    Args:
+        robot: Name of the robot.
+        name: The pair's name in ids, such as ``Hopper-friction-2.0``.
+        source: Shifts of the source domain.
+        target: Shifts of the target domain.
+        observe_actions: Past actions appended to both observations; a delayed domain is Markov from its delay on.
+        suites: Benchmark suites that the pair belongs to.
+
+    Raises:
+        ValueError: The robot is unknown, or both domains are the same.
+    """
+
+    robot: str
+    name: str
+    source: tuple[Shift, ...] = ()
+    target: tuple[Shift, ...] = ()
+    observe_actions: int = 0
+    suites: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        get_robot(self.robot)
+        require_count("observe_actions", self.observe_actions)
+        if _active(self.source) == _active(self.target):
+            raise ValueError(
+                f"A pair's domains must differ; both of {self.name!r} have the shifts "
+                f"{shifts_to_json(_active(self.source))}. Give one a shift that is not neutral."
+            )
+
+    def shifts(self, role: Role) -> tuple[Shift, ...]:
+        """Return the shifts of one domain."""
+        return {"source": self.source, "target": self.target}[check_role(role)]
+
+    def delay(self, role: Role) -> int:
+        """Return the action delay of one domain [steps]."""
+        return sum(shift.steps for shift in self.shifts(role) if isinstance(shift, ActionDelay))
+
+    @property
+    def hides_actions(self) -> bool:
+        """Whether a domain delays actions by more steps than its observation shows: it is not Markov then."""
+        return max(self.delay("source"), self.delay("target")) > self.observe_actions
+
+    def max_episode_steps(self, role: Role) -> int:
+        """Return the time limit of one domain [agent steps]: the same simulated time in both."""
+        repeats = [shift.times for shift in self.shifts(role) if isinstance(shift, ActionRepeat)]
+        return -(-get_robot(self.robot).max_episode_steps // reduce(mul, repeats, 1))
+
+    def id(self, suffix: str) -> str:
+        """Return the id for ``source``, ``target`` or a training method."""
+        return f"{NAMESPACE}/{self.name}-{suffix}-v{VERSION}"
+
+    def kwargs(self, role: Role) -> Json:
+        """Return the keywords of one domain's constructor, as JSON types."""
+        kwargs: Json = {"shift": shifts_to_json(self.shifts(role))}
+        if self.observe_actions:
+            kwargs["observe_actions"] = self.observe_actions
+        return kwargs
+
+    def spec(self, role: Role) -> EnvSpec:
+        """Return the Gymnasium spec of one domain; the pair need not be registered."""
+        return EnvSpec(
+            id=self.id(role),
+            entry_point=get_robot(self.robot).entry_point,
+            max_episode_steps=self.max_episode_steps(role),
+            kwargs=self.kwargs(role),
+        )
+
+    def make(self, role: Role, **kwargs: Any) -> gym.Env[Any, Any]:
+        """Make one domain, with Gymnasium's time limit around it; ``kwargs`` as for ``gymnasium.make``."""
+        return gym.make(self.spec(role), **kwargs)
+
+    def to_json(self) -> Json:
+        """Return the pair as JSON types."""
+        return {
+            "robot": self.robot,
+            "name": self.name,
+            "source": shifts_to_json(self.source),
+            "target": shifts_to_json(self.target),
+            "observe_actions": self.observe_actions,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Pair:
+        """Return the pair that :meth:`to_json` described."""
+        return cls(
+            robot=data["robot"],
+            name=data["name"],
+            source=parse_shifts(data["source"]),
+            target=parse_shifts(data["target"]),
+            observe_actions=data.get("observe_actions", 0),
+        )
+
+
+def make_pair(
+    robot: str,
+    target: ShiftsLike = (),
+    *,
+    source: ShiftsLike = (),
+    name: str | None = None,
+    observe_actions: int | None = None,
+    validate: bool = True,
+) -> Pair:
+    """Return a pair of any shifts, registered or not.
+
+    Args:
+        robot: Name of the robot.
+        target: Shifts of the target domain.
+        source: Shifts of the source domain; the plain robot when left out.
+        name: Name in ids; made from the shifts when left out.
+        observe_actions: Past actions in both observations; the longer delay of the two when left out.
+        validate: Compile both models and check that they differ.
+
+    Raises:
+        ValueError: The robot, a shift or a part of the robot is unknown, or both domains are the same.
+    """
+    from_shifts, to_shifts = parse_shifts(source), parse_shifts(target)
+    labels = [shift.label for shift in to_shifts] + [f"from-{shift.label}" for shift in from_shifts]
+    delays = [shift.steps for shift in (*from_shifts, *to_shifts) if isinstance(shift, ActionDelay)]
+    pair = Pair(
+        robot=robot,
+        name=name or "-".join([robot, *labels]),
+        source=from_shifts,
+        target=to_shifts,
+        observe_actions=sum(delays) if observe_actions is None else observe_actions,
+    )
+    if validate:
+        for role in ROLES:
+            pair.make(role).close()
+    return pair
+
+
+def check_role(role: str) -> str:
+    """Return ``role`` if it is one.
+
+    Raises:
+        ValueError: It is neither ``source`` nor ``target``.
+    """
+    if role not in ROLES:
+        raise ValueError(unknown("role", role, ROLES))
+    return role
+
+
+def _active(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
+    """Return the shifts that change something."""
+    return tuple(shift for shift in shifts if not shift.neutral)

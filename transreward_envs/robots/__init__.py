@@ -1,0 +1,51 @@
+"""Robots: Gymnasium's v5 MuJoCo tasks, by name. Importing this loads no simulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transreward_envs.errors import unknown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Robot:
+    """A task whose domains the suite can shift."""
+
+    name: str
+    """Name in ids."""
+
+    entry_point: str
+    """Where its :class:`~transreward_envs.robots.domain.Domain` is, as ``module:class``."""
+
+    stock_id: str
+    """Gymnasium's id of the unshifted task."""
+
+    max_episode_steps: int = 1000
+    """Time limit [control steps]."""
+
+
+def _robot(name: str, module: str) -> Robot:
+    return Robot(name=name, entry_point=f"transreward_envs.robots.{module}:{name}", stock_id=f"{name}-v5")
+
+
+ROBOTS: dict[str, Robot] = {
+    robot.name: robot
+    for robot in (
+        _robot("Hopper", "hopper"),
+        _robot("Walker2d", "walker2d"),
+        _robot("HalfCheetah", "half_cheetah"),
+        _robot("Ant", "ant"),
+        _robot("InvertedPendulum", "inverted_pendulum"),
+    )
+}
+
+
+def get_robot(name: str) -> Robot:
+    """Return the robot of that name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name not in ROBOTS:
+        raise ValueError(unknown("robot", name, ROBOTS))
+    return ROBOTS[name]

@@ -1,0 +1,15 @@
+"""HalfCheetah: planar two-legged runner."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv
+
+from transreward_envs.robots.domain import Domain
+
+
+class HalfCheetah(Domain, HalfCheetahEnv):  # type: ignore[misc]
+    """Gymnasium's ``HalfCheetah-v5``, with shifts."""
+
+    step_info: ClassVar[tuple[str, ...]] = ("x_velocity", "reward_forward", "reward_ctrl")

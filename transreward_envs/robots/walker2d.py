@@ -1,0 +1,15 @@
+"""Walker2d: two-legged planar walker."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gymnasium.envs.mujoco.walker2d_v5 import Walker2dEnv
+
+from transreward_envs.robots.domain import Domain
+
+
+class Walker2d(Domain, Walker2dEnv):  # type: ignore[misc]
+    """Gymnasium's ``Walker2d-v5``, with shifts."""
+
+    step_info: ClassVar[tuple[str, ...]] = ("x_velocity", "reward_forward", "reward_ctrl", "reward_survive")

@@ -1,0 +1,83 @@
+"""A target domain with a budget of steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.utils import RecordConstructorArgs
+
+from transreward_envs.errors import BudgetSpentError, require_count
+from transreward_envs.training.ledger import Ledger, open_ledger
+
+Env = gym.Env[Any, Any]
+
+
+class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """Truncate the episode in which the last step of the budget is taken, and refuse steps after it.
+
+    ``info["budget_truncated"]`` tells such a truncation from one by time; an agent bootstraps it as any other.
+
+    Args:
+        env: The target domain.
+        target_budget: Steps in all episodes together; no limit when ``None``.
+        shared_state: Folder through which environments in several processes spend one budget.
+        ledger: The ledger to use instead of one of its own; not recorded in specs.
+
+    Raises:
+        BudgetSpentError: A step is asked for after the last one.
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        target_budget: int | None = None,
+        shared_state: str | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        if target_budget is not None:
+            require_count("target_budget", target_budget, at_least=1)
+        RecordConstructorArgs.__init__(self, target_budget=target_budget, shared_state=shared_state)
+        gym.Wrapper.__init__(self, env)
+        self.ledger = ledger or open_ledger(target_budget, shared_state)
+        self._reserved = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode and reserve its first step."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self.enter()
+        return observation, {**info, "budget_truncated": False}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Take the reserved step and reserve the next; truncate where there is none."""
+        if not self._reserved:
+            raise BudgetSpentError(
+                f"The target's budget is spent after {self.ledger.target_steps} steps. Raise `target_budget`, or "
+                "stop training once `env.get_wrapper_attr('ledger').target_steps` has reached it."
+            )
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.ledger.spend()
+        over = terminated or truncated
+        self._reserved = not over and self.ledger.reserve()
+        budget_truncated = not over and not self._reserved
+        info = {**info, "budget_truncated": budget_truncated}
+        return observation, reward, terminated, truncated or budget_truncated, info
+
+    def enter(self) -> bool:
+        """Reserve the first step of an episode; ``False`` if the budget has none left."""
+        self._reserved = self._reserved or self.ledger.reserve()
+        return self._reserved
+
+    def leave(self) -> None:
+        """Give the reserved step back, because the episode will not go on."""
+        if self._reserved:
+            self.ledger.release()
+        self._reserved = False
+
+    def close(self) -> None:
+        """Give the reserved step back and close the domain."""
+        self.leave()
+        self.env.close()

@@ -1,0 +1,54 @@
+"""What ``gymnasium.make`` calls for the ids of a pair."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.wrappers import RecordEpisodeStatistics
+
+from transreward_envs.pairs import Pair, get_pair
+from transreward_envs.robots import get_robot
+from transreward_envs.training.budget import TargetBudget
+from transreward_envs.training.schedule import DomainSchedule
+
+Env = gym.Env[Any, Any]
+
+
+def make_target(
+    *, robot: str, target_budget: int | None = None, shared_state: str | None = None, **kwargs: Any
+) -> Env:
+    """Make a target domain, with a budget of steps if one is given; the time limit goes around it."""
+    module, name = get_robot(robot).entry_point.split(":")
+    domain: Env = getattr(importlib.import_module(module), name)(**kwargs)
+    if target_budget is None:
+        return domain
+    return TargetBudget(domain, target_budget=target_budget, shared_state=shared_state)
+
+
+def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:
+    """Make the control of every method: both domains by turns, their own rewards.
+
+    Args:
+        pair: Name of a registered pair, or ``Pair.to_json()`` of any.
+        schedule: Keywords of :class:`~transreward_envs.training.schedule.DomainSchedule`.
+    """
+    return RecordEpisodeStatistics(DomainSchedule(resolve_pair(pair), **schedule))
+
+
+def resolve_pair(pair: str | Mapping[str, Any] | Pair) -> Pair:
+    """Return the pair meant by a name, by JSON types, or by itself.
+
+    Raises:
+        ValueError: No pair of that name is registered.
+    """
+    if isinstance(pair, Pair):
+        return pair
+    return get_pair(pair) if isinstance(pair, str) else Pair.from_json(pair)
+
+
+RENDER_METADATA = {"render_modes": ["human", "rgb_array", "depth_array", "rgbd_tuple"]}
+make_target.metadata = RENDER_METADATA  # type: ignore[attr-defined]  # read by gymnasium.make
+make_mixture.metadata = RENDER_METADATA  # type: ignore[attr-defined]

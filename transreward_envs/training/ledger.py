@@ -1,0 +1,154 @@
+"""Ledgers of environment steps: who has spent how many in which domain, and what is left of the target's budget.
+
+A step in the target is reserved before it is taken, so that no budget is ever overspent, however many environments
+draw on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Ledger(Protocol):
+    """Counts steps and grants those of the target."""
+
+    @property
+    def source_steps(self) -> int:
+        """Steps taken in the source."""
+
+    @property
+    def target_steps(self) -> int:
+        """Steps taken in the target."""
+
+    def count_source(self, steps: int) -> None:
+        """Add steps taken in the source."""
+
+    def reserve(self) -> bool:
+        """Set one target step aside; ``False`` if the budget has none left."""
+
+    def release(self) -> None:
+        """Give a reserved step back."""
+
+    def spend(self) -> None:
+        """Turn a reserved step into a taken one."""
+
+    def restore(self, source_steps: int, target_steps: int) -> None:
+        """Set the counts, as when a run resumes; nothing is reserved then."""
+
+
+class LocalLedger:
+    """A ledger of one process.
+
+    Args:
+        target_budget: Target steps in all; no limit when ``None``.
+    """
+
+    def __init__(self, target_budget: int | None) -> None:
+        self._budget = target_budget
+        self.restore(0, 0)
+
+    def restore(self, source_steps: int, target_steps: int) -> None:
+        """Set the counts."""
+        self.source_steps, self.target_steps, self._reserved = source_steps, target_steps, 0
+
+    def count_source(self, steps: int) -> None:
+        """Add steps taken in the source."""
+        self.source_steps += steps
+
+    def reserve(self) -> bool:
+        """Set one target step aside; ``False`` if the budget has none left."""
+        if self._budget is not None and self.target_steps + self._reserved >= self._budget:
+            return False
+        self._reserved += 1
+        return True
+
+    def release(self) -> None:
+        """Give a reserved step back."""
+        self._reserved -= 1
+
+    def spend(self) -> None:
+        """Turn a reserved step into a taken one."""
+        self._reserved -= 1
+        self.target_steps += 1
+
+
+class SharedLedger:
+    """A ledger in a file, for several processes at once; a killed process loses at most the step that it had reserved.
+
+    Args:
+        target_budget: Target steps in all, of all processes; no limit when ``None``.
+        directory: Folder of the file, made if it is missing.
+    """
+
+    def __init__(self, target_budget: int | None, directory: str | os.PathLike[str]) -> None:
+        self._budget = target_budget
+        self._path = Path(directory) / "steps.sqlite"
+        self._connection: sqlite3.Connection | None = None
+        self._process = -1
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_connection": None}
+
+    @property
+    def source_steps(self) -> int:
+        """Steps taken in the source, by all processes."""
+        return self._read("source")
+
+    @property
+    def target_steps(self) -> int:
+        """Steps taken in the target, by all processes."""
+        return self._read("target")
+
+    def count_source(self, steps: int) -> None:
+        """Add steps taken in the source."""
+        self._write("UPDATE steps SET source = source + ?", steps)
+
+    def reserve(self) -> bool:
+        """Set one target step aside; ``False`` if the budget has none left."""
+        if self._budget is None:
+            return self._write("UPDATE steps SET reserved = reserved + 1") == 1
+        statement = "UPDATE steps SET reserved = reserved + 1 WHERE target + reserved < ?"
+        return self._write(statement, self._budget) == 1
+
+    def release(self) -> None:
+        """Give a reserved step back."""
+        self._write("UPDATE steps SET reserved = reserved - 1")
+
+    def spend(self) -> None:
+        """Turn a reserved step into a taken one."""
+        self._write("UPDATE steps SET reserved = reserved - 1, target = target + 1")
+
+    def restore(self, source_steps: int, target_steps: int) -> None:
+        """Set the counts; nothing is reserved then."""
+        self._write("UPDATE steps SET source = ?, target = ?, reserved = 0", source_steps, target_steps)
+
+    def _read(self, column: str) -> int:
+        row = self._open().execute(f"SELECT {column} FROM steps").fetchone()
+        return int(row[0])
+
+    def _write(self, statement: str, *values: int) -> int:
+        return self._open().execute(statement, values).rowcount
+
+    def _open(self) -> sqlite3.Connection:
+        """Return this process's own connection; one that came over a fork is left alone."""
+        if self._connection is None or self._process != os.getpid():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                self._path, timeout=60.0, isolation_level=None, check_same_thread=False
+            )
+            self._process = os.getpid()
+            self._connection.execute("PRAGMA synchronous = OFF")  # safe against a killed process
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS steps "
+                "(one INTEGER PRIMARY KEY, source INTEGER, target INTEGER, reserved INTEGER)"
+            )
+            self._connection.execute("INSERT OR IGNORE INTO steps VALUES (1, 0, 0, 0)")
+        return self._connection
+
+
+def open_ledger(target_budget: int | None, shared_state: str | None) -> Ledger:
+    """Return a ledger of this process, or one shared through the folder ``shared_state``."""
+    return LocalLedger(target_budget) if shared_state is None else SharedLedger(target_budget, shared_state)

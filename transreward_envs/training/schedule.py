@@ -1,0 +1,155 @@
+"""Acting in the two domains of a pair by turns."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
+
+from transreward_envs.errors import require_count, unknown
+from transreward_envs.pairs import Pair, Role
+from transreward_envs.training.budget import TargetBudget
+from transreward_envs.training.ledger import open_ledger
+
+Env = gym.Env[Any, Any]
+ActsIn = Literal["target", "both"]
+DOMAIN_INDEX: dict[Role, int] = {"source": 0, "target": 1}
+
+
+class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
+    """Act in the source or the target of a pair, one episode at a time.
+
+    At each reset the next episode is a target one iff target steps < ratio * all steps, and the target's budget is not
+    spent. With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target. The wrapper's
+    spaces, ``unwrapped`` and rendering are those of the domain that is active. A domain is made when it is first
+    needed.
+
+    Args:
+        pair: The pair.
+        acts_in: Both domains, or the target alone.
+        target_ratio: Share of all steps that the target gets while its budget lasts.
+        target_budget: Target steps in all; no limit when ``None``.
+        shared_state: Folder through which environments in several processes share counts and budget.
+        time_limit: Steps per episode in both domains; the pair's own limits when ``None``.
+        domain_kwargs: Keywords for the robot in both domains, such as ``render_mode``.
+
+    Raises:
+        ValueError: A setting breaks its rule.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        *,
+        acts_in: ActsIn = "both",
+        target_ratio: float = 0.1,
+        target_budget: int | None = None,
+        shared_state: str | None = None,
+        time_limit: int | None = None,
+        **domain_kwargs: Any,
+    ) -> None:
+        if acts_in not in get_args(ActsIn):
+            raise ValueError(unknown("setting of `acts_in`", acts_in, get_args(ActsIn)))
+        if not 0.0 <= target_ratio <= 1.0:
+            raise ValueError(f"`target_ratio` must lie in [0, 1]; got {target_ratio!r}.")
+        if target_budget is not None:
+            require_count("target_budget", target_budget, at_least=1)
+        if "shift" in domain_kwargs:
+            raise ValueError(
+                "A training id has two domains, so `shift` alone is ambiguous. Make a pair instead: "
+                "gym.make(id, pair=transreward_envs.make_pair(robot, shifts).to_json())."
+            )
+        self.pair = pair
+        self.ledger = open_ledger(target_budget, shared_state)
+        self._acts_in = acts_in
+        self._target_ratio = target_ratio
+        self._domain_kwargs = {"max_episode_steps": time_limit, "disable_env_checker": True, **domain_kwargs}
+        self._domains: dict[Role, Env] = {}
+        self._pending_seeds: dict[Role, int] = {}
+        self._uncounted_source_steps = 0
+        self._first: Role = "source" if acts_in == "both" else "target"
+        self.role: Role = self._first
+        super().__init__(self._domain(self._first))
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """The spec that made the whole stack; its entry point sets the time limits, so it has none of its own."""
+        spec: EnvSpec | None = self._domains[self._first].unwrapped.spec
+        return spec
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Choose the next episode's domain and start it; a seed reaches both domains, each at its next reset."""
+        if seed is not None:
+            self._pending_seeds = dict.fromkeys(DOMAIN_INDEX, seed)
+        self._flush()
+        self._enter(self._choose())
+        observation, info = self.env.reset(seed=self._pending_seeds.pop(self.role, None), options=options)
+        return observation, self._annotate(info)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step the active domain."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if self.role == "source":
+            self._uncounted_source_steps += 1
+            if terminated or truncated:
+                self._flush()
+        return observation, reward, terminated, truncated, self._annotate(info)
+
+    def steps(self) -> dict[Role, int]:
+        """Return the steps taken in each domain, by all who share the ledger."""
+        self._flush()
+        return {"source": self.ledger.source_steps, "target": self.ledger.target_steps}
+
+    def restore_steps(self, *, source: int, target: int) -> None:
+        """Set the counts of a run that resumes."""
+        self._uncounted_source_steps = 0
+        self.ledger.restore(source, target)
+
+    def close(self) -> None:
+        """Close every domain that was made."""
+        self._flush()
+        for domain in self._domains.values():
+            domain.close()
+
+    def _choose(self) -> Role:
+        """Return the domain of the next episode."""
+        if self._acts_in == "target":
+            return "target"
+        source, target = self.ledger.source_steps, self.ledger.target_steps
+        if target >= self._target_ratio * (source + target):
+            return "source"
+        wrapper = self._domain("target")
+        assert isinstance(wrapper, TargetBudget)
+        return "target" if wrapper.enter() else "source"
+
+    def _enter(self, role: Role) -> None:
+        """Make ``role`` the active domain."""
+        if role == "source" and isinstance(target := self._domains.get("target"), TargetBudget):
+            target.leave()
+        self.env = self._domain(role)
+        self.env.unwrapped.spec = self._domains[self._first].unwrapped.spec
+        self.role = role
+
+    def _domain(self, role: Role) -> Env:
+        """Return a domain, made on first use."""
+        if role not in self._domains:
+            domain = self.pair.make(role, **self._domain_kwargs)
+            self._domains[role] = domain if role == "source" else TargetBudget(domain, ledger=self.ledger)
+            if (first := self._domains[self._first]).observation_space != domain.observation_space:
+                raise ValueError(
+                    f"Both domains of a pair must have one observation space; {self.pair.name} has "
+                    f"{first.observation_space} and {domain.observation_space}."
+                )
+        return self._domains[role]
+
+    def _flush(self) -> None:
+        """Write the steps taken in the source to the ledger."""
+        if self._uncounted_source_steps:
+            self.ledger.count_source(self._uncounted_source_steps)
+            self._uncounted_source_steps = 0
+
+    def _annotate(self, info: dict[str, Any]) -> dict[str, Any]:
+        return {"budget_truncated": False, **info, "domain": DOMAIN_INDEX[self.role]}
