@@ -1,6 +1,6 @@
 """Training in a pair: domains by turns, budgets of target steps, and the entry points of ids."""
 
-from transreward_envs.training.budget import TargetBudget
+from transreward_envs.training.budget import TargetBudget, join_environments
 from transreward_envs.training.schedule import DOMAIN_INDEX, DomainSchedule
 
-__all__ = ["DOMAIN_INDEX", "DomainSchedule", "TargetBudget"]
+__all__ = ["DOMAIN_INDEX", "DomainSchedule", "TargetBudget", "join_environments"]

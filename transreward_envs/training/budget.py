@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
@@ -11,6 +12,12 @@ from transreward_envs.errors import BudgetSpentError, require_count
 from transreward_envs.training.ledger import Ledger, open_ledger
 
 Env = gym.Env[Any, Any]
+
+
+class HasLedger(Protocol):
+    """Whatever counts steps."""
+
+    ledger: Ledger
 
 
 class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
@@ -77,7 +84,23 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             self.ledger.release()
         self._reserved = False
 
+    def join(self, other: HasLedger) -> None:
+        """Spend one budget together with another environment of this process."""
+        self.ledger = other.ledger
+
     def close(self) -> None:
         """Give the reserved step back and close the domain."""
         self.leave()
         self.env.close()
+
+
+def join_environments(envs: Sequence[Env]) -> None:
+    """Have environments of one process count steps, spend one budget and learn together; plain domains are left alone.
+
+    Call it before the first reset. Processes share through ``shared_state`` instead.
+    """
+    first, *others = envs
+    if first.has_wrapper_attr("join"):
+        leader = first.get_wrapper_attr("join").__self__
+        for other in others:
+            other.get_wrapper_attr("join")(leader)

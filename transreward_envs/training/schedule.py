@@ -108,6 +108,12 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         self._uncounted_source_steps = 0
         self.ledger.restore(source, target)
 
+    def join(self, other: DomainSchedule) -> None:
+        """Count steps, and spend the budget, together with another schedule of this process."""
+        self.ledger = other.ledger
+        if isinstance(target := self._domains.get("target"), TargetBudget):
+            target.join(other)
+
     def close(self) -> None:
         """Close every domain that was made."""
         self._flush()

@@ -1,0 +1,155 @@
+"""Checkpoints of Stable-Baselines3 agents as plain data: safetensors and JSON, never pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.vec_env import VecNormalize
+
+from transreward_baselines.config import PLAIN_DOMAINS, RunConfig, RunDirectoryError
+from transreward_baselines.sb3 import steps_spent
+from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.storage import (
+    Tensors,
+    load_optimizer_tensors,
+    load_tensors,
+    optimizer_tensors,
+    save_tensors,
+    with_prefix,
+    without_prefix,
+    write_json,
+)
+
+_REPLAY_ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) -> None:
+    """Write a checkpoint as a whole, and then delete the one before it."""
+    final = directory / f"checkpoint-{agent.num_timesteps:012d}"
+    draft = directory / ".checkpoint"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    save_tensors(draft / "agent.safetensors", _agent_tensors(agent), {"agent": config.agent})
+    if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer):
+        save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {"pos": buffer.pos, "full": buffer.full})
+    if config.method not in PLAIN_DOMAINS:
+        assert agent.env is not None
+        if config.method != "mixture":
+            agent.env.env_method("save_state", str(draft / "compensation.safetensors"), indices=[0])
+    write_json(
+        draft / "progress.json",
+        {
+            "steps": agent.num_timesteps,
+            "updates": agent._n_updates,
+            "episodes": agent._episode_num,
+            "spent": steps_spent(agent, config),
+        },
+    )
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(draft, final)
+    for older in checkpoints(directory)[:-1]:
+        shutil.rmtree(older, ignore_errors=True)
+
+
+def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) -> bool:
+    """Put an agent and its environments back to the newest checkpoint; ``False`` if there is none.
+
+    Raises:
+        RunDirectoryError: The checkpoint cannot be read.
+    """
+    if not (found := checkpoints(directory)):
+        return False
+    path = found[-1]
+    try:
+        tensors, _ = load_tensors(path / "agent.safetensors")
+        _load_agent_tensors(agent, tensors)
+        if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer) and agent.env is not None:
+            _load_replay_tensors(buffer, *load_tensors(path / "replay.safetensors"))
+        progress = json.loads((path / "progress.json").read_text())
+        if agent.env is not None and config.method not in PLAIN_DOMAINS:
+            agent.env.env_method("restore_steps", **progress["spent"])
+            if config.method != "mixture":
+                agent.env.env_method("load_state", str(path / "compensation.safetensors"), indices=[0])
+    except (CorruptFileError, OSError, KeyError, ValueError) as error:
+        raise RunDirectoryError(f"The checkpoint {path} cannot be read ({error}). Delete it to start again.") from error
+    agent.num_timesteps, agent._n_updates = progress["steps"], progress["updates"]
+    agent._episode_num = progress["episodes"]
+    return True
+
+
+def checkpoints(directory: Path) -> list[Path]:
+    """Return a run's checkpoints, the newest last."""
+    return sorted(directory.glob("checkpoint-*"))
+
+
+def _agent_tensors(agent: BaseAlgorithm) -> Tensors:
+    """Return networks, optimisers, further variables and statistics of an agent."""
+    tensors: Tensors = {}
+    names, variables = agent._get_torch_save_params()
+    for name in names:
+        part = _attribute(agent, name)
+        state = optimizer_tensors(part) if isinstance(part, torch.optim.Optimizer) else part.state_dict()
+        tensors.update(with_prefix(name, state))
+    for name in variables:
+        tensors[f"variable.{name}"] = _attribute(agent, name)
+    if (normalise := agent.get_vec_normalize_env()) is not None:
+        tensors.update(with_prefix("normalize", _statistics(normalise)))
+    return tensors
+
+
+def _load_agent_tensors(agent: BaseAlgorithm, tensors: Tensors) -> None:
+    names, variables = agent._get_torch_save_params()
+    for name in names:
+        part = _attribute(agent, name)
+        if isinstance(part, torch.optim.Optimizer):
+            load_optimizer_tensors(part, without_prefix(name, tensors))
+        else:
+            optimizers = tuple(f"{name}." for name in names if name.endswith("optimizer"))
+            own = {key: value for key, value in tensors.items() if not key.startswith(optimizers)}
+            part.load_state_dict(without_prefix(name, own))
+    for name in variables:
+        _attribute(agent, name).data.copy_(tensors[f"variable.{name}"])
+    if (normalise := agent.get_vec_normalize_env()) is not None:
+        _load_statistics(normalise, without_prefix("normalize", tensors))
+
+
+def _statistics(normalise: VecNormalize) -> Tensors:
+    tensors: Tensors = {}
+    for name in ("obs_rms", "ret_rms"):
+        statistics: Any = getattr(normalise, name)
+        for part in ("mean", "var", "count"):
+            tensors[f"{name}.{part}"] = torch.as_tensor(np.asarray(getattr(statistics, part), dtype=np.float64))
+    return tensors
+
+
+def _load_statistics(normalise: VecNormalize, tensors: Tensors) -> None:
+    for name in ("obs_rms", "ret_rms"):
+        statistics: Any = getattr(normalise, name)
+        statistics.mean, statistics.var = tensors[f"{name}.mean"].numpy(), tensors[f"{name}.var"].numpy()
+        statistics.count = float(tensors[f"{name}.count"])
+
+
+def _replay_tensors(buffer: ReplayBuffer) -> Tensors:
+    filled = buffer.size()
+    return {name: torch.from_numpy(getattr(buffer, name)[:filled]) for name in _REPLAY_ARRAYS}
+
+
+def _load_replay_tensors(buffer: ReplayBuffer, tensors: Tensors, about: dict[str, Any]) -> None:
+    for name in _REPLAY_ARRAYS:
+        rows = tensors[name].numpy()[: buffer.buffer_size]
+        getattr(buffer, name)[: len(rows)] = rows
+    buffer.pos, buffer.full = about["pos"], about["full"]
+
+
+def _attribute(owner: object, dotted: str) -> Any:
+    for part in dotted.split("."):
+        owner = getattr(owner, part)
+    return owner

@@ -1,0 +1,115 @@
+"""What a run is: a frozen record, kept beside its results."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from transreward_envs import METHODS, get_pair
+from transreward_envs.errors import require_count, unknown
+from transreward_wrappers.storage import write_json
+
+AgentName = Literal["sb3-ppo", "sb3-sac"]
+PLAIN_DOMAINS = ("source", "target")
+
+
+class RunDirectoryError(RuntimeError):
+    """A run directory cannot be used for what was asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One training run.
+
+    Raises:
+        ValueError: A name is unknown or a number breaks its rule.
+    """
+
+    pair: str
+    """Name of the pair."""
+
+    method: str = "mixture"
+    """``source`` or ``target`` (that domain alone), ``mixture``, or a method with compensation."""
+
+    agent: str = "sb3-ppo"
+    """``sb3-ppo`` or ``sb3-sac``, unmodified."""
+
+    steps: int = 100_000
+    """Environment steps, of both domains together."""
+
+    seed: int = 0
+    """Of the agent, the domains and the compensation."""
+
+    n_envs: int = 8
+    """Environments that the agent steps by turns in one process; they share one learner and budget."""
+
+    target_budget: int | None = None
+    """Target steps in all; no limit when left out."""
+
+    eval_every: int = 10_000
+    """Steps between two evaluations, each followed by a checkpoint."""
+
+    eval_episodes: int = 5
+    """Episodes of an evaluation, in each domain."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Further keywords of the training id, such as ``eta``."""
+
+    def __post_init__(self) -> None:
+        get_pair(self.pair)
+        if self.method not in (valid := [*PLAIN_DOMAINS, *METHODS]):
+            raise ValueError(unknown("method", self.method, valid))
+        if self.agent not in get_args(AgentName):
+            raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
+        for name in ("steps", "n_envs", "eval_every", "eval_episodes"):
+            require_count(name, getattr(self, name), at_least=1)
+        require_count("seed", self.seed)
+        if self.target_budget is not None:
+            require_count("target_budget", self.target_budget, at_least=1)
+            if self.method == "source":
+                raise ValueError("`target_budget` needs a method that acts in the target; got method 'source'.")
+
+    def claim(self, directory: Path) -> None:
+        """Make a directory this run's, or check that it is.
+
+        Raises:
+            RunDirectoryError: It holds a run of another configuration, or other files.
+        """
+        path = directory / "config.json"
+        if path.exists():
+            other = read_config(directory)
+            if (changed := self._differences(other)) != {}:
+                listing = "; ".join(f"{name}: {theirs!r} there, {ours!r} asked for" for name, (theirs, ours) in changed.items())
+                raise RunDirectoryError(
+                    f"A run directory belongs to one configuration; {directory} has another ({listing}). Choose another "
+                    "`--out`, or delete it."
+                )
+        elif directory.exists() and any(directory.iterdir()):
+            raise RunDirectoryError(
+                f"A new run needs an empty directory; {directory} holds files and no config.json. Choose another `--out`."
+            )
+        else:
+            write_json(path, dataclasses.asdict(self))
+
+    def _differences(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
+        """Return the settings that differ, theirs first; ``steps`` may grow when a run is resumed."""
+        theirs, ours = dataclasses.asdict(other), dataclasses.asdict(self)
+        return {name: (theirs[name], ours[name]) for name in ours if theirs[name] != ours[name] and name != "steps"}
+
+
+def read_config(directory: Path) -> RunConfig:
+    """Return the configuration of a run directory.
+
+    Raises:
+        RunDirectoryError: It is not one.
+    """
+    path = directory / "config.json"
+    if not path.exists():
+        raise RunDirectoryError(f"A run directory holds a config.json; {directory} does not.")
+    try:
+        return RunConfig(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise RunDirectoryError(f"{path} is not a run's configuration: {error}") from error

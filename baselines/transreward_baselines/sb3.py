@@ -1,0 +1,76 @@
+"""Stable-Baselines3 agents on the suite's ids: nothing here is known to the agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+from torch import nn
+
+from transreward_baselines.config import PLAIN_DOMAINS, RunConfig
+from transreward_envs import get_pair
+from transreward_envs.training import join_environments
+
+_PPO: dict[str, Any] = {
+    "batch_size": 256,
+    "n_epochs": 10,
+    "learning_rate": 1e-3,
+    "gamma": 0.98,
+    "gae_lambda": 0.92,
+    "policy_kwargs": {"log_std_init": -2.0, "ortho_init": False, "activation_fn": nn.ReLU, "net_arch": [64, 64]},
+}
+_SAC: dict[str, Any] = {"batch_size": 256, "learning_rate": 3e-4, "gamma": 0.99}
+_PPO_ROLLOUT = 2048
+
+
+def make_training_env(config: RunConfig) -> VecEnv:
+    """Make a run's environments, normalised for PPO; they share one learner, and one budget."""
+    kwargs = dict(config.settings)
+    if config.target_budget is not None:
+        kwargs["target_budget"] = config.target_budget
+    if config.method not in (*PLAIN_DOMAINS, "mixture"):
+        kwargs.setdefault("seed", config.seed)
+    env_id = get_pair(config.pair).id(config.method)
+
+    def maker() -> gym.Env[Any, Any]:
+        env = gym.make(env_id, **kwargs)
+        return gym.wrappers.RecordEpisodeStatistics(env) if config.method in PLAIN_DOMAINS else env
+
+    lanes = DummyVecEnv([maker] * config.n_envs)
+    join_environments(lanes.envs)
+    lanes.seed(config.seed)
+    return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
+
+
+def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
+    """Make the agent of a run."""
+    if config.agent == "sb3-ppo":
+        steps = max(_PPO_ROLLOUT // config.n_envs, 1)
+        return PPO("MlpPolicy", env, seed=config.seed, n_steps=steps, device="cpu", **_PPO)
+    size = min(config.steps, 1_000_000)
+    return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **_SAC)
+
+
+def policy_of(agent: BaseAlgorithm) -> Callable[[Any], Any]:
+    """Return the agent's deterministic policy, from raw observations ``(B, size)`` to actions ``(B, size)``."""
+    normalise = agent.get_vec_normalize_env()
+
+    def policy(observations: Any) -> Any:
+        if normalise is not None:
+            observations = normalise.normalize_obs(observations)
+        return agent.predict(observations, deterministic=True)[0]
+
+    return policy
+
+
+def steps_spent(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
+    """Return the steps that a run has taken in each domain."""
+    if config.method in PLAIN_DOMAINS:
+        return {**dict.fromkeys(PLAIN_DOMAINS, 0), config.method: agent.num_timesteps}
+    assert agent.env is not None
+    counts: dict[str, int] = agent.env.env_method("steps")[-1]
+    return counts

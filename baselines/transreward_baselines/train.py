@@ -1,0 +1,109 @@
+"""Training: an unmodified agent on one id, with evaluations, checkpoints and logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
+from tqdm import tqdm
+
+from transreward_baselines.checkpoint import load_checkpoint, save_checkpoint
+from transreward_baselines.config import PLAIN_DOMAINS, RunConfig
+from transreward_baselines.evaluation import evaluate
+from transreward_baselines.results import Result, read_results, write_results
+from transreward_baselines.sb3 import make_agent, make_training_env, policy_of, steps_spent
+from transreward_envs import get_pair
+
+Report = Callable[[int], None]
+
+
+def train(config: RunConfig, directory: Path, *, report: Report | None = None) -> list[Result]:
+    """Train to the end, from the newest checkpoint if there is one, and return all evaluations.
+
+    The directory then holds ``config.json``, ``results.csv``, a checkpoint, and logs for TensorBoard.
+
+    Args:
+        config: The run.
+        directory: Its directory, made if it is missing.
+        report: Called with the number of steps taken, often; a progress bar is shown when left out.
+
+    Raises:
+        RunDirectoryError: The directory belongs to another run, or its checkpoint cannot be read.
+    """
+    config.claim(directory)
+    env = make_training_env(config)
+    try:
+        agent = make_agent(config, env)
+        load_checkpoint(agent, config, directory)
+        agent.set_random_seed(config.seed + agent.num_timesteps)
+        agent.set_logger(configure(str(directory / "logs"), ["csv", "tensorboard"]))
+        results = [result for result in read_results(directory) if result.step <= agent.num_timesteps]
+        with tqdm(
+            total=config.steps,
+            initial=agent.num_timesteps,
+            desc=f"{config.method} seed {config.seed}",
+            unit="step",
+            disable=True if report else None,
+        ) as bar:
+            _train(agent, config, directory, results, _Progress(config, bar, report))
+    finally:
+        env.close()
+    return results
+
+
+def _train(
+    agent: BaseAlgorithm, config: RunConfig, directory: Path, results: list[Result], progress: BaseCallback
+) -> None:
+    """Learn, evaluate and keep, by turns, until the steps are taken."""
+    spent_before = results[-1].seconds if results else 0.0
+    start = time.perf_counter()
+    while agent.num_timesteps < config.steps:
+        steps = min(config.eval_every, config.steps - agent.num_timesteps)
+        agent.learn(steps, reset_num_timesteps=False, callback=progress)
+        results.append(_evaluation(agent, config, spent_before + time.perf_counter() - start))
+        save_checkpoint(agent, config, directory)
+        write_results(directory, results)
+
+
+def _evaluation(agent: BaseAlgorithm, config: RunConfig, seconds: float) -> Result:
+    """Evaluate the policy of an agent on both plain domains."""
+    pair, policy, spent = get_pair(config.pair), policy_of(agent), steps_spent(agent, config)
+    source, target = (
+        evaluate(policy, pair, role, episodes=config.eval_episodes)  # type: ignore[arg-type]
+        for role in PLAIN_DOMAINS
+    )
+    return Result(
+        step=agent.num_timesteps,
+        source_steps=spent["source"],
+        target_steps=spent["target"],
+        target_return=float(target.mean()),
+        target_spread=float(target.std()),
+        source_return=float(source.mean()),
+        source_spread=float(source.std()),
+        seconds=seconds,
+    )
+
+
+class _Progress(BaseCallback):
+    """Shows progress, and logs what the compensation reports."""
+
+    def __init__(self, config: RunConfig, bar: tqdm, report: Report | None) -> None:  # type: ignore[type-arg]
+        super().__init__()
+        self._bar, self._report = bar, report
+        self._compensated = config.method not in (*PLAIN_DOMAINS, "mixture")
+
+    def _on_step(self) -> bool:
+        self._bar.update(self.num_timesteps - self._bar.n)
+        if self._report is not None and self.n_calls % 100 == 0:
+            self._report(self.num_timesteps)
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self._compensated:
+            compensation = self.training_env.get_attr("compensation", indices=[0])[0]
+            for name, value in compensation.diagnostics().items():
+                self.logger.record(f"compensation/{name}", value)

@@ -1,0 +1,117 @@
+"""What a reward compensation is: one pure batched function of transitions, and how it learns.
+
+A compensation sees transitions, never an agent. The wrapper owns when to call what.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from transreward_envs.pairs import Pair
+from transreward_envs.training.schedule import ActsIn
+
+Env = gym.Env[Any, Any]
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transitions:
+    """A batch of transitions; ``next_observation`` is the real last one at an episode's end."""
+
+    observation: Float
+    """As ``(B, observation_size)``."""
+
+    action: Float
+    """The agent's own actions, as ``(B, action_size)``."""
+
+    reward: Float
+    """The environment's own rewards, as ``(B,)``."""
+
+    next_observation: Float
+    """As ``(B, observation_size)``."""
+
+    terminated: NDArray[np.bool_]
+    """Whether the next state is terminal, as ``(B,)``; a truncated one is not."""
+
+    domain: NDArray[np.int64]
+    """0 for the source, 1 for the target, as ``(B,)``."""
+
+    def __len__(self) -> int:
+        return len(self.reward)
+
+    def select(self, index: Any) -> Transitions:
+        """Return the transitions at ``index``, a mask, a slice or positions."""
+        return Transitions(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
+
+
+class Compensation(ABC):
+    """What is added to the environment's reward.
+
+    Subclasses are dataclasses whose fields are the method's settings: they are the keywords of its training ids, and
+    are kept by specs. ``__call__`` is all that a subclass must have; see ``docs/your-own-compensation.md``.
+    """
+
+    acts_in: ClassVar[ActsIn] = "target"
+    """Whether the agent acts in the target alone or in both domains by turns."""
+
+    def check(self, pair: Pair) -> None:  # noqa: B027  # a hook
+        """Raise ``ValueError`` if the compensation cannot serve a pair."""
+
+    def bind(self, observation_size: int, action_size: int) -> None:  # noqa: B027  # a hook
+        """Build what depends on the sizes of observation and action; called once, before all else."""
+
+    def fit(self, source: Env, target: Env) -> None:  # noqa: B027  # a hook
+        """Fit what is needed before the first step; the result is cached on disk.
+
+        Args:
+            source: The source domain, to be stepped freely.
+            target: The target domain; its steps are not free, and a fit that takes some says so.
+        """
+
+    def fit_key(self, pair: Pair) -> dict[str, Any]:
+        """Return what a cached fit depends on, as JSON types."""
+        return {"pair": pair.to_json(), "settings": self.settings()}
+
+    def update(self, batch: Transitions) -> None:  # noqa: B027  # a hook
+        """Learn from transitions that have just been compensated."""
+
+    @abstractmethod
+    def __call__(self, batch: Transitions) -> Float:
+        """Return what to add to each reward, as ``(B,)`` in float64."""
+
+    def save(self, path: Path) -> None:
+        """Write what was fitted and learnt to a file; nothing, if there is nothing."""
+
+    def load(self, path: Path) -> None:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            CorruptFileError: It is not what was written.
+        """
+
+    def share(self, directory: Path) -> None:  # noqa: B027  # a hook
+        """Learn together with other processes through a folder; called after :meth:`bind`, when asked for."""
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return running figures for a logger."""
+        return {}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings, as JSON types."""
+        if not dataclasses.is_dataclass(self):
+            return {}
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init}
+
+    @property
+    def fits(self) -> bool:
+        """Whether the class has a :meth:`fit` of its own."""
+        return type(self).fit is not Compensation.fit

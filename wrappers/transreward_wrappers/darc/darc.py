@@ -1,0 +1,175 @@
+"""DARC: off-dynamics rewards from domain classifiers (Eysenbach et al., 2021, arXiv:2006.13916).
+
+    dr = log q(T|s,a,s') - log q(S|s,a,s') - log q(T|s,a) + log q(S|s,a)
+
+which estimates ``log p_T(s'|s,a) - log p_S(s'|s,a)``: the agent pays, in the source, for transitions that the target
+would not make.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, get_args
+
+import numpy as np
+
+from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
+from transreward_envs.pairs import Pair
+from transreward_envs.training.schedule import ActsIn
+from transreward_wrappers.compensation import Compensation, Float, Transitions
+from transreward_wrappers.darc.classifiers import Parameterisation
+from transreward_wrappers.darc.learner import ClassifierLearner, Rows
+
+
+@dataclass(kw_only=True, eq=False)
+class DARC(Compensation):
+    """Add ``eta * clip(dr)`` to the rewards of source transitions; those of the target keep theirs.
+
+    The classifiers learn from the transitions that pass through, while the agent acts in both domains by turns.
+    During the warm-up they learn and nothing is added.
+
+    Raises:
+        ValueError: A setting breaks its rule.
+    """
+
+    acts_in: ClassVar[ActsIn] = "both"
+
+    eta: float = 1.0
+    """Weight of the compensation [reward per nat]: 1 in DARC, 0.1 in DARA."""
+
+    clip: float = 10.0
+    """Bound on ``|dr|`` before weighting [nats]."""
+
+    warmup: int = 10_000
+    """Steps, in both domains together, before anything is added."""
+
+    fit_budget: int = 1_000
+    """Gradient steps made at once when the warm-up ends, with a progress bar."""
+
+    update_every: int = 256
+    """Steps between two rounds of training."""
+
+    updates: int = 8
+    """Gradient steps in a round."""
+
+    batch_size: int = 256
+    """Transitions in a batch, half of them from each domain."""
+
+    hidden: int = 128
+    """Units in each of the two hidden layers."""
+
+    learning_rate: float = 3e-4
+    """Adam's."""
+
+    input_noise: float = 0.1
+    """Standard deviation of noise on the normalised inputs in training [-]; it guards against overfitting to few target
+    transitions and biases dr towards 0. DARC uses 1 on raw inputs."""
+
+    parameterisation: Parameterisation = "joint"
+    """Two classifiers apart, or the second as the first plus an advantage."""
+
+    capacity: int = 100_000
+    """Transitions kept of each domain."""
+
+    seed: int = 0
+    """Of weights, batches and noise."""
+
+    _learner: ClassifierLearner = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        require_non_negative("eta", self.eta)
+        require_positive("clip", self.clip)
+        require_positive("learning_rate", self.learning_rate)
+        require_non_negative("input_noise", self.input_noise)
+        for name, least in {"warmup": 0, "fit_budget": 0, "update_every": 1, "updates": 0, "seed": 0}.items():
+            require_count(name, getattr(self, name), at_least=least)
+        for name in ("batch_size", "hidden", "capacity"):
+            require_count(name, getattr(self, name), at_least=2)
+        if self.parameterisation not in get_args(Parameterisation):
+            raise ValueError(unknown("parameterisation", self.parameterisation, get_args(Parameterisation)))
+
+    def check(self, pair: Pair) -> None:
+        """Refuse a pair whose observations hide actions under way: it is not Markov in (s, a, s')."""
+        if pair.hides_actions:
+            raise ValueError(
+                f"DARC needs observations that hold every action under way; {pair.name} delays actions by up to "
+                f"{max(pair.delay('source'), pair.delay('target'))} steps and observes {pair.observe_actions}. Make "
+                "the pair with `observe_actions` at least as large as the delay."
+            )
+
+    def bind(self, observation_size: int, action_size: int) -> None:
+        """Build the learner."""
+        self._learner = ClassifierLearner(
+            observation_size=observation_size,
+            action_size=action_size,
+            hidden=self.hidden,
+            parameterisation=self.parameterisation,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            input_noise=self.input_noise,
+            capacity=self.capacity,
+            seed=self.seed,
+        )
+        self._pending: list[tuple[Rows, Float]] = []
+        self._pending_steps = 0
+
+    def __call__(self, batch: Transitions) -> Float:
+        """Return ``eta * clip(dr)`` for source transitions and 0 for target ones, as ``(B,)``."""
+        delta = np.zeros(len(batch))
+        source = batch.domain == 0
+        if self._learner.warm and source.any():
+            ratio = self._learner.log_ratio(features_of(batch)[source])
+            delta[source] = self.eta * np.clip(ratio, -self.clip, self.clip)
+        return delta
+
+    def log_ratio(self, batch: Transitions) -> Float:
+        """Return dr itself [nats], neither clipped nor weighted, for any transitions, as ``(B,)``."""
+        return self._learner.log_ratio(features_of(batch))
+
+    def update(self, batch: Transitions) -> None:
+        """Keep the transitions, and train every ``update_every`` steps."""
+        self._pending.append((features_of(batch), batch.domain))
+        self._pending_steps += len(batch)
+        if self._pending_steps >= self.update_every:
+            self._flush()
+
+    def save(self, path: Path) -> None:
+        """Write classifiers, optimiser, statistics and transitions."""
+        self._flush()
+        self._learner.save(path)
+
+    def load(self, path: Path) -> None:
+        """Read what :meth:`save` wrote."""
+        self._pending, self._pending_steps = [], 0
+        self._learner.load(path)
+
+    def share(self, directory: Path) -> None:
+        """Learn one pair of classifiers in several processes."""
+        self._learner.share(directory / "darc")
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return the classifiers' mean cross-entropy [nats], and how often they were updated."""
+        return {"classifier_loss": self._learner.loss, "classifier_updates": float(self._learner.updates)}
+
+    def _flush(self) -> None:
+        """Hand the pending transitions to the learner."""
+        if not self._pending:
+            return
+        rows = np.concatenate([features for features, _ in self._pending])
+        domain = np.concatenate([index for _, index in self._pending])
+        rounds = self._pending_steps // self.update_every
+        self._pending, self._pending_steps = [], 0
+        self._learner.learn(
+            rows[domain == 0],
+            rows[domain == 1],
+            updates=rounds * self.updates,
+            warmup=self.warmup,
+            burst=self.fit_budget,
+        )
+
+
+def features_of(batch: Transitions) -> Rows:
+    """Return ``s``, ``a`` and ``s' - s`` side by side, as ``(B, width)`` in float32."""
+    change = batch.next_observation - batch.observation
+    return np.concatenate([batch.observation, batch.action, change], axis=1, dtype=np.float32, casting="same_kind")

@@ -1,0 +1,217 @@
+"""Training the domain classifiers on what passes through, alone or together with other processes."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from torch.nn import functional
+from tqdm import tqdm
+
+from transreward_wrappers.darc.classifiers import DomainClassifiers, Parameterisation
+from transreward_wrappers.networks import seeded
+from transreward_wrappers.normalization import RunningNormalizer
+from transreward_wrappers.storage import (
+    Tensors,
+    load_optimizer_tensors,
+    load_tensors,
+    optimizer_tensors,
+    save_tensors,
+    with_prefix,
+    without_prefix,
+)
+from transreward_wrappers.store import RowStore
+
+Rows = NDArray[np.float32]
+
+
+class ClassifierLearner:
+    """Keeps transitions of both domains and fits :class:`DomainClassifiers` to balanced batches of them.
+
+    The features are ``s``, ``a`` and ``s' - s``, normalised by running statistics of both domains. With a shared
+    folder, several processes map the same transitions and take turns at the same weights.
+
+    Args:
+        observation_size: Length of an observation.
+        action_size: Length of an action.
+        hidden: Units in each hidden layer.
+        parameterisation: See :class:`DomainClassifiers`.
+        learning_rate: Adam's.
+        batch_size: Transitions in a batch, half of them from each domain.
+        input_noise: Standard deviation of Gaussian noise on the normalised features, in training only [-].
+        capacity: Transitions kept of each domain.
+        seed: Of initial weights, batches and noise.
+    """
+
+    def __init__(
+        self,
+        *,
+        observation_size: int,
+        action_size: int,
+        hidden: int,
+        parameterisation: Parameterisation,
+        learning_rate: float,
+        batch_size: int,
+        input_noise: float,
+        capacity: int,
+        seed: int,
+    ) -> None:
+        self._pair_size = observation_size + action_size
+        self._width = 2 * observation_size + action_size
+        self._capacity, self._half, self._noise = capacity, batch_size // 2, input_noise
+        with seeded(seed):
+            self.classifiers = DomainClassifiers(
+                self._pair_size, self._width, hidden=hidden, parameterisation=parameterisation
+            )
+        self._log_ratio = self.classifiers.frozen_log_ratio()
+        self._optimizer = torch.optim.Adam(self.classifiers.parameters(), lr=learning_rate)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._normalizer = RunningNormalizer(self._width)
+        self._stores = [RowStore(capacity, self._width) for _ in range(2)]
+        self._shared: Path | None = None
+        self._lock: AbstractContextManager[Any] = nullcontext()
+        self.steps = 0
+        self.updates = 0
+        self.warm = False
+        self._seen = 0
+        self.loss = float("nan")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_generator": self._generator.get_state()}
+        return {**state, "_lock": nullcontext()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._generator = torch.Generator()
+        self._generator.set_state(state["_generator"])
+        if self._shared is not None:
+            self._lock = FileLock(self._shared / "learner.lock")
+
+    @property
+    def ready(self) -> bool:
+        """Whether each domain has at least half a batch of transitions."""
+        return min(len(store) for store in self._stores) >= self._half
+
+    def log_ratio(self, features: Rows) -> NDArray[np.float64]:
+        """Return ``log p_T(s' | s, a) - log p_S(s' | s, a)`` [nats] of raw features, as ``(B,)``."""
+        return self._log_ratio(self._normalizer(features)).astype(np.float64)
+
+    def learn(self, source: Rows, target: Rows, *, updates: int, warmup: int, burst: int) -> None:
+        """Take in transitions, and train.
+
+        Args:
+            source: Features of new source transitions, as ``(B, width)``.
+            target: Features of new target transitions.
+            updates: Gradient steps.
+            warmup: Transitions, of all processes, before which no ``burst`` is made.
+            burst: Gradient steps made once, at the end of the warm-up, with a progress bar; ``warm`` from then on.
+        """
+        with self._lock:
+            self._pull()
+            for store, rows in zip(self._stores, (source, target), strict=True):
+                store.add(rows)
+                self._normalizer.observe(rows)
+            self.steps += len(source) + len(target)
+            if self.ready:
+                if self.steps >= warmup and not self.warm:
+                    self._train(burst, show=True)
+                    self.warm = True
+                self._train(updates, show=False)
+            self._push()
+
+    def share(self, directory: Path) -> None:
+        """Map the transitions of, and take turns with, all processes that share ``directory``."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._shared = directory
+        self._lock = FileLock(directory / "learner.lock")
+        with self._lock:
+            paths = [directory / f"{domain}.f32" for domain in ("source", "target")]
+            self._stores = [RowStore(self._capacity, self._width, path) for path in paths]
+            self._pull()
+
+    def save(self, path: Path) -> None:
+        """Write all that was learnt, the transitions included unless they are shared."""
+        tensors = self._tensors()
+        if self._shared is None:
+            rows = {str(domain): torch.from_numpy(store.newest(len(store))) for domain, store in enumerate(self._stores)}
+            tensors.update(with_prefix("rows", rows))
+        save_tensors(path, tensors, self._about())
+
+    def load(self, path: Path) -> None:
+        """Read what :meth:`save` wrote."""
+        tensors, about = load_tensors(path)
+        self._restore(tensors, about)
+        for domain, rows in without_prefix("rows", tensors).items():
+            store = self._stores[int(domain)]
+            store.added = 0
+            store.add(rows.numpy())
+
+    def _train(self, updates: int, *, show: bool) -> None:
+        """Take gradient steps on balanced batches."""
+        labels = torch.cat([torch.zeros(self._half), torch.ones(self._half)])
+        for _ in tqdm(range(updates), desc="fitting domain classifiers", leave=False, disable=None if show else True):
+            rows = np.concatenate([store.sample(self._half, self._generator) for store in self._stores])
+            features = torch.from_numpy(self._normalizer(rows))
+            of_pair, of_triple = self.classifiers.logits(
+                self._noisy(features[:, : self._pair_size]), self._noisy(features)
+            )
+            loss = functional.binary_cross_entropy_with_logits(of_pair, labels)
+            loss = loss + functional.binary_cross_entropy_with_logits(of_triple, labels)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            self.loss = float(loss.detach()) / 2
+        self.updates += updates
+        self._log_ratio = self.classifiers.frozen_log_ratio()
+
+    def _noisy(self, features: torch.Tensor) -> torch.Tensor:
+        if self._noise == 0.0:
+            return features
+        return features + self._noise * torch.randn(features.shape, generator=self._generator)
+
+    def _tensors(self) -> Tensors:
+        return {
+            **with_prefix("classifiers", self.classifiers.state_dict()),
+            **with_prefix("optimizer", optimizer_tensors(self._optimizer)),
+            **with_prefix("normalizer", self._normalizer.tensors()),
+            "generator": self._generator.get_state(),
+        }
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "steps": self.steps,
+            "updates": self.updates,
+            "warm": self.warm,
+            "added": [store.added for store in self._stores],
+        }
+
+    def _restore(self, tensors: Tensors, about: dict[str, Any]) -> None:
+        self.classifiers.load_state_dict(without_prefix("classifiers", tensors))
+        self._log_ratio = self.classifiers.frozen_log_ratio()
+        load_optimizer_tensors(self._optimizer, without_prefix("optimizer", tensors))
+        self._normalizer.load_tensors(without_prefix("normalizer", tensors))
+        self._generator.set_state(tensors["generator"])
+        self.steps, self.updates, self.warm = about["steps"], about["updates"], about["warm"]
+        for store, added in zip(self._stores, about["added"], strict=True):
+            store.added = added
+
+    def _pull(self) -> None:
+        """Read what another process has learnt since; called under the lock."""
+        if self._shared is None:
+            return
+        path = self._shared / "learner.safetensors"
+        if path.exists() and path.stat().st_mtime_ns != self._seen:
+            self._restore(*load_tensors(path))
+
+    def _push(self) -> None:
+        """Write what was learnt, for the other processes; called under the lock."""
+        if self._shared is None:
+            return
+        path = self._shared / "learner.safetensors"
+        save_tensors(path, self._tensors(), self._about())
+        self._seen = path.stat().st_mtime_ns

@@ -1,0 +1,82 @@
+"""What ``gymnasium.make`` calls for a training id with compensation."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.wrappers import RecordEpisodeStatistics
+
+from transreward_envs.pairs import Pair
+from transreward_envs.registration import register_method
+from transreward_envs.training.entry_points import RENDER_METADATA, resolve_pair
+from transreward_envs.training.schedule import DomainSchedule
+from transreward_wrappers.compensate import Compensate, load_compensation
+from transreward_wrappers.compensation import Compensation
+
+_SCHEDULE_SETTINGS = ("target_ratio", "target_budget", "time_limit")
+
+
+def make_compensated(
+    *,
+    pair: str | Mapping[str, Any] | Pair,
+    compensation: str,
+    shared_state: str | None = None,
+    render_mode: str | None = None,
+    **settings: Any,
+) -> gym.Env[Any, Any]:
+    """Make domains, time limit, episode statistics and compensation, in this order from inside out.
+
+    Args:
+        pair: Name of a registered pair, or ``Pair.to_json()`` of any.
+        compensation: ``module:class`` of the compensation.
+        shared_state: Folder through which several processes spend one budget and learn together.
+        render_mode: Of both domains.
+        settings: ``target_ratio``, ``target_budget`` and ``time_limit`` of the schedule; all others are the
+            compensation's.
+
+    Raises:
+        ValueError: The pair or a setting is unknown, or the compensation cannot serve the pair.
+    """
+    cls = load_compensation(compensation)
+    if shared_state is None and multiprocessing.current_process().daemon:
+        _say_once_that_this_worker_is_alone(cls.__name__)
+    the_pair = resolve_pair(pair)
+    schedule = {name: settings.pop(name) for name in _SCHEDULE_SETTINGS if name in settings}
+    domains = DomainSchedule(
+        the_pair, acts_in=cls.acts_in, shared_state=shared_state, render_mode=render_mode, **schedule
+    )
+    return Compensate(
+        RecordEpisodeStatistics(domains),
+        pair=the_pair,
+        compensation=cls,
+        settings=settings,
+        shared_state=shared_state,
+    )
+
+
+make_compensated.metadata = RENDER_METADATA  # type: ignore[attr-defined]  # read by gymnasium.make
+
+
+def register_compensation(name: str, compensation: type[Compensation]) -> None:
+    """Give a compensation its ids: ``TransReward/<pair>-<name>-v0`` for every registered pair.
+
+    The ids name the class by its module, so that workers in other processes find it.
+
+    Raises:
+        TypeError: It is no compensation.
+        ValueError: The name is taken.
+    """
+    cls = load_compensation(compensation)
+    register_method(name, f"{cls.__module__}:{cls.__qualname__}")
+
+
+@cache
+def _say_once_that_this_worker_is_alone(name: str) -> None:
+    gym.logger.warn(
+        f"This worker process has a {name} learner and a target budget of its own. Pass `shared_state=DIR` to have all "
+        "workers learn together and spend one budget."
+    )
