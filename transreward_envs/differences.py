@@ -137,9 +137,9 @@ def _element_name(model: mujoco.MjModel, field: str, index: NDArray[np.int64]) -
     kinds = {"body_": model.body, "geom_": model.geom, "jnt_": model.joint}
     for prefix, access in kinds.items():
         if field.startswith(prefix):
-            return (access(first).name or f"{prefix}{first}") + rest
+            return f"{access(first).name or prefix + str(first)}{rest}"
     if field.startswith("dof_"):
-        return model.joint(int(model.dof_jntid[first])).name + rest
+        return f"{model.joint(int(model.dof_jntid[first])).name}{rest}"
     axes = ("x", "y", "z")
     return axes[first] if field == "opt.gravity" else ""
 

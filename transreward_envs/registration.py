@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 
 from transreward_envs.errors import unknown
@@ -37,9 +39,7 @@ def register_pair(pair: Pair) -> None:
     _register(source.id, str(source.entry_point), source.max_episode_steps, source.kwargs)
     target = pair.spec("target")
     kwargs = {"robot": pair.robot, **target.kwargs}
-    _register(
-        target.id, "transreward_envs.training.entry_points:make_target", target.max_episode_steps, kwargs
-    )
+    _register(target.id, "transreward_envs.training.entry_points:make_target", target.max_episode_steps, kwargs)
     for method in METHODS:
         _register_training(pair, method)
 
@@ -78,16 +78,12 @@ def _register_training(pair: Pair, method: str) -> None:
     """Register the training id of a method; its entry point sets the time limit itself."""
     name = pair.name if pair == PAIRS.get(pair.name) else pair.to_json()
     if (compensation := METHODS[method]) is None:
-        _register(
-            pair.id(method), "transreward_envs.training.entry_points:make_mixture", None, {"pair": name}
-        )
+        _register(pair.id(method), "transreward_envs.training.entry_points:make_mixture", None, {"pair": name})
     else:
         kwargs = {"pair": name, "compensation": compensation}
         _register(pair.id(method), COMPENSATED_ENTRY_POINT, None, kwargs)
 
 
-def _register(
-    id: str, entry_point: str, max_episode_steps: int | None, kwargs: dict[str, object] | None = None
-) -> None:
+def _register(id: str, entry_point: str, max_episode_steps: int | None, kwargs: dict[str, Any] | None = None) -> None:
     if id not in gym.registry:
         gym.register(id, entry_point=entry_point, max_episode_steps=max_episode_steps, kwargs=kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import VecNormalize
 
-from transreward_baselines.config import PLAIN_DOMAINS, RunConfig, RunDirectoryError
-from transreward_baselines.sb3 import steps_spent
+from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
+from transreward_baselines.evaluation import Policy
+from transreward_baselines.sb3 import make_agent, make_plain_env, policy_of, training_steps
+from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
     Tensors,
@@ -40,7 +43,7 @@ def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
     save_tensors(draft / "agent.safetensors", _agent_tensors(agent), {"agent": config.agent})
     if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer):
         save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {"pos": buffer.pos, "full": buffer.full})
-    if config.method not in PLAIN_DOMAINS:
+    if config.method not in ROLES:
         assert agent.env is not None
         if config.method != "mixture":
             agent.env.env_method("save_state", str(draft / "compensation.safetensors"), indices=[0])
@@ -50,7 +53,7 @@ def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
             "steps": agent.num_timesteps,
             "updates": agent._n_updates,
             "episodes": agent._episode_num,
-            "spent": steps_spent(agent, config),
+            "spent": None if config.method in ROLES else training_steps(agent),
         },
     )
     shutil.rmtree(final, ignore_errors=True)
@@ -74,7 +77,7 @@ def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
         if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer) and agent.env is not None:
             _load_replay_tensors(buffer, *load_tensors(path / "replay.safetensors"))
         progress = json.loads((path / "progress.json").read_text())
-        if agent.env is not None and config.method not in PLAIN_DOMAINS:
+        if agent.env is not None and config.method not in ROLES:
             agent.env.env_method("restore_steps", **progress["spent"])
             if config.method != "mixture":
                 agent.env.env_method("load_state", str(path / "compensation.safetensors"), indices=[0])
@@ -83,6 +86,23 @@ def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
     agent.num_timesteps, agent._n_updates = progress["steps"], progress["updates"]
     agent._episode_num = progress["episodes"]
     return True
+
+
+def load_policy(directory: Path) -> tuple[RunConfig, Policy]:
+    """Return a run's configuration and its newest deterministic policy.
+
+    Raises:
+        RunDirectoryError: The directory is no run, or has no checkpoint that can be read.
+    """
+    config = read_config(directory)
+    if not (found := checkpoints(directory)):
+        raise RunDirectoryError(f"{directory} has no checkpoint yet. Train it further first.")
+    agent = make_agent(replace(config, steps=1, n_envs=1), make_plain_env(config))
+    try:
+        _load_agent_tensors(agent, load_tensors(found[-1] / "agent.safetensors")[0])
+    except (CorruptFileError, OSError, KeyError, RuntimeError) as error:
+        raise RunDirectoryError(f"The checkpoint {found[-1]} cannot be read ({error}).") from error
+    return config, policy_of(agent)
 
 
 def checkpoints(directory: Path) -> list[Path]:

@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 
 from transreward_envs import METHODS, get_pair
 from transreward_envs.errors import require_count, unknown
+from transreward_envs.pairs import ROLES
 from transreward_wrappers.storage import write_json
 
 AgentName = Literal["sb3-ppo", "sb3-sac"]
-PLAIN_DOMAINS = ("source", "target")
 
 
 class RunDirectoryError(RuntimeError):
@@ -60,7 +60,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         get_pair(self.pair)
-        if self.method not in (valid := [*PLAIN_DOMAINS, *METHODS]):
+        if self.method not in (valid := [*ROLES, *METHODS]):
             raise ValueError(unknown("method", self.method, valid))
         if self.agent not in get_args(AgentName):
             raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
@@ -82,14 +82,15 @@ class RunConfig:
         if path.exists():
             other = read_config(directory)
             if (changed := self._differences(other)) != {}:
-                listing = "; ".join(f"{name}: {theirs!r} there, {ours!r} asked for" for name, (theirs, ours) in changed.items())
+                listing = "; ".join(f"{name}: {old!r} there, {new!r} asked for" for name, (old, new) in changed.items())
                 raise RunDirectoryError(
-                    f"A run directory belongs to one configuration; {directory} has another ({listing}). Choose another "
-                    "`--out`, or delete it."
+                    f"A run directory belongs to one configuration; {directory} has another ({listing}). Choose "
+                    "another `--out`, or delete it."
                 )
         elif directory.exists() and any(directory.iterdir()):
             raise RunDirectoryError(
-                f"A new run needs an empty directory; {directory} holds files and no config.json. Choose another `--out`."
+                f"A new run needs an empty directory; {directory} holds files and no config.json. Choose another "
+                "`--out`."
             )
         else:
             write_json(path, dataclasses.asdict(self))

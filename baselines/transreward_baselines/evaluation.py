@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 from transreward_envs import Pair
 from transreward_envs.pairs import Role
 
+Policy = Callable[[Any], Any]
+"""From raw observations ``(B, observation_size)`` to actions ``(B, action_size)``."""
+
 EVALUATION_SEED = 1_000_000
 """Far from the seeds of training, so that no start of an episode is met twice."""
 
 
 def evaluate(
-    policy: Callable[[Any], Any], pair: Pair, role: Role, *, episodes: int, seed: int = EVALUATION_SEED
+    policy: Policy, pair: Pair, role: Role, *, episodes: int, seed: int = EVALUATION_SEED
 ) -> NDArray[np.float64]:
     """Return the returns of a policy in one plain domain, one an episode, as ``(episodes,)``.
 
     Args:
-        policy: From observations ``(B, observation_size)`` to actions ``(B, action_size)``.
+        policy: What is evaluated.
         pair: The pair.
         role: The domain.
         episodes: Number of episodes; they run side by side.

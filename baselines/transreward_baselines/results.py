@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from transreward_wrappers.storage import write_bytes
 
@@ -40,9 +41,9 @@ def read_results(directory: Path) -> list[Result]:
     path = directory / FILE
     if not path.exists():
         return []
-    kinds = {field.name: int if field.type == "int" else float for field in fields(Result)}
+    kinds: dict[str, Any] = {field.name: int if field.type == "int" else float for field in fields(Result)}
     with path.open(newline="") as file:
-        return [Result(**{name: kinds[name](row[name]) for name in kinds}) for row in csv.DictReader(file)]
+        return [Result(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in csv.DictReader(file)]
 
 
 def write_results(directory: Path, results: list[Result]) -> None:

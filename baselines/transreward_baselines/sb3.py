@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -11,8 +10,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from torch import nn
 
-from transreward_baselines.config import PLAIN_DOMAINS, RunConfig
+from transreward_baselines.config import RunConfig
+from transreward_baselines.evaluation import Policy
 from transreward_envs import get_pair
+from transreward_envs.pairs import ROLES
 from transreward_envs.training import join_environments
 
 _PPO: dict[str, Any] = {
@@ -32,18 +33,24 @@ def make_training_env(config: RunConfig) -> VecEnv:
     kwargs = dict(config.settings)
     if config.target_budget is not None:
         kwargs["target_budget"] = config.target_budget
-    if config.method not in (*PLAIN_DOMAINS, "mixture"):
+    if config.method not in (*ROLES, "mixture"):
         kwargs.setdefault("seed", config.seed)
     env_id = get_pair(config.pair).id(config.method)
 
     def maker() -> gym.Env[Any, Any]:
         env = gym.make(env_id, **kwargs)
-        return gym.wrappers.RecordEpisodeStatistics(env) if config.method in PLAIN_DOMAINS else env
+        return gym.wrappers.RecordEpisodeStatistics(env) if config.method in ROLES else env
 
     lanes = DummyVecEnv([maker] * config.n_envs)
     join_environments(lanes.envs)
     lanes.seed(config.seed)
     return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
+
+
+def make_plain_env(config: RunConfig) -> VecEnv:
+    """Make one source domain, to hold a policy that is only evaluated."""
+    env = DummyVecEnv([lambda: get_pair(config.pair).make("source", disable_env_checker=True)])
+    return VecNormalize(env, training=False) if config.agent == "sb3-ppo" else env
 
 
 def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
@@ -55,7 +62,7 @@ def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
     return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **_SAC)
 
 
-def policy_of(agent: BaseAlgorithm) -> Callable[[Any], Any]:
+def policy_of(agent: BaseAlgorithm) -> Policy:
     """Return the agent's deterministic policy, from raw observations ``(B, size)`` to actions ``(B, size)``."""
     normalise = agent.get_vec_normalize_env()
 
@@ -68,9 +75,19 @@ def policy_of(agent: BaseAlgorithm) -> Callable[[Any], Any]:
 
 
 def steps_spent(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
-    """Return the steps that a run has taken in each domain."""
-    if config.method in PLAIN_DOMAINS:
-        return {**dict.fromkeys(PLAIN_DOMAINS, 0), config.method: agent.num_timesteps}
+    """Return the steps that a run has taken in each domain, those of fitting its compensation included."""
+    if config.method in ROLES:
+        return {**dict.fromkeys(ROLES, 0), config.method: agent.num_timesteps}
+    assert agent.env is not None
+    counts = training_steps(agent)
+    if config.method != "mixture":
+        fitted = agent.env.get_attr("compensation", indices=[0])[0].fit_steps()
+        counts = {role: steps + fitted.get(role, 0) for role, steps in counts.items()}
+    return counts
+
+
+def training_steps(agent: BaseAlgorithm) -> dict[str, int]:
+    """Return the steps that the agent itself has taken in each domain of a training id."""
     assert agent.env is not None
     counts: dict[str, int] = agent.env.env_method("steps")[-1]
     return counts

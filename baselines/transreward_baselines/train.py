@@ -12,11 +12,12 @@ from stable_baselines3.common.logger import configure
 from tqdm import tqdm
 
 from transreward_baselines.checkpoint import load_checkpoint, save_checkpoint
-from transreward_baselines.config import PLAIN_DOMAINS, RunConfig
+from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import evaluate
 from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import make_agent, make_training_env, policy_of, steps_spent
 from transreward_envs import get_pair
+from transreward_envs.pairs import ROLES
 
 Report = Callable[[int], None]
 
@@ -72,10 +73,7 @@ def _train(
 def _evaluation(agent: BaseAlgorithm, config: RunConfig, seconds: float) -> Result:
     """Evaluate the policy of an agent on both plain domains."""
     pair, policy, spent = get_pair(config.pair), policy_of(agent), steps_spent(agent, config)
-    source, target = (
-        evaluate(policy, pair, role, episodes=config.eval_episodes)  # type: ignore[arg-type]
-        for role in PLAIN_DOMAINS
-    )
+    source, target = (evaluate(policy, pair, role, episodes=config.eval_episodes) for role in ROLES)
     return Result(
         step=agent.num_timesteps,
         source_steps=spent["source"],
@@ -91,10 +89,10 @@ def _evaluation(agent: BaseAlgorithm, config: RunConfig, seconds: float) -> Resu
 class _Progress(BaseCallback):
     """Shows progress, and logs what the compensation reports."""
 
-    def __init__(self, config: RunConfig, bar: tqdm, report: Report | None) -> None:  # type: ignore[type-arg]
+    def __init__(self, config: RunConfig, bar: tqdm, report: Report | None) -> None:
         super().__init__()
         self._bar, self._report = bar, report
-        self._compensated = config.method not in (*PLAIN_DOMAINS, "mixture")
+        self._compensated = config.method not in (*ROLES, "mixture")
 
     def _on_step(self) -> bool:
         self._bar.update(self.num_timesteps - self._bar.n)

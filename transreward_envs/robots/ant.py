@@ -9,7 +9,7 @@ from gymnasium.envs.mujoco.ant_v5 import AntEnv
 from transreward_envs.robots.domain import Domain
 
 
-class Ant(Domain, AntEnv):  # type: ignore[misc]
+class Ant(Domain, AntEnv):
     """Gymnasium's ``Ant-v5``, with shifts."""
 
     step_info: ClassVar[tuple[str, ...]] = (

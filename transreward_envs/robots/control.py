@@ -24,9 +24,7 @@ class ControlPath:
     """
 
     def __init__(self, shifts: Sequence[Shift], *, action_size: int, memory: int) -> None:
-        self.repeat = int(
-            np.prod([shift.times for shift in shifts if isinstance(shift, ActionRepeat)], dtype=int)
-        )
+        self.repeat = int(np.prod([shift.times for shift in shifts if isinstance(shift, ActionRepeat)], dtype=int))
         self.delay = sum(shift.steps for shift in shifts if isinstance(shift, ActionDelay))
         noises = [shift for shift in shifts if isinstance(shift, ActionNoise) and not shift.neutral]
         self._widths = [noise.width_per_dimension(action_size) for noise in noises]
@@ -52,9 +50,9 @@ class ControlPath:
 
     def control(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return what reaches the actuators now, as ``(action_size,)``, and remember the action."""
-        action = np.asarray(action, dtype=np.float64)
-        control = self._past[self.delay - 1] if self.delay else action
-        self._past.appendleft(action.copy())
+        chosen = np.array(action, dtype=np.float64)
+        control = self._past[self.delay - 1] if self.delay else chosen
+        self._past.appendleft(chosen)
         for width in self._widths:
             assert self._noise is not None
             control = control + self._noise.uniform(-width, width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import mujoco
 import numpy as np
@@ -19,15 +19,17 @@ from transreward_envs.shifts.apply import apply_shifts
 
 Observation = NDArray[np.float64]
 Action = NDArray[np.float32]
+StepResult = tuple[Observation, np.float64, bool, bool, dict[str, Any]]
 
 
-class Domain(MujocoEnv):  # type: ignore[misc]
+class Domain(MujocoEnv):
     """Mixed in before one of Gymnasium's v5 classes, it changes which model is loaded and how actions reach it.
 
-    Without shifts the robot steps bit for bit as Gymnasium's. Everything that shifts it is a keyword of JSON types, so
-    that pickle, deepcopy, ``EnvSpec.to_json`` and ``gym.make(env.spec)`` keep it. Reward, observation and termination
-    are Gymnasium's, seen from the agent: the control cost is that of the agent's own action, and a repeated action earns
-    the sum of its rewards. ``info`` has the same keys at reset, where what a step would report is 0, as at a step.
+    Without shifts the robot steps bit for bit as Gymnasium's. Everything that shifts it is a keyword of JSON types,
+    so that pickle, deepcopy, ``EnvSpec.to_json`` and ``gym.make(env.spec)`` keep it. Reward, observation and
+    termination are Gymnasium's, seen from the agent: the control cost is that of the agent's own action, and a
+    repeated action earns the sum of its rewards. ``info`` has the same keys at reset, where what a step would report
+    is 0, as at a step.
 
     A pickled or copied domain is a new one with the same settings: it does not carry the simulator's state.
 
@@ -44,13 +46,17 @@ class Domain(MujocoEnv):  # type: ignore[misc]
     step_info: ClassVar[tuple[str, ...]]
     """Keys that Gymnasium's class adds to ``info`` at a step only."""
 
+    observation_structure: dict[str, int]
+
     _control: ControlPath | None = None
 
     def __init__(self, *, shift: ShiftsLike = (), observe_actions: int = 0, **kwargs: Any) -> None:
         self.shifts: tuple[Shift, ...] = parse_shifts(shift)
         require_count("observe_actions", observe_actions)
         super().__init__(**kwargs)
-        EzPickle.__init__(self, shift=shifts_to_json(self.shifts), observe_actions=observe_actions, **kwargs)
+        EzPickle.__init__(
+            cast(EzPickle, self), shift=shifts_to_json(self.shifts), observe_actions=observe_actions, **kwargs
+        )
         self._control = ControlPath(self.shifts, action_size=self.model.nu, memory=observe_actions)
         self._executed = np.zeros(self.model.nu)
         self._reseeded = False
@@ -75,12 +81,11 @@ class Domain(MujocoEnv):  # type: ignore[misc]
         observation: Observation = super().reset_model()
         return observation
 
-    def step(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Action) -> StepResult:
         """Advance by one action of the agent; ``truncated`` is always ``False``."""
         assert self._control is not None
         if self._control.passive:
-            result: tuple[Observation, float, bool, bool, dict[str, Any]] = super().step(action)
-            return result
+            return super().step(action)
         self._executed = self._control.control(action)
         return self._repeat(action)
 
@@ -90,7 +95,7 @@ class Domain(MujocoEnv):  # type: ignore[misc]
             ctrl = self._executed
         super().do_simulation(ctrl, n_frames)
 
-    def _repeat(self, action: Action) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def _repeat(self, action: Action) -> StepResult:
         """Hold the executed control for its control steps, adding up rewards and reward terms."""
         assert self._control is not None
         observation, reward, terminated, truncated, info = super().step(action)
@@ -104,7 +109,7 @@ class Domain(MujocoEnv):  # type: ignore[misc]
         return observation, reward, terminated, truncated, info
 
     def _get_obs(self) -> Observation:
-        observation: Observation = super()._get_obs()
+        observation: Observation = super()._get_obs()  # type: ignore[misc]  # of the class mixed with
         if self._control is None or self._control.memory == 0:
             return observation
         return np.concatenate([observation, self._control.past_actions()])
@@ -112,6 +117,7 @@ class Domain(MujocoEnv):  # type: ignore[misc]
     def _append_actions_to_observation(self, count: int) -> None:
         """Widen the observation space by ``count`` actions."""
         assert isinstance(self.observation_space, Box)
+        assert isinstance(self.action_space, Box)
         low, high = (np.tile(bound, count) for bound in (self.action_space.low, self.action_space.high))
         self.observation_space = Box(
             np.concatenate([self.observation_space.low, low]),

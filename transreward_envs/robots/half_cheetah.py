@@ -9,7 +9,7 @@ from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv
 from transreward_envs.robots.domain import Domain
 
 
-class HalfCheetah(Domain, HalfCheetahEnv):  # type: ignore[misc]
+class HalfCheetah(Domain, HalfCheetahEnv):
     """Gymnasium's ``HalfCheetah-v5``, with shifts."""
 
     step_info: ClassVar[tuple[str, ...]] = ("x_velocity", "reward_forward", "reward_ctrl")

@@ -9,7 +9,7 @@ from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
 from transreward_envs.robots.domain import Domain
 
 
-class Hopper(Domain, HopperEnv):  # type: ignore[misc]
+class Hopper(Domain, HopperEnv):
     """Gymnasium's ``Hopper-v5``, with shifts."""
 
     step_info: ClassVar[tuple[str, ...]] = ("x_velocity", "reward_forward", "reward_ctrl", "reward_survive")

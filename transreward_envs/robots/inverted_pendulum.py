@@ -9,7 +9,7 @@ from gymnasium.envs.mujoco.inverted_pendulum_v5 import InvertedPendulumEnv
 from transreward_envs.robots.domain import Domain
 
 
-class InvertedPendulum(Domain, InvertedPendulumEnv):  # type: ignore[misc]
+class InvertedPendulum(Domain, InvertedPendulumEnv):
     """Gymnasium's ``InvertedPendulum-v5``, with shifts."""
 
     step_info: ClassVar[tuple[str, ...]] = ("reward_survive",)

@@ -9,7 +9,7 @@ from gymnasium.envs.mujoco.walker2d_v5 import Walker2dEnv
 from transreward_envs.robots.domain import Domain
 
 
-class Walker2d(Domain, Walker2dEnv):  # type: ignore[misc]
+class Walker2d(Domain, Walker2dEnv):
     """Gymnasium's ``Walker2d-v5``, with shifts."""
 
     step_info: ClassVar[tuple[str, ...]] = ("x_velocity", "reward_forward", "reward_ctrl", "reward_survive")

@@ -30,9 +30,7 @@ class ActionNoise(ControlShift):
 
     def __post_init__(self) -> None:
         require_non_negative("half_width", self.half_width)
-        if self.dimension is not None and (
-            isinstance(self.dimension, bool) or not isinstance(self.dimension, int)
-        ):
+        if self.dimension is not None and (isinstance(self.dimension, bool) or not isinstance(self.dimension, int)):
             raise TypeError(f"`dimension` must be an integer; got {self.dimension!r}.")
 
     @property

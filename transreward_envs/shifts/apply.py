@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from functools import reduce
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -53,7 +54,7 @@ def _mean(values: Iterable[float]) -> float:
     return sum(listed) / len(listed)
 
 
-def _read(model: mujoco.MjModel, name: str) -> object:
+def _read(model: mujoco.MjModel, name: str) -> Any:
     """Return a copy of the value at a dotted name; ``None`` where this version of MuJoCo lacks the field."""
     value = reduce(lambda owner, part: getattr(owner, part, None), name.split("."), model)
     return None if value is None else np.copy(value)

@@ -60,11 +60,7 @@ def parse_shift(data: ShiftLike) -> Shift:
     for name in settings:
         if name not in fields:
             raise ValueError(unknown(f"setting of a {kind} shift", name, fields))
-    missing = [
-        name
-        for name, field in fields.items()
-        if field.default is dataclasses.MISSING and name not in settings
-    ]
+    missing = [name for name, field in fields.items() if field.default is dataclasses.MISSING and name not in settings]
     if missing:
         raise TypeError(f"A {kind} shift needs {', '.join(f'`{name}`' for name in missing)}; got {data!r}.")
     return cls(**settings)

@@ -50,9 +50,7 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self.ledger = ledger or open_ledger(target_budget, shared_state)
         self._reserved = False
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode and reserve its first step."""
         observation, info = self.env.reset(seed=seed, options=options)
         self.enter()

@@ -136,9 +136,7 @@ class SharedLedger:
         """Return this process's own connection; one that came over a fork is left alone."""
         if self._connection is None or self._process != os.getpid():
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self._path, timeout=60.0, isolation_level=None, check_same_thread=False
-            )
+            self._connection = sqlite3.connect(self._path, timeout=60.0, isolation_level=None, check_same_thread=False)
             self._process = os.getpid()
             self._connection.execute("PRAGMA synchronous = OFF")  # safe against a killed process
             self._connection.execute(

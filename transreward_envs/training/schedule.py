@@ -73,14 +73,12 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         super().__init__(self._domain(self._first))
 
     @property
-    def spec(self) -> EnvSpec | None:
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # as in Gymnasium's own wrappers
         """The spec that made the whole stack; its entry point sets the time limits, so it has none of its own."""
         spec: EnvSpec | None = self._domains[self._first].unwrapped.spec
         return spec
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Choose the next episode's domain and start it; a seed reaches both domains, each at its next reset."""
         if seed is not None:
             self._pending_seeds = dict.fromkeys(DOMAIN_INDEX, seed)

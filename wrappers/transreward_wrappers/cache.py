@@ -58,7 +58,7 @@ def fit_or_load(compensation: Compensation, pair: Pair) -> None:
             pass
         except CorruptFileError as error:
             warnings.warn(f"A cached fit is unusable and is made again: {error}", stacklevel=2)
-        source, target = (pair.make(role, disable_env_checker=True) for role in ("source", "target"))  # type: ignore[arg-type]
+        source, target = (pair.make(role, disable_env_checker=True) for role in ("source", "target"))
         try:
             compensation.fit(source, target)
         finally:

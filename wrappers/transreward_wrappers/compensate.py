@@ -76,9 +76,7 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._observation: Any = None
         self._compensated_return, self._length = 0.0, 0
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; fit the compensation if this is the first."""
         self._prepare()
         self._observation, info = self.env.reset(seed=seed, options=options)
@@ -192,7 +190,9 @@ def make_compensation(cls: type[Compensation], settings: dict[str, Any]) -> Comp
     Raises:
         ValueError: A setting is unknown or breaks its rule.
     """
-    names = [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
+    names: list[str] = (
+        [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
+    )
     for name in settings:
         if name not in names:
             raise ValueError(unknown(f"setting of {cls.__name__}", name, names))

@@ -15,7 +15,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from transreward_envs.pairs import Pair
+from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.schedule import ActsIn
 
 Env = gym.Env[Any, Any]
@@ -76,6 +76,10 @@ class Compensation(ABC):
             target: The target domain; its steps are not free, and a fit that takes some says so.
         """
 
+    def fit_steps(self) -> dict[Role, int]:
+        """Return the environment steps that :meth:`fit` takes in each domain."""
+        return {}
+
     def fit_key(self, pair: Pair) -> dict[str, Any]:
         """Return what a cached fit depends on, as JSON types."""
         return {"pair": pair.to_json(), "settings": self.settings()}
@@ -87,10 +91,10 @@ class Compensation(ABC):
     def __call__(self, batch: Transitions) -> Float:
         """Return what to add to each reward, as ``(B,)`` in float64."""
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path) -> None:  # noqa: B027  # a hook
         """Write what was fitted and learnt to a file; nothing, if there is nothing."""
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path) -> None:  # noqa: B027  # a hook
         """Read what :meth:`save` wrote.
 
         Raises:

@@ -39,8 +39,9 @@ class RunningNormalizer:
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features normalised and clipped, as ``(B, size)``."""
-        normalised = (features - self._shift) * self._scale
-        return np.minimum(np.maximum(normalised, -LIMIT, out=normalised), LIMIT, out=normalised)
+        normalised: NDArray[np.float32] = (features - self._shift) * self._scale
+        np.maximum(normalised, -LIMIT, out=normalised)
+        return np.minimum(normalised, LIMIT, out=normalised)
 
     def tensors(self) -> Tensors:
         """Return the statistics."""

@@ -57,7 +57,7 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
         raise FileNotFoundError(path)
     try:
         tensors: Tensors = load_file(path)
-        with safetensors.safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         about = json.loads(metadata["about"])
     except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:

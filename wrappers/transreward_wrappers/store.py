@@ -36,7 +36,8 @@ class RowStore:
     def __getstate__(self) -> dict[str, Any]:
         """Keep the filled rows alone, or the name of the file."""
         rows = None if self._path else self.rows[: len(self)].copy()
-        return {"capacity": len(self.rows), "width": self.rows.shape[1], "added": self.added, "path": self._path, "rows": rows}
+        capacity, width = self.rows.shape
+        return {"capacity": capacity, "width": width, "added": self.added, "path": self._path, "rows": rows}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["capacity"], state["width"], state["path"])  # type: ignore[misc]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
 from transreward_envs.pairs import Pair
@@ -111,7 +112,7 @@ class DARC(Compensation):
             capacity=self.capacity,
             seed=self.seed,
         )
-        self._pending: list[tuple[Rows, Float]] = []
+        self._pending: list[tuple[Rows, NDArray[np.int64]]] = []
         self._pending_steps = 0
 
     def __call__(self, batch: Transitions) -> Float:

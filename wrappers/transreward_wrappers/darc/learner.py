@@ -138,8 +138,8 @@ class ClassifierLearner:
         """Write all that was learnt, the transitions included unless they are shared."""
         tensors = self._tensors()
         if self._shared is None:
-            rows = {str(domain): torch.from_numpy(store.newest(len(store))) for domain, store in enumerate(self._stores)}
-            tensors.update(with_prefix("rows", rows))
+            rows = [torch.from_numpy(store.newest(len(store))) for store in self._stores]
+            tensors.update(with_prefix("rows", {str(domain): kept for domain, kept in enumerate(rows)}))
         save_tensors(path, tensors, self._about())
 
     def load(self, path: Path) -> None:
@@ -163,7 +163,7 @@ class ClassifierLearner:
             loss = functional.binary_cross_entropy_with_logits(of_pair, labels)
             loss = loss + functional.binary_cross_entropy_with_logits(of_triple, labels)
             self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             self.loss = float(loss.detach()) / 2
         self.updates += updates

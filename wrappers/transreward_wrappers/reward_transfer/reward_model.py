@@ -52,7 +52,7 @@ class RewardModel:
             index = torch.randint(len(rows), (self._members, batch_size), generator=self._generator)
             loss = (self._ensemble(inputs[index])[..., 0] - targets[index]).square().mean()
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
         self._layers = frozen_layers(self._ensemble)

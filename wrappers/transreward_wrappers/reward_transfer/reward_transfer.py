@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
-from transreward_envs.pairs import Pair
+from transreward_envs.pairs import Pair, Role
 from transreward_envs.shifts import shifts_to_json
 from transreward_envs.training.schedule import ActsIn
 from transreward_wrappers.compensation import Compensation, Env, Float, Transitions
@@ -96,6 +96,10 @@ class RewardTransfer(Compensation):
         )
         self._fit_spread, self._seen, self._spread_sum = 1.0, 0, 0.0
 
+    def fit_steps(self) -> dict[Role, int]:
+        """Return the steps of the source run."""
+        return {"source": self.fit_budget}
+
     def fit_key(self, pair: Pair) -> dict[str, Any]:
         """Return the source domain and the settings of the fit; neither the target nor ``lam`` matter."""
         settings = {name: value for name, value in self.settings().items() if name not in ("lam", "estimator")}
@@ -112,9 +116,7 @@ class RewardTransfer(Compensation):
             seed=self.seed,
         )
         data = run.collect()
-        self._model.fit(
-            data, updates=self.fit_updates, batch_size=self.batch_size, learning_rate=self.learning_rate
-        )
+        self._model.fit(data, updates=self.fit_updates, batch_size=self.batch_size, learning_rate=self.learning_rate)
         _, spread = self._model(data.select(slice(None, None, max(len(data) // 4096, 1))))
         self._fit_spread = float(spread.mean())
 

@@ -1,0 +1,219 @@
+"""The command line: ``transreward list``, ``show``, ``train``, ``evaluate`` and ``plot``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+import transreward_envs
+from transreward_envs import METHODS, PAIRS, Pair
+from transreward_envs.errors import unknown
+from transreward_envs.pairs import ROLES
+from transreward_envs.pairs.pair import NAMESPACE, VERSION
+
+
+def list_pairs(pattern: tyro.conf.Positional[str] = "") -> None:
+    """List the pairs, or those whose name contains a pattern.
+
+    Args:
+        pattern: Part of a name, such as `Hopper` or `gravity`.
+    """
+    found = [pair for pair in PAIRS.values() if pattern.lower() in pair.name.lower()]
+    if not found:
+        raise ValueError(unknown("pair", pattern, PAIRS))
+    table = Table(title=f"{len(found)} pairs", box=None)
+    for column in ("pair", "source", "target", "suites"):
+        table.add_column(column)
+    for pair in found:
+        table.add_row(pair.name, *(_describe(pair.shifts(role)) for role in ROLES), ", ".join(pair.suites))
+    _console().print(table)
+    methods = ",".join(METHODS)
+    print(f"Each has the ids {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}.")
+
+
+def show(id: tyro.conf.Positional[str]) -> None:
+    """Show a pair: its ids, its spaces, and every field in which the target's model differs from the source's.
+
+    Args:
+        id: A pair, or any id of it.
+    """
+    from transreward_envs.differences import pair_differences
+
+    pair = find_pair(id)
+    env = pair.make("source")
+    print(f"{pair.name}\n  source: {_describe(pair.source)}\n  target: {_describe(pair.target)}")
+    print(f"  observation: {env.observation_space}\n  action: {env.action_space}")
+    limits = ", ".join(f"{pair.max_episode_steps(role)} in the {role}" for role in ROLES)
+    print(f"  time limit: {limits} [steps]\n  ids:")
+    env.close()
+    for suffix in (*ROLES, *METHODS):
+        print(f"    {pair.id(suffix)}")
+    table = Table(title="What differs", box=None)
+    for column in ("field", "element", "source", "target", "unit", "kind"):
+        table.add_column(column, justify="right" if column in ROLES else "left")
+    for row in pair_differences(pair):
+        kind = "derived" if row.derived else "shifted"
+        table.add_row(row.field, row.element.replace("[", r"\["), row.source, row.target, row.unit, kind)
+    _console().print(table)
+
+
+def train(
+    pair: str,
+    out: Path,
+    method: str = "mixture",
+    agent: str = "sb3-ppo",
+    steps: int = 100_000,
+    seed: int = 0,
+    n_envs: int | None = None,
+    target_budget: int | None = None,
+    eval_every: int = 10_000,
+    eval_episodes: int = 5,
+    set: tuple[str, ...] = (),
+) -> None:
+    """Train an unmodified agent; run the same command again to resume, or with more steps to go on.
+
+    Args:
+        pair: Name of the pair.
+        out: Directory of the run.
+        method: `source`, `target`, `mixture`, `reward-transfer`, `darc`, or a registered one.
+        agent: `sb3-ppo` or `sb3-sac`.
+        steps: Environment steps, of both domains together.
+        seed: Of everything random.
+        n_envs: Environments stepped by turns; 8 for PPO and 1 for SAC when left out.
+        target_budget: Target steps in all.
+        eval_every: Steps between two evaluations, each followed by a checkpoint.
+        eval_episodes: Episodes of an evaluation, in each domain.
+        set: Further keywords of the training id, such as `eta=0.1`.
+    """
+    from transreward_baselines.config import RunConfig
+    from transreward_baselines.train import train as train_run
+
+    config = RunConfig(
+        pair=pair,
+        method=method,
+        agent=agent,
+        steps=steps,
+        seed=seed,
+        n_envs=n_envs or (1 if agent == "sb3-sac" else 8),
+        target_budget=target_budget,
+        eval_every=eval_every,
+        eval_episodes=eval_episodes,
+        settings=parse_settings(set),
+    )
+    last = train_run(config, out)[-1]
+    print(
+        f"{pair}, {method}: return {last.target_return:.0f} in the target, {last.source_return:.0f} in the source, "
+        f"after {last.source_steps} source and {last.target_steps} target steps. Everything is in {out}."
+    )
+
+
+def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
+    """Evaluate a run's newest policy on both plain domains.
+
+    Args:
+        run: Directory of the run.
+        episodes: Episodes in each domain.
+    """
+    from transreward_baselines.checkpoint import load_policy
+    from transreward_baselines.evaluation import evaluate as evaluate_policy
+
+    config, policy = load_policy(run)
+    pair = transreward_envs.get_pair(config.pair)
+    table = Table(title=f"{pair.name}, {config.method}, seed {config.seed}: {episodes} episodes", box=None)
+    for column in ("domain", "mean return", "standard deviation", "lowest", "highest"):
+        table.add_column(column, justify="left" if column == "domain" else "right")
+    for role in ROLES:
+        returns = evaluate_policy(policy, pair, role, episodes=episodes)
+        figures = (returns.mean(), returns.std(), returns.min(), returns.max())
+        table.add_row(role, *(f"{figure:.1f}" for figure in figures))
+    _console().print(table)
+
+
+def plot(runs: tyro.conf.Positional[tuple[Path, ...]], out: Path = Path("learning-curves.png")) -> None:
+    """Plot the learning curves of runs of one pair, one line a method.
+
+    Args:
+        runs: Directories of runs.
+        out: The figure.
+    """
+    from transreward_baselines.config import read_config
+    from transreward_baselines.plot import plot_learning_curves, runs_by_method
+
+    if not runs:
+        raise ValueError("`plot` needs the directory of at least one run.")
+    by_method = runs_by_method(runs)
+    plot_learning_curves(by_method, out, title=read_config(runs[0]).pair)
+    print(f"The figure is {out}.")
+
+
+def find_pair(name: str) -> Pair:
+    """Return the pair meant by its name or by any of its ids.
+
+    Raises:
+        ValueError: There is none.
+    """
+    plain = name.removeprefix("transreward_envs:").removeprefix(f"{NAMESPACE}/")
+    for suffix in ("", *(f"-{suffix}-v{VERSION}" for suffix in (*ROLES, *METHODS))):
+        if plain.endswith(suffix) and (stem := plain.removesuffix(suffix)) in PAIRS:
+            return PAIRS[stem]
+    raise ValueError(unknown("pair or id", plain, PAIRS))
+
+
+def parse_settings(words: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings meant by words such as ``eta=0.1``.
+
+    Raises:
+        ValueError: A word is not of this form.
+    """
+    settings: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise ValueError(f"A setting has the form name=value, such as eta=0.1; got {word!r}.")
+        try:
+            settings[name] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[name] = value
+    return settings
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line."""
+    commands: dict[str, Any] = {
+        "list": list_pairs,
+        "show": show,
+        "train": train,
+        "evaluate": evaluate,
+        "plot": plot,
+    }
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands, prog="transreward", description="Source and target domains for off-dynamics RL.", args=args
+        )
+    except (ValueError, TypeError, RuntimeError, OSError) as error:
+        print(f"transreward: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("transreward: stopped; run the same command again to resume.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _console() -> Console:
+    """Return a console that does not cut tables when the output is not a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def _describe(shifts: tuple[transreward_envs.Shift, ...]) -> str:
+    """Return shifts in words."""
+    return ", ".join(shift.label for shift in shifts) or "plain robot"
+
+
+if __name__ == "__main__":
+    main()
