@@ -3,8 +3,9 @@
 Importing the package registers its ids with Gymnasium; it loads neither MuJoCo nor PyTorch.
 """
 
+from transreward_envs.methods import METHODS
 from transreward_envs.pairs import PAIRS, Pair, get_pair, make_pair
-from transreward_envs.registration import METHODS, register_all, register_pair
+from transreward_envs.registration import register_all, register_pair
 from transreward_envs.robots import ROBOTS
 from transreward_envs.shifts import Shift
 

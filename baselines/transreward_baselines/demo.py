@@ -27,7 +27,7 @@ from transreward_baselines.results import Result
 from transreward_wrappers.storage import write_bytes
 
 CONTENDERS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("reward-transfer", {"lam": 0.5, "seed": 0}),
+    ("reward-transfer", {"lam": 0.25, "seed": 0}),
     ("source", {}),
     ("mixture", {}),
     ("darc", {"eta": 0.1}),
@@ -46,7 +46,7 @@ class DemoArgs:
     pair: str = "HalfCheetah-broken-bthigh"
     """The pair."""
 
-    steps: int = 80_000
+    steps: int = 60_000
     """Environment steps of a run, of both domains together."""
 
     seeds: int = 3
@@ -101,7 +101,12 @@ def _runs(args: DemoArgs) -> dict[Path, RunConfig]:
     """Return all runs, the seeds of a contender far apart so that only one waits for a fit."""
     return {
         args.out / f"{method}-seed{seed}": RunConfig(
-            pair=args.pair, method=method, steps=args.steps, seed=seed, eval_every=args.steps // 8, settings=settings
+            pair=args.pair,
+            method=method,
+            steps=args.steps,
+            seed=seed,
+            eval_every=max(args.steps // 6, 1),
+            settings=settings,
         )
         for seed in range(args.seeds)
         for method, settings in CONTENDERS

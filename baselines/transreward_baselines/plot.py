@@ -63,7 +63,8 @@ def plot_learning_curves(runs: Mapping[str, list[list[Result]]], path: Path, *, 
         axes.fill_between(
             steps, returns.min(axis=0), returns.max(axis=0), color=line.get_color(), alpha=0.15, linewidth=0
         )
-    axes.set(xlabel="environment steps (source + target)", ylabel="return in the target", title=title)
+    axes.set(xlabel="environment steps (source + target)", ylabel="return in the target")
+    axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(title="mean, band: lowest to highest seed", fontsize=8, title_fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,9 @@ def film(args: RenderArgs) -> None:
     from transreward_envs.pairs import ROLES, Role
 
     def frames_of(pair: Pair, role: Role, policy: Policy) -> list[Frame]:
-        env = pair.make(role, render_mode="rgb_array", width=320, height=240, disable_env_checker=True)
+        camera = None if pair.robot == "InvertedPendulum" else "track"
+        size = {"width": 320, "height": 240}
+        env = pair.make(role, render_mode="rgb_array", camera_name=camera, disable_env_checker=True, **size)
         frames: list[Frame] = []
         observation, _ = env.reset(seed=args.seed)
         for _ in range(args.steps):

@@ -102,6 +102,5 @@ class _Progress(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         if self._compensated:
-            compensation = self.training_env.get_attr("compensation", indices=[0])[0]
-            for name, value in compensation.diagnostics().items():
+            for name, value in self.training_env.get_attr("diagnostics", indices=[0])[0].items():
                 self.logger.record(f"compensation/{name}", value)

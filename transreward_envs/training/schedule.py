@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from transreward_envs.errors import require_count, unknown
+from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import TargetBudget
 from transreward_envs.training.ledger import open_ledger
 
 Env = gym.Env[Any, Any]
-ActsIn = Literal["target", "both"]
 DOMAIN_INDEX: dict[Role, int] = {"source": 0, "target": 1}
 
 
@@ -21,8 +21,8 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     """Act in the source or the target of a pair, one episode at a time.
 
     At each reset the next episode is a target one iff target steps < ratio * all steps, and the target's budget is not
-    spent. With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target. The wrapper's
-    spaces, ``unwrapped`` and rendering are those of the domain that is active. A domain is made when it is first
+    spent. With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target. ``unwrapped``
+    and rendering are those of the domain that is active; both have one observation and one action space. A domain is made when it is first
     needed.
 
     Args:
@@ -71,6 +71,8 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         self._first: Role = "source" if acts_in == "both" else "target"
         self.role: Role = self._first
         super().__init__(self._domain(self._first))
+        # The same objects whichever domain is active, so that a seeded action space stays seeded.
+        self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
 
     @property
     def spec(self) -> EnvSpec | None:  # type: ignore[override]  # as in Gymnasium's own wrappers

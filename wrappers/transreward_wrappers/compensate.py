@@ -107,6 +107,11 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             info["episode_compensated"] = {"r": self._compensated_return, "l": self._length}
         return following, total, terminated, truncated, info
 
+    @property
+    def diagnostics(self) -> dict[str, float]:
+        """Running figures of the compensation, for a logger."""
+        return self.compensation.diagnostics()
+
     def join(self, other: Compensate) -> None:
         """Learn, count steps and spend the budget together with another environment of this process."""
         self.compensation, self._leader = other.compensation, other

@@ -15,8 +15,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
-from transreward_envs.training.schedule import ActsIn
 
 Env = gym.Env[Any, Any]
 Float = NDArray[np.float64]

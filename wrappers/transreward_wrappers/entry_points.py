@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.wrappers import RecordEpisodeStatistics
 
+from transreward_envs.methods import Method
 from transreward_envs.pairs import Pair
 from transreward_envs.registration import register_method
 from transreward_envs.training.entry_points import RENDER_METADATA, resolve_pair
@@ -71,7 +72,7 @@ def register_compensation(name: str, compensation: type[Compensation]) -> None:
         ValueError: The name is taken.
     """
     cls = load_compensation(compensation)
-    register_method(name, f"{cls.__module__}:{cls.__qualname__}")
+    register_method(name, Method(compensation=f"{cls.__module__}:{cls.__qualname__}", acts_in=cls.acts_in))
 
 
 @cache

@@ -93,7 +93,7 @@ def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[st
     state: dict[int, Tensors] = {}
     for name, tensor in tensors.items():
         parameter, quantity = name.split(".")
-        state.setdefault(int(parameter), {})[quantity] = tensor
+        state.setdefault(int(parameter), {})[quantity] = tensor.clone()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

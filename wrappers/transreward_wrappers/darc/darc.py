@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
+from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair
-from transreward_envs.training.schedule import ActsIn
 from transreward_wrappers.compensation import Compensation, Float, Transitions
 from transreward_wrappers.darc.classifiers import Parameterisation
 from transreward_wrappers.darc.learner import ClassifierLearner, Rows

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
+from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.shifts import shifts_to_json
-from transreward_envs.training.schedule import ActsIn
 from transreward_wrappers.compensation import Compensation, Env, Float, Transitions
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.reward_transfer.reward_model import RewardModel

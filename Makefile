@@ -1,0 +1,40 @@
+# Each target makes what it needs; `make demo` and `make test` are all that a fresh clone asks for.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-all lint format bench clean
+
+demo: $(READY)  ## the main job: train with and without compensation, and look at the difference
+	$(BIN)/python -m transreward_baselines.demo
+
+test: $(READY)  ## the quick tests
+	$(BIN)/python -m pytest -n auto
+
+test-all: $(READY)  ## the slow tests too
+	$(BIN)/python -m pytest -n auto -m "not benchmark"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## times, not tests: run it on a quiet machine
+	$(BIN)/python tests/performance/wrapper_cost.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# PyTorch comes first and by its exact version, so that nothing else chooses a build for it.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@

@@ -1,0 +1,143 @@
+"""Domains: stock without shifts, and shifted as stated."""
+
+import copy
+import pickle
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import transreward_envs
+from transreward_envs import ROBOTS
+
+STOCK_WARNINGS = pytest.mark.filterwarnings("ignore:.*settotalmass.*")
+
+
+def make(robot: str, **kwargs: object) -> gym.Env:
+    return gym.make(f"TransReward/{robot}-v0", **kwargs)
+
+
+def rollout(env: gym.Env, *, steps: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the observations and rewards of random actions, resets included."""
+    generator = np.random.default_rng(seed)
+    observation, _ = env.reset(seed=seed)
+    observations, rewards = [observation], []
+    for _ in range(steps):
+        action = generator.uniform(env.action_space.low, env.action_space.high).astype(np.float32)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        observations.append(observation)
+        rewards.append(reward)
+        if terminated or truncated:
+            observation, _ = env.reset()
+            observations.append(observation)
+    return np.array(observations), np.array(rewards)
+
+
+@STOCK_WARNINGS
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_the_unshifted_robot_is_gymnasiums_bit_for_bit(robot: str) -> None:
+    ours, stock = make(robot), gym.make(ROBOTS[robot].stock_id)
+    for mine, theirs in zip(rollout(ours, steps=1000), rollout(stock, steps=1000), strict=True):
+        assert np.array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_info_has_the_same_keys_at_reset_and_step(robot: str) -> None:
+    env = make(robot, shift={"kind": "repeat", "times": 2})
+    _, at_reset = env.reset(seed=0)
+    at_step = env.step(env.action_space.sample())[4]
+    assert set(at_reset) == set(at_step)
+
+
+@pytest.mark.parametrize("copied", [lambda env: pickle.loads(pickle.dumps(env)), copy.deepcopy])
+def test_a_copy_keeps_the_shift(copied) -> None:
+    shift = [{"kind": "mass", "scale": 2.0}, {"kind": "delay", "steps": 1}]
+    env = make("Hopper", shift=shift, observe_actions=1)
+    other = copied(env.unwrapped)
+    assert other.shifts == env.unwrapped.shifts
+    assert np.array_equal(other.model.body_mass, env.unwrapped.model.body_mass)
+    assert np.array_equal(rollout(other, steps=20)[0], rollout(env, steps=20)[0])
+
+
+def test_a_shifted_domain_steps_differently() -> None:
+    plain, shifted = make("Hopper"), make("Hopper", shift={"kind": "gravity", "scale": 2.0})
+    assert np.array_equal(plain.reset(seed=0)[0], shifted.reset(seed=0)[0])
+    action = np.full(3, 0.5, dtype=np.float32)
+    assert not np.array_equal(plain.step(action)[0], shifted.step(action)[0])
+
+
+def test_a_delay_applies_each_action_late_and_zero_before() -> None:
+    delayed, plain = make("HalfCheetah", shift={"kind": "delay", "steps": 2}), make("HalfCheetah")
+    delayed.reset(seed=0)
+    plain.reset(seed=0)
+    actions = [np.full(6, value, dtype=np.float32) for value in (0.9, -0.7, 0.5, 0.1)]
+    applied = [np.zeros(6, dtype=np.float32)] * 2 + actions[:2]
+    for chosen, late in zip(actions, applied, strict=True):
+        assert np.array_equal(delayed.step(chosen)[0], plain.step(late)[0])
+
+
+def test_the_observation_holds_the_past_actions_newest_first() -> None:
+    env = make("Hopper", observe_actions=2)
+    observation, _ = env.reset(seed=0)
+    assert np.array_equal(observation[11:], np.zeros(6))
+    env.step(np.full(3, 0.25, dtype=np.float32))
+    observation = env.step(np.full(3, -0.5, dtype=np.float32))[0]
+    assert np.array_equal(observation[11:], [-0.5] * 3 + [0.25] * 3)
+    assert env.observation_space.contains(observation)
+
+
+def test_a_repeated_action_earns_the_sum_of_its_rewards() -> None:
+    repeated, plain = make("HalfCheetah", shift={"kind": "repeat", "times": 3}), make("HalfCheetah")
+    repeated.reset(seed=0)
+    plain.reset(seed=0)
+    action = np.full(6, 0.5, dtype=np.float32)
+    observation, reward, _, _, info = repeated.step(action)
+    steps = [plain.step(action) for _ in range(3)]
+    assert np.array_equal(observation, steps[-1][0])
+    assert reward == pytest.approx(sum(step[1] for step in steps))
+    assert info["reward_ctrl"] == pytest.approx(sum(step[4]["reward_ctrl"] for step in steps))
+    assert repeated.metadata["render_fps"] == 7
+
+
+def test_a_repeated_action_stops_at_a_termination() -> None:
+    env = make("Hopper", shift={"kind": "repeat", "times": 1000})
+    env.reset(seed=0)
+    _, reward, terminated, _, _ = env.step(np.ones(3, dtype=np.float32))
+    assert terminated
+    assert reward < 1000.0
+
+
+def test_noise_has_the_stated_width_is_reproducible_and_leaves_initial_states_alone() -> None:
+    env = make("HalfCheetah", shift={"kind": "noise", "half_width": 0.05, "dimension": -1})
+    plain, controls = make("HalfCheetah"), []
+    for _ in range(2):
+        env.reset(seed=7)
+        drawn = []
+        for _ in range(200):
+            env.step(np.zeros(6, dtype=np.float32))
+            drawn.append(env.unwrapped.data.ctrl.copy())
+        controls.append(np.array(drawn))
+    assert np.array_equal(*controls)
+    noise = controls[0][:, -1]
+    assert np.all(np.abs(noise) <= 0.05)
+    assert noise.std() == pytest.approx(0.05 / np.sqrt(3.0), rel=0.15)
+    assert np.all(controls[0][:, :-1] == 0.0)
+    plain.reset(seed=7)
+    assert np.array_equal(env.reset()[0], plain.reset()[0])
+
+
+def test_the_agents_own_action_is_what_costs() -> None:
+    env = make("HalfCheetah", shift={"kind": "noise", "half_width": 0.5})
+    env.reset(seed=0)
+    assert env.step(np.zeros(6, dtype=np.float32))[4]["reward_ctrl"] == 0.0
+
+
+def test_noise_in_a_dimension_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"`dimension` must lie in \[-3, 2\]"):
+        make("Hopper", shift={"kind": "noise", "half_width": 0.1, "dimension": 3})
+
+
+def test_an_unknown_robot_gets_a_suggestion() -> None:
+    with pytest.raises(ValueError, match="Unknown robot 'Hoper'. Did you mean 'Hopper'"):
+        transreward_envs.make_pair("Hoper", {"kind": "mass", "scale": 2.0})

@@ -1,0 +1,233 @@
+"""Shifts: JSON, neutrality, composition, and equality with a recompiled model."""
+
+import json
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+import pytest
+from gymnasium.envs.mujoco.mujoco_env import expand_model_path
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import model_shifts, scales, shifts
+from transreward_envs.differences import differing_fields
+from transreward_envs.robots.model import nominal_model
+from transreward_envs.shifts import (
+    ActuatorShift,
+    BrokenActuator,
+    DampingShift,
+    FrictionShift,
+    GravityShift,
+    JointRangeShift,
+    MassShift,
+    Shift,
+    parse_shift,
+    parse_shifts,
+)
+from transreward_envs.shifts.apply import apply_shifts
+
+FILES = {
+    "Hopper": "hopper.xml",
+    "Walker2d": "walker2d_v5.xml",
+    "HalfCheetah": "half_cheetah.xml",
+    "Ant": "ant.xml",
+}
+NEUTRAL = [
+    {"kind": kind, "scale": 1.0} for kind in ("mass", "friction", "gravity", "damping", "actuator", "joint_range")
+]
+
+
+def model_of(robot: str) -> mujoco.MjModel:
+    return nominal_model(expand_model_path(FILES[robot]))
+
+
+@given(shift=shifts)
+def test_a_shift_survives_json(shift: Shift) -> None:
+    assert parse_shift(json.loads(json.dumps(shift.to_json()))) == shift
+
+
+@pytest.mark.parametrize("robot", FILES)
+def test_the_nominal_model_is_gymnasiums_bit_for_bit(robot: str, capfd: pytest.CaptureFixture[str]) -> None:
+    stock = mujoco.MjModel.from_xml_path(expand_model_path(FILES[robot]))
+    capfd.readouterr()
+    nominal_model.cache_clear()
+    ours = model_of(robot)
+    assert "deprecated" not in "".join(capfd.readouterr())
+    for name in dir(stock):
+        if isinstance(value := getattr(stock, name), np.ndarray):
+            assert np.array_equal(value, getattr(ours, name), equal_nan=value.dtype.kind == "f"), name
+    assert stock.stat.meaninertia == ours.stat.meaninertia
+    assert differing_fields(stock, ours) <= {"names"}
+
+
+@pytest.mark.parametrize("robot", FILES)
+def test_neutral_shifts_change_nothing_bit_for_bit(robot: str) -> None:
+    nominal = model_of(robot)
+    model = apply_shifts(nominal, parse_shifts(NEUTRAL))
+    for name in dir(nominal):
+        if isinstance(value := getattr(nominal, name), np.ndarray):
+            assert np.array_equal(value, getattr(model, name), equal_nan=value.dtype.kind == "f"), name
+
+
+@given(shift=model_shifts(), robot=st.sampled_from(sorted(FILES)))
+def test_applying_shifts_twice_equals_once_and_leaves_the_nominal_model_alone(shift: Shift, robot: str) -> None:
+    nominal = model_of(robot)
+    untouched = {name: np.copy(getattr(nominal, name)) for name in ("body_mass", "geom_friction", "actuator_gear")}
+    first, second = apply_shifts(nominal, [shift]), apply_shifts(nominal, [shift])
+    assert differing_fields(first, second) == set()
+    assert all(np.array_equal(getattr(nominal, name), value) for name, value in untouched.items())
+
+
+@given(first=scales, second=scales)
+def test_shifts_of_one_field_multiply_in_any_order(first: float, second: float) -> None:
+    nominal = model_of("Walker2d")
+    pair = [MassShift(scale=first, body="foot"), MassShift(scale=second)]
+    there, back = apply_shifts(nominal, pair), apply_shifts(nominal, pair[::-1])
+    assert differing_fields(there, back) == set()
+    foot = nominal.body("foot").id
+    assert there.body_mass[foot] == pytest.approx(nominal.body_mass[foot] * first * second)
+
+
+def _scale_density(spec: mujoco.MjSpec, scale: float) -> None:
+    for geom in spec.geoms:
+        geom.density *= scale
+
+
+def _scale_friction(spec: mujoco.MjSpec, scale: float) -> None:
+    for geom in spec.geoms:
+        geom.friction = np.asarray(geom.friction) * scale
+
+
+def _scale_gravity(spec: mujoco.MjSpec, scale: float) -> None:
+    spec.option.gravity = np.asarray(spec.option.gravity) * [1.0, 1.0, scale]
+
+
+def _scale_damping(spec: mujoco.MjSpec, scale: float) -> None:
+    for joint in spec.joints:
+        joint.damping = np.asarray(joint.damping) * scale
+
+
+def _scale_gear(spec: mujoco.MjSpec, scale: float) -> None:
+    for actuator in spec.actuators:
+        actuator.gear = np.asarray(actuator.gear) * scale
+
+
+RECOMPILED = [
+    (MassShift, _scale_density),
+    (FrictionShift, _scale_friction),
+    (GravityShift, _scale_gravity),
+    (DampingShift, _scale_damping),
+    (ActuatorShift, _scale_gear),
+]
+
+
+@pytest.mark.parametrize("robot", ["Hopper", "Walker2d", "Ant"])
+@pytest.mark.parametrize(("shift", "edit"), RECOMPILED)
+def test_an_applied_shift_equals_a_recompiled_model(
+    robot: str, shift: Callable[..., Shift], edit: Callable[[mujoco.MjSpec, float], None]
+) -> None:
+    spec = mujoco.MjSpec.from_file(expand_model_path(FILES[robot]))
+    edit(spec, 1.7)
+    assert differing_fields(apply_shifts(model_of(robot), [shift(scale=1.7)]), spec.compile()) <= {"names"}
+
+
+def test_half_cheetahs_mass_is_not_renormalised_away() -> None:
+    nominal = model_of("HalfCheetah")
+    assert nominal.body_mass.sum() == pytest.approx(14.0)
+    assert apply_shifts(nominal, [MassShift(scale=2.0)]).body_mass.sum() == pytest.approx(28.0)
+    heavy_torso = apply_shifts(nominal, [MassShift(scale=2.0, body="torso")])
+    assert np.allclose(heavy_torso.body_mass[2:], nominal.body_mass[2:], rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize("robot", FILES)
+@pytest.mark.parametrize("scale", [0.1, 0.5, 2.0, 5.0])
+def test_the_friction_of_every_contact_moves_by_the_scale(robot: str, scale: float) -> None:
+    def contact_friction(model: mujoco.MjModel) -> np.ndarray:
+        data = mujoco.MjData(model)
+        root = 2 if robot == "Ant" else 1
+        data.qpos[root] -= {"HalfCheetah": 0.1, "Ant": 0.6}.get(robot, 0.35)
+        mujoco.mj_forward(model, data)
+        assert data.ncon > 0
+        return np.array([contact.friction[0] for contact in data.contact])
+
+    nominal = model_of(robot)
+    before, after = contact_friction(nominal), contact_friction(apply_shifts(nominal, [FrictionShift(scale=scale)]))
+    assert np.allclose(after, scale * before)
+
+
+@pytest.mark.parametrize(
+    ("robot", "joint", "scale", "expected"),
+    [
+        ("Hopper", "leg_joint", 0.5, (-75.0, 0.0)),
+        ("Hopper", "foot_joint", 0.2, (-9.0, 9.0)),
+        ("Ant", "ankle_1", 0.5, (30.0, 50.0)),
+        ("Ant", "ankle_2", 0.5, (-50.0, -30.0)),
+        ("Ant", "hip_1", 0.2, (-6.0, 6.0)),
+    ],
+)
+def test_a_joint_range_shrinks_towards_the_rest_pose(
+    robot: str, joint: str, scale: float, expected: tuple[float, float]
+) -> None:
+    model = apply_shifts(model_of(robot), [JointRangeShift(scale=scale, joints=(joint,))])
+    assert np.degrees(model.joint(joint).range) == pytest.approx(expected)
+
+
+def test_a_broken_actuator_moves_nothing() -> None:
+    model = apply_shifts(model_of("Ant"), [BrokenActuator(actuator="hip_4")])
+    data = mujoco.MjData(model)
+    data.ctrl[0] = 1.0
+    mujoco.mj_forward(model, data)
+    assert data.qfrc_actuator[model.joint("hip_4").dofadr[0]] == 0.0
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", ["mass", "friction", "gravity", "damping", "actuator", "joint_range"])
+def test_a_scale_must_be_finite_and_positive(kind: str, scale: float) -> None:
+    with pytest.raises(ValueError, match=r"`scale` must be finite and > 0; got"):
+        parse_shift({"kind": kind, "scale": scale})
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ({"kind": "mas", "scale": 2.0}, ValueError, "Unknown shift kind 'mas'. Did you mean 'mass'"),
+        ({"kind": "mass", "scal": 2.0}, ValueError, "Unknown setting of a mass shift 'scal'. Did you mean 'scale'"),
+        ({"kind": "mass"}, TypeError, "A mass shift needs `scale`"),
+        ({"kind": "mass", "scale": "2"}, TypeError, "`scale` must be a number"),
+        ({"kind": "delay", "steps": 1.5}, TypeError, "`steps` must be an integer"),
+        ({"kind": "delay", "steps": -1}, ValueError, "`steps` must be an integer >= 0"),
+        ({"kind": "repeat", "times": 0}, ValueError, "`times` must be an integer >= 1"),
+        ({"kind": "noise", "half_width": -0.1}, ValueError, "`half_width` must be finite and >= 0"),
+        ({"kind": "noise", "half_width": 0.1, "dimension": 0.5}, TypeError, "`dimension` must be an integer"),
+        ({"kind": "joint_range", "scale": 0.5, "joints": "leg_joint"}, TypeError, "`joints` must be a list"),
+        (3.0, TypeError, "Shifts are a list such as"),
+        ([3.0], TypeError, "A shift is a mapping such as"),
+    ],
+)
+def test_bad_shifts_say_what_is_wrong(data: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        parse_shifts(data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("shift", "message"),
+    [
+        (MassShift(scale=2.0, body="tors"), "Unknown body of hopper 'tors'. Did you mean 'torso'"),
+        (DampingShift(scale=2.0, joint="leg"), "Unknown joint of hopper 'leg'. Did you mean 'leg_joint'"),
+        (ActuatorShift(scale=2.0, actuator="foot"), "Unknown actuator of hopper 'foot'. Did you mean 'foot_joint'"),
+        (BrokenActuator(actuator="knee"), "Unknown actuator of hopper 'knee'. Valid names: foot_joint"),
+        (JointRangeShift(scale=0.5, joints=("rootx",)), "needs joints with limits; joint 'rootx' of hopper has none"),
+        (MassShift(scale=2.0, body="world"), "A shift must change the model"),
+        (DampingShift(scale=2.0, joint="rootx"), "A shift must change the model"),
+    ],
+)
+def test_a_part_that_is_not_there_or_does_not_change_is_an_error(shift: Shift, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        apply_shifts(model_of("Hopper"), [shift])
+
+
+def test_friction_means_nothing_without_contacts() -> None:
+    pendulum = nominal_model(expand_model_path("inverted_pendulum.xml"))
+    with pytest.raises(ValueError, match="needs a robot with contacts"):
+        apply_shifts(pendulum, [FrictionShift(scale=2.0)])

@@ -1,0 +1,161 @@
+"""Schedules, budgets and ledgers."""
+
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transreward_envs.errors import BudgetSpentError
+from transreward_envs.training.budget import TargetBudget, join_environments
+from transreward_envs.training.ledger import LocalLedger, SharedLedger, open_ledger
+
+MIXTURE = "TransReward/HalfCheetah-broken-bthigh-mixture-v0"
+
+
+def run(env: gym.Env, steps: int, *, seed: int = 0) -> list[dict]:
+    """Step at random, and return the infos."""
+    env.action_space.seed(seed)
+    env.reset(seed=seed)
+    infos = []
+    for _ in range(steps):
+        _, _, terminated, truncated, info = env.step(env.action_space.sample())
+        infos.append(info)
+        if terminated or truncated:
+            env.reset()
+    return infos
+
+
+@given(budget=st.integers(1, 40), ratio=st.floats(0.05, 1.0), limit=st.integers(1, 15))
+def test_the_target_gets_its_ratio_and_never_more_than_its_budget(budget: int, ratio: float, limit: int) -> None:
+    env = gym.make(MIXTURE, target_budget=budget, target_ratio=ratio, time_limit=limit, disable_env_checker=True)
+    domains = [info["domain"] for info in run(env, 150)]
+    spent = env.get_wrapper_attr("steps")()
+    assert spent == {"source": domains.count(0), "target": domains.count(1)}
+    assert spent["target"] <= budget
+    assert spent["target"] >= min(budget, int(ratio * 150)) - limit
+    assert spent["target"] <= ratio * 150 + limit
+
+
+def test_the_first_episode_is_a_source_one_and_a_ratio_of_zero_never_leaves_it() -> None:
+    env = gym.make(MIXTURE, target_ratio=0.0, time_limit=5)
+    assert {info["domain"] for info in run(env, 40)} == {0}
+
+
+def test_the_episode_that_spends_the_budget_is_truncated() -> None:
+    env = gym.make(MIXTURE, target_budget=7, target_ratio=1.0, time_limit=5)
+    infos = run(env, 30)
+    cut = [index for index, info in enumerate(infos) if info["budget_truncated"]]
+    assert len(cut) == 1
+    assert [info["domain"] for info in infos].count(1) == 7
+    assert infos[cut[0]]["domain"] == 1
+
+
+def test_the_active_domain_shows_through() -> None:
+    env = gym.make(MIXTURE, target_ratio=1.0, time_limit=5)
+    env.reset(seed=0)
+    source = env.unwrapped
+    for _ in range(5):
+        env.step(env.action_space.sample())
+    env.reset()
+    target = env.unwrapped
+    assert source is not target
+    assert target.model.actuator_gear[0, 0] == 0.0
+    assert env.spec.id == target.spec.id == MIXTURE
+
+
+def test_a_seed_reaches_both_domains_and_spends_nothing() -> None:
+    env = gym.make(MIXTURE, target_ratio=1.0, time_limit=5)
+    starts = []
+    for _ in range(2):
+        first, _ = env.reset(seed=11)
+        before = env.get_wrapper_attr("steps")()
+        env.reset(seed=11)
+        assert env.get_wrapper_attr("steps")() == before
+        starts.append(first)
+    assert np.array_equal(*starts)
+    run(env, 5, seed=11)
+    assert np.array_equal(env.reset(seed=11)[0], starts[0])
+    assert env.unwrapped.model.actuator_gear[0, 0] == 0.0
+
+
+def test_a_target_id_takes_a_budget_and_refuses_steps_after_it() -> None:
+    env = gym.make("TransReward/HalfCheetah-broken-bthigh-target-v0", target_budget=6, max_episode_steps=4)
+    infos = run(env, 6)
+    assert [info["budget_truncated"] for info in infos] == [False] * 5 + [True]
+    with pytest.raises(BudgetSpentError, match="The target's budget is spent after 6 steps"):
+        env.step(env.action_space.sample())
+    again = gym.make(env.spec)
+    assert len(run(again, 6)) == 6
+
+
+def test_an_abandoned_episode_gives_its_reserved_step_back() -> None:
+    env = gym.make("TransReward/HalfCheetah-broken-bthigh-target-v0", target_budget=10)
+    for _ in range(20):
+        env.reset()
+    run(env, 10)
+    assert env.get_wrapper_attr("ledger").target_steps == 10
+
+
+def test_environments_of_one_process_spend_one_budget_together() -> None:
+    envs = [gym.make(MIXTURE, target_budget=9, target_ratio=1.0, time_limit=5) for _ in range(3)]
+    join_environments(envs)
+    for env in envs:
+        run(env, 20)
+    assert envs[0].get_wrapper_attr("steps")() == {"source": 51, "target": 9}
+    join_environments([gym.make("TransReward/Hopper-v0")] * 2)
+
+
+ledger_actions = st.lists(st.sampled_from(("reserve", "release", "spend", "source")), max_size=60)
+
+
+@given(budget=st.none() | st.integers(1, 5), actions=ledger_actions)
+def test_a_shared_ledger_counts_as_a_local_one_and_neither_overspends(
+    tmp_path_factory: pytest.TempPathFactory, budget: int | None, actions: list[str]
+) -> None:
+    local, shared = LocalLedger(budget), SharedLedger(budget, tmp_path_factory.mktemp("ledger"))
+    reserved = 0
+    for action in actions:
+        if action == "reserve":
+            granted = local.reserve()
+            assert shared.reserve() == granted
+            reserved += granted
+        elif action == "source":
+            local.count_source(3)
+            shared.count_source(3)
+        elif reserved:
+            reserved -= 1
+            for ledger in (local, shared):
+                ledger.release() if action == "release" else ledger.spend()
+        assert (local.source_steps, local.target_steps) == (shared.source_steps, shared.target_steps)
+        assert budget is None or local.target_steps + reserved <= budget
+
+
+def test_a_shared_ledger_outlives_its_process_and_is_restored(tmp_path: Path) -> None:
+    first = open_ledger(5, str(tmp_path))
+    assert first.reserve()
+    first.spend()
+    second = open_ledger(5, str(tmp_path))
+    assert second.target_steps == 1
+    second.restore(source_steps=20, target_steps=4)
+    assert (first.source_steps, first.target_steps) == (20, 4)
+    assert second.reserve()
+    assert not first.reserve()
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"target_ratio": 1.5}, r"`target_ratio` must lie in \[0, 1\]; got 1.5"),
+        ({"target_budget": 0}, "`target_budget` must be an integer >= 1; got 0"),
+        ({"pair": "Hopper-mas-2.0"}, "Unknown pair 'Hopper-mas-2.0'. Did you mean 'Hopper-mass-2.0'"),
+    ],
+)
+def test_bad_schedules_say_what_is_wrong(kwargs: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gym.make(MIXTURE, **kwargs)
+    if "target_budget" in kwargs:
+        with pytest.raises(ValueError, match=message):
+            TargetBudget(gym.make("TransReward/Hopper-v0"), **kwargs)

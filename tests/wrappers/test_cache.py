@@ -1,0 +1,116 @@
+"""The cache of fits: found again, and made again when it cannot be trusted."""
+
+import multiprocessing
+import os
+import warnings
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+
+from transreward_envs import get_pair
+from transreward_wrappers.cache import cache_directory, fit_path
+from transreward_wrappers.reward_transfer import RewardTransfer
+
+ENV_ID = "TransReward/InvertedPendulum-gravity-2.0-reward-transfer-v0"
+TINY = {"fit_budget": 30, "fit_updates": 2, "hidden": 8, "horizon": 10}
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRANSREWARD_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def use(**settings: object) -> float:
+    """Make an environment, fit or load, and return the compensation of its first step."""
+    env = gym.make(ENV_ID, **TINY, **settings)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    return float(env.step(env.action_space.sample())[4]["reward/compensation"])
+
+
+def count_fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    calls: list[int] = []
+    fit = RewardTransfer.fit
+    monkeypatch.setattr(RewardTransfer, "fit", lambda self, *domains: (calls.append(1), fit(self, *domains))[1])
+    return calls
+
+
+def the_file() -> Path:
+    return fit_path(RewardTransfer(**TINY), get_pair("InvertedPendulum-gravity-2.0"))
+
+
+def test_a_fit_is_made_once_and_found_again(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count_fits(monkeypatch)
+    first = use()
+    assert the_file().parent == directory == cache_directory()
+    assert the_file().exists()
+    assert use() == first
+    assert use(lam=0.25) == pytest.approx(first / 2.0)
+    assert len(calls) == 1
+    use(seed=1)
+    assert len(calls) == 2
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _tamper(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 0xFF
+    path.write_bytes(bytes(content))
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"not a safetensors file")
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("spoil", [_truncate, _tamper, _garbage, _empty])
+def test_a_spoilt_file_is_made_again_with_a_warning(spoil, directory: Path) -> None:
+    first = use()
+    spoil(the_file())
+    with pytest.warns(UserWarning, match="A cached fit is unusable and is made again: .* Delete it"):
+        assert use() == first
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert use() == first
+
+
+def test_a_missing_file_is_made_again(directory: Path) -> None:
+    first = use()
+    the_file().unlink()
+    assert use() == first
+
+
+def _use_and_log(log: str, barrier) -> None:
+    import transreward_envs  # noqa: F401  # registers the ids
+
+    fit = RewardTransfer.fit
+
+    def logged(self, *domains) -> None:
+        with open(log, "a") as file:
+            file.write("fit\n")
+        fit(self, *domains)
+
+    RewardTransfer.fit = logged  # type: ignore[method-assign]
+    barrier.wait()
+    use()
+
+
+def test_of_two_processes_at_once_one_fits(directory: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    log, barrier = directory / "log.txt", context.Barrier(2)
+    processes = [context.Process(target=_use_and_log, args=(str(log), barrier)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert log.read_text() == "fit\n"
+    assert not [name for name in os.listdir(directory) if name.startswith(".")]

@@ -1,0 +1,123 @@
+"""The reward wrapper: transparent but for the reward, exact, and clear about what it cannot do."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from transreward_envs import get_pair
+from transreward_envs.methods import METHODS, Method
+from transreward_wrappers import Compensate, Compensation, CompensationError, Transitions, register_compensation
+
+MIXTURE = "TransReward/HalfCheetah-broken-bthigh-mixture-v0"
+PAIR = get_pair("HalfCheetah-broken-bthigh")
+
+
+@dataclass(kw_only=True, eq=False)
+class Constant(Compensation):
+    """Adds the same to every reward."""
+
+    acts_in: ClassVar = "both"
+
+    amount: float = 0.1
+
+    def __call__(self, batch: Transitions) -> np.ndarray:
+        return np.full(len(batch), self.amount)
+
+
+def compensated(**settings: object) -> Compensate:
+    return Compensate(gym.make(MIXTURE, time_limit=20), pair=PAIR, compensation=Constant, settings=settings)
+
+
+def test_all_but_the_reward_passes_through_untouched() -> None:
+    env, plain = compensated(amount=0.1), gym.make(MIXTURE, time_limit=20)
+    env.action_space.seed(0)
+    start, theirs = env.reset(seed=0), plain.reset(seed=0)
+    assert np.array_equal(start[0], theirs[0])
+    for _ in range(60):
+        action = env.action_space.sample()
+        mine, other = env.step(action), plain.step(action)
+        assert np.array_equal(mine[0], other[0])
+        assert mine[2:4] == other[2:4]
+        assert mine[4]["reward/env"] == other[1]
+        assert mine[1] == mine[4]["reward/env"] + mine[4]["reward/compensation"]
+        assert isinstance(mine[1], float)
+        extra = {"reward/env", "reward/compensation"}
+        if other[2] or other[3]:
+            extra.add("episode_compensated")
+            assert mine[4]["episode"]["r"] == other[4]["episode"]["r"]
+            returns = mine[4]["episode_compensated"]["r"], float(other[4]["episode"]["r"])
+            assert returns[0] == pytest.approx(returns[1] + 20 * 0.1)
+            env.reset()
+            plain.reset()
+        assert set(mine[4]) - set(other[4]) == extra
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_an_error_that_names_compensation_and_step(amount: float) -> None:
+    env = compensated(amount=amount)
+    env.reset(seed=0)
+    with pytest.raises(CompensationError, match="Constant returned (nan|inf) at step 1 of HalfCheetah-broken-bthigh"):
+        env.step(env.action_space.sample())
+
+
+def test_an_environment_is_compensated_once() -> None:
+    with pytest.raises(TypeError, match="An environment is compensated once; this one has Constant already"):
+        Compensate(compensated(), pair=PAIR, compensation=Constant)
+
+
+def test_what_is_no_compensation_is_refused() -> None:
+    with pytest.raises(TypeError, match="A compensation is a subclass of"):
+        Compensate(gym.make(MIXTURE), pair=PAIR, compensation=dict)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Unknown setting of Constant 'amuont'. Did you mean 'amount'"):
+        compensated(amuont=1.0)
+
+
+def test_spaces_that_are_no_boxes_are_refused() -> None:
+    env = gym.wrappers.TransformAction(gym.make(MIXTURE), lambda action: action, gym.spaces.Discrete(2))
+    with pytest.raises(TypeError, match="A compensation needs a Box action space"):
+        Compensate(env, pair=PAIR, compensation=Constant)
+
+
+def test_a_compensation_of_ones_own_gets_its_ids() -> None:
+    register_compensation("constant", Constant)
+    try:
+        env = gym.make("TransReward/Hopper-gravity-2.0-constant-v0", amount=0.5)
+        env.reset(seed=0)
+        assert env.step(env.action_space.sample())[4]["reward/compensation"] == 0.5
+        assert gym.make(env.spec).spec == env.spec
+        register_compensation("constant", Constant)
+        with pytest.raises(ValueError, match="'darc' is taken"):
+            register_compensation("darc", Constant)
+        with pytest.raises(ValueError, match="'source' is taken"):
+            register_compensation("source", Constant)
+    finally:
+        METHODS.pop("constant")
+        for env_id in [env_id for env_id in gym.registry if env_id.endswith("-constant-v0")]:
+            del gym.registry[env_id]
+
+
+def test_the_table_of_methods_tells_where_each_compensation_acts() -> None:
+    from transreward_wrappers.compensate import load_compensation
+
+    for method in METHODS.values():
+        if method.compensation is not None:
+            cls = load_compensation(method.compensation)
+            assert method == Method(compensation=method.compensation, acts_in=cls.acts_in)
+
+
+def test_environments_that_are_joined_learn_together() -> None:
+    from transreward_envs.training import join_environments
+
+    settings = {"time_limit": 10, "warmup": 20, "update_every": 10, "batch_size": 8, "target_ratio": 0.5}
+    envs = [gym.make("TransReward/HalfCheetah-broken-bthigh-darc-v0", **settings) for _ in range(2)]
+    join_environments(envs)
+    assert envs[0].get_wrapper_attr("compensation") is envs[1].get_wrapper_attr("compensation")
+    for env in envs:
+        env.reset(seed=0)
+        for _ in range(40):
+            if any(env.step(env.action_space.sample())[2:4]):
+                env.reset()
+    assert sum(envs[0].get_wrapper_attr("steps")().values()) == 80

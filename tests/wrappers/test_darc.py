@@ -1,0 +1,191 @@
+"""DARC: against closed forms, and the contract of its settings."""
+
+import copy
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian, some_transitions
+from transreward_envs import get_pair, make_pair
+from transreward_wrappers.darc import DARC
+from transreward_wrappers.darc.classifiers import DomainClassifiers
+from transreward_wrappers.darc.darc import features_of
+from transreward_wrappers.networks import evaluate, frozen_layers, mlp
+
+LARGE = {"batch_size": 4096, "learning_rate": 3e-3, "hidden": 64, "update_every": 16_384, "capacity": 1_000_000}
+SMALL = {"batch_size": 64, "hidden": 16, "update_every": 64, "updates": 4, "warmup": 0, "fit_budget": 8}
+
+
+def learnt(source: LinearGaussian, target: LinearGaussian, *, samples: int, **settings: object) -> DARC:
+    """Return DARC after ``samples`` transitions of each domain."""
+    generator = np.random.default_rng(0)
+    darc = DARC(warmup=0, fit_budget=0, **{**LARGE, "updates": 16, **settings})
+    darc.bind(2, 1)
+    for _ in range(samples // 8192):
+        darc.update(source.sample(8192, 0, generator))
+        darc.update(target.sample(8192, 1, generator))
+    return darc
+
+
+@pytest.mark.parametrize("parameterisation", ["joint", "advantage"])
+def test_the_log_ratio_of_a_linear_gaussian_pair_is_within_a_tenth_of_a_nat(parameterisation: str) -> None:
+    darc = learnt(SOURCE, TARGET, samples=1_000_000, input_noise=0.0, parameterisation=parameterisation)
+    generator = np.random.default_rng(1)
+    for domain, law in enumerate((SOURCE, TARGET)):
+        batch = law.sample(10_000, domain, generator)
+        exact = TARGET.log_density(batch) - SOURCE.log_density(batch)
+        error = darc.log_ratio(batch) - exact
+        assert np.sqrt((error**2).mean()) <= max(0.1, 0.12 * exact.std())
+
+
+def test_with_input_noise_the_log_ratio_is_that_of_the_inflated_covariances() -> None:
+    noise = 0.5
+    source, target = (replace(law, normal_actions=True) for law in (SOURCE, TARGET))
+    darc = learnt(source, target, samples=500_000, input_noise=noise)
+    spread = (source.feature_covariance() + target.feature_covariance()) / 2.0
+    inflation = noise**2 * np.diag(np.diag(spread))
+    batch = source.sample(10_000, 0, np.random.default_rng(1))
+    rows = features_of(batch).astype(np.float64)
+
+    def log_density(covariance: np.ndarray, columns: slice) -> np.ndarray:
+        inflated = (covariance + inflation)[columns, columns]
+        some = rows[:, columns]
+        quadratic = np.einsum("bi,ij,bj->b", some, np.linalg.inv(inflated), some)
+        return -0.5 * (quadratic + np.linalg.slogdet(inflated)[1])
+
+    exact = sum(
+        sign * (log_density(target.feature_covariance(), columns) - log_density(source.feature_covariance(), columns))
+        for sign, columns in ((1.0, slice(0, 5)), (-1.0, slice(0, 3)))
+    )
+    error = darc.log_ratio(batch) - exact
+    assert np.sqrt((error**2).mean()) <= max(0.1, 0.12 * exact.std())
+    clean = target.log_density(batch) - source.log_density(batch)
+    assert exact.std() < 0.5 * clean.std()
+
+
+def test_equal_domains_have_a_mean_log_ratio_of_nearly_zero() -> None:
+    darc = learnt(SOURCE, SOURCE, samples=300_000)
+    batch = SOURCE.sample(10_000, 0, np.random.default_rng(1))
+    assert abs(darc.log_ratio(batch).mean()) < 0.05
+
+
+def test_swapping_the_domains_flips_the_sign() -> None:
+    there, back = (learnt(*pair, samples=200_000) for pair in ((SOURCE, TARGET), (TARGET, SOURCE)))
+    batch = SOURCE.sample(5_000, 0, np.random.default_rng(1))
+    assert there.log_ratio(batch).mean() < -0.1 < 0.1 < back.log_ratio(batch).mean()
+    assert np.corrcoef(there.log_ratio(batch), back.log_ratio(batch))[0, 1] < -0.9
+
+
+def small(**settings: object) -> DARC:
+    darc = DARC(**{**SMALL, **settings})
+    darc.bind(3, 2)
+    return darc
+
+
+@given(eta=st.floats(0.0, 3.0), clip=st.floats(0.01, 1.0))
+def test_the_clip_is_exact_eta_scales_and_target_transitions_keep_their_reward(eta: float, clip: float) -> None:
+    darc = small(eta=eta, clip=clip)
+    for seed in range(4):
+        darc.update(some_transitions(64, seed=seed))
+    batch = some_transitions(50, seed=9)
+    expected = np.where(batch.domain == 0, eta * np.clip(darc.log_ratio(batch), -clip, clip), 0.0)
+    assert np.array_equal(darc(batch), expected)
+    assert np.abs(darc(batch)).max() <= eta * clip
+
+
+def test_a_batch_gives_what_its_transitions_give_one_by_one() -> None:
+    darc = small()
+    darc.update(some_transitions(256))
+    batch = some_transitions(20, seed=1)
+    one_by_one = [darc(batch.select(slice(index, index + 1)))[0] for index in range(20)]
+    assert np.allclose(darc(batch), one_by_one, atol=1e-5)
+
+
+def test_nothing_is_added_during_the_warmup_and_classifiers_learn_all_the_same() -> None:
+    darc = small(warmup=500)
+    darc.update(some_transitions(256))
+    assert np.all(darc(some_transitions(20)) == 0.0)
+    assert darc.diagnostics()["classifier_updates"] > 0
+    darc.update(some_transitions(256))
+    assert np.any(darc(some_transitions(20)) != 0.0)
+
+
+def test_nothing_is_added_before_both_domains_were_seen() -> None:
+    darc = small()
+    batch = some_transitions(256)
+    darc.update(batch.select(batch.domain == 0))
+    assert np.all(darc(batch) == 0.0)
+    assert darc.diagnostics()["classifier_updates"] == 0
+
+
+def test_learning_is_reproducible_and_leaves_global_generators_alone() -> None:
+    state = torch.random.get_rng_state()
+    ratios = []
+    for _ in range(2):
+        darc = small(seed=5)
+        darc.update(some_transitions(256))
+        ratios.append(darc.log_ratio(some_transitions(10, seed=1)))
+    assert np.array_equal(*ratios)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("how", ["file", "pickle", "deepcopy"])
+def test_a_copy_goes_on_learning_as_the_original_would(how: str, tmp_path: Path) -> None:
+    darc = small()
+    for seed in range(3):
+        darc.update(some_transitions(70, seed=seed))
+    darc.save(tmp_path / "darc.safetensors")
+    if how == "file":
+        other = small(seed=1)
+        other.load(tmp_path / "darc.safetensors")
+    else:
+        other = pickle.loads(pickle.dumps(darc)) if how == "pickle" else copy.deepcopy(darc)
+    for learner in (darc, other):
+        learner.update(some_transitions(256, seed=7))
+    batch = some_transitions(30, seed=8)
+    assert np.array_equal(darc(batch), other(batch))
+    assert darc.diagnostics() == other.diagnostics()
+
+
+def test_the_frozen_networks_are_the_trained_ones() -> None:
+    network, rows = mlp([5, 8, 8, 1]), np.random.default_rng(0).standard_normal((9, 5)).astype(np.float32)
+    assert np.allclose(
+        evaluate(frozen_layers(network), rows), network(torch.from_numpy(rows)).detach().numpy(), atol=1e-6
+    )
+    for parameterisation in ("joint", "advantage"):
+        classifiers = DomainClassifiers(3, 5, hidden=8, parameterisation=parameterisation)
+        inputs = torch.from_numpy(rows)
+        of_pair, of_triple = classifiers.logits(inputs[:, :3], inputs)
+        ratio = (of_triple - of_pair).detach().numpy()
+        assert np.allclose(classifiers.frozen_log_ratio()(rows), ratio, atol=1e-5)
+
+
+def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
+    hidden = make_pair("Hopper", {"kind": "delay", "steps": 3}, observe_actions=1)
+    with pytest.raises(ValueError, match="DARC needs observations that hold every action under way"):
+        DARC().check(hidden)
+    DARC().check(get_pair("Walker2d-delay-3"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"eta": -1.0}, ValueError, "`eta` must be finite and >= 0"),
+        ({"clip": 0.0}, ValueError, "`clip` must be finite and > 0"),
+        ({"clip": float("nan")}, ValueError, "`clip` must be finite and > 0"),
+        ({"warmup": -1}, ValueError, "`warmup` must be an integer >= 0"),
+        ({"update_every": 0}, ValueError, "`update_every` must be an integer >= 1"),
+        ({"updates": 1.5}, TypeError, "`updates` must be an integer"),
+        ({"input_noise": -0.1}, ValueError, "`input_noise` must be finite and >= 0"),
+        ({"parameterisation": "joined"}, ValueError, "Unknown parameterisation 'joined'. Did you mean 'joint'"),
+    ],
+)
+def test_bad_settings_say_what_is_wrong(settings: dict, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        DARC(**settings)
