@@ -143,7 +143,11 @@ def run_python(code: str) -> str:
 
 
 def test_an_id_is_made_with_nothing_imported_before() -> None:
-    code = "import gymnasium as gym; e = gym.make('transreward_envs:TransReward/Hopper-gravity-2.0-darc-v0'); print(e.reset(seed=0)[1]['domain'])"
+    code = (
+        "import gymnasium as gym\n"
+        "env = gym.make('transreward_envs:TransReward/Hopper-gravity-2.0-darc-v0')\n"
+        "print(env.reset(seed=0)[1]['domain'])"
+    )
     assert run_python(code).strip() == "0"
 
 

@@ -20,10 +20,10 @@ DOMAIN_INDEX: dict[Role, int] = {"source": 0, "target": 1}
 class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     """Act in the source or the target of a pair, one episode at a time.
 
-    At each reset the next episode is a target one iff target steps < ratio * all steps, and the target's budget is not
-    spent. With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target. ``unwrapped``
-    and rendering are those of the domain that is active; both have one observation and one action space. A domain is made when it is first
-    needed.
+    At each reset the next episode is a target one iff target steps < ratio * all steps, and the target's budget is
+    not spent. With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target.
+    ``unwrapped`` and rendering are those of the domain that is active; both have one observation and one action
+    space. A domain is made when it is first needed.
 
     Args:
         pair: The pair.

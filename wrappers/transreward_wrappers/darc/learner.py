@@ -181,8 +181,8 @@ class ClassifierLearner:
         """Move the averaged weights towards the trained ones; quickly at first."""
         decay = min(AVERAGING, (1.0 + self.updates) / (10.0 + self.updates))
         with torch.no_grad():
-            averaged, trained = list(self._averaged.parameters()), list(self.classifiers.parameters())
-            torch._foreach_lerp_(averaged, trained, 1.0 - decay)
+            for averaged, trained in zip(self._averaged.parameters(), self.classifiers.parameters(), strict=True):
+                averaged.lerp_(trained, 1.0 - decay)
 
     def _noisy(self, features: torch.Tensor) -> torch.Tensor:
         if self._noise == 0.0:
