@@ -39,12 +39,13 @@ class RenderArgs:
     """Of both domains."""
 
 
-def render_in_subprocess(run: Path, out: Path) -> list[Path]:
+def render_in_subprocess(run: Path, out: Path, *, steps: int = 150) -> list[Path]:
     """Film a run's policy with the first way to render that works, and return the files; none if no way does."""
     files = [out.with_suffix(suffix) for suffix in (".png", ".gif")]
     chosen = os.environ.get("MUJOCO_GL")
     for backend in [chosen] if chosen else BACKENDS:
-        command = [sys.executable, "-m", "transreward_baselines.render", "--run", str(run), "--out", str(out)]
+        command = [sys.executable, "-m", "transreward_baselines.render"]
+        command += ["--run", str(run), "--out", str(out), "--steps", str(steps)]
         result = subprocess.run(command, env={**os.environ, "MUJOCO_GL": backend}, capture_output=True, check=False)
         if result.returncode == 0:
             return files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -41,15 +42,19 @@ def train(config: RunConfig, directory: Path, *, report: Report | None = None) -
         agent = make_agent(config, env)
         load_checkpoint(agent, config, directory)
         agent.set_random_seed(config.seed + agent.num_timesteps)
-        agent.set_logger(configure(str(directory / "logs"), ["csv", "tensorboard"]))
+        logger = configure(str(directory / "logs" / f"from-{agent.num_timesteps}"), ["csv", "tensorboard"])
+        agent.set_logger(logger)
         results = [result for result in read_results(directory) if result.step <= agent.num_timesteps]
-        with tqdm(
-            total=config.steps,
-            initial=agent.num_timesteps,
-            desc=f"{config.method} seed {config.seed}",
-            unit="step",
-            disable=True if report else None,
-        ) as bar:
+        with (
+            closing(logger),
+            tqdm(
+                total=config.steps,
+                initial=agent.num_timesteps,
+                desc=f"{config.method} seed {config.seed}",
+                unit="step",
+                disable=True if report else None,
+            ) as bar,
+        ):
             _train(agent, config, directory, results, _Progress(config, bar, report))
     finally:
         env.close()

@@ -150,8 +150,9 @@ class DARC(Compensation):
         self._learner.share(directory / "darc")
 
     def diagnostics(self) -> dict[str, float]:
-        """Return the classifiers' mean cross-entropy [nats], and how often they were updated."""
-        return {"classifier_loss": self._learner.loss, "classifier_updates": float(self._learner.updates)}
+        """Return how often the classifiers were updated, and their last mean cross-entropy [nats]."""
+        figures = {"classifier_updates": float(self._learner.updates)}
+        return figures if self._learner.loss is None else {**figures, "classifier_loss": self._learner.loss}
 
     def _flush(self) -> None:
         """Hand the pending transitions to the learner."""

@@ -86,7 +86,7 @@ class ClassifierLearner:
         self.updates = 0
         self.warm = False
         self._seen = 0
-        self.loss = float("nan")
+        self.loss: float | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_generator": self._generator.get_state()}
@@ -203,6 +203,7 @@ class ClassifierLearner:
             "steps": self.steps,
             "updates": self.updates,
             "warm": self.warm,
+            "loss": self.loss,
             "added": [store.added for store in self._stores],
         }
 
@@ -213,7 +214,8 @@ class ClassifierLearner:
         load_optimizer_tensors(self._optimizer, without_prefix("optimizer", tensors))
         self._normalizer.load_tensors(without_prefix("normalizer", tensors))
         self._generator.set_state(tensors["generator"])
-        self.steps, self.updates, self.warm = about["steps"], about["updates"], about["warm"]
+        self.steps, self.updates = about["steps"], about["updates"]
+        self.warm, self.loss = about["warm"], about["loss"]
         for store, added in zip(self._stores, about["added"], strict=True):
             store.added = added
 

@@ -1,0 +1,193 @@
+"""Training runs: agents that know nothing, results, checkpoints and resuming."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from transreward_baselines.checkpoint import _agent_tensors, checkpoints, load_checkpoint, load_policy, save_checkpoint
+from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
+from transreward_baselines.evaluation import evaluate
+from transreward_baselines.plot import plot_learning_curves, runs_by_method
+from transreward_baselines.results import read_results
+from transreward_baselines.sb3 import make_agent, make_training_env
+from transreward_baselines.train import train
+from transreward_envs import METHODS, get_pair
+
+PAIR = "InvertedPendulum-gravity-2.0"
+FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": {"warmup": 100, "fit_budget": 2}}
+
+
+def config(method: str = "darc", agent: str = "sb3-ppo", **changes: object) -> RunConfig:
+    size = {"steps": 2048, "n_envs": 2} if agent == "sb3-ppo" else {"steps": 150, "n_envs": 1}
+    settings = FIT.get(method, {})
+    return RunConfig(
+        pair=PAIR,
+        method=method,
+        agent=agent,
+        **{"eval_every": 10_000, "eval_episodes": 2, "settings": settings, **size, **changes},
+    )
+
+
+@pytest.mark.parametrize("agent", ["sb3-ppo", "sb3-sac"])
+@pytest.mark.parametrize("method", ["source", "target", *METHODS])
+def test_every_method_trains_under_every_agent(method: str, agent: str, tmp_path: Path) -> None:
+    run = config(method, agent)
+    (last,) = train(run, tmp_path / "run")
+    assert last.step >= run.steps
+    fitted = 40 if method == "reward-transfer" else 0
+    assert last.source_steps + last.target_steps == last.step + fitted
+    assert (last.target_steps > 0) == (method not in ("source",)) or method in ("mixture", "darc")
+    assert read_results(tmp_path / "run") == [last]
+    assert read_config(tmp_path / "run") == run
+    assert (tmp_path / "run" / "logs" / "from-0" / "progress.csv").exists()
+
+
+@pytest.mark.parametrize("agent", ["sb3-ppo", "sb3-sac"])
+def test_a_checkpoint_brings_back_agent_environment_and_learner(agent: str, tmp_path: Path) -> None:
+    run = config(agent=agent)
+    agents = []
+    for _ in range(2):
+        env = make_training_env(run)
+        agents.append(make_agent(run, env))
+    assert not load_checkpoint(agents[0], run, tmp_path)
+    agents[0].learn(run.steps)
+    save_checkpoint(agents[0], run, tmp_path)
+    assert load_checkpoint(agents[1], run, tmp_path)
+    first, second = (_agent_tensors(one) for one in agents)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert agents[1].num_timesteps == agents[0].num_timesteps
+    steps = [one.env.env_method("steps")[0] for one in agents]
+    assert steps[0] == steps[1]
+    learners = [one.env.get_attr("diagnostics")[0] for one in agents]
+    assert learners[0] == learners[1]
+    if agent == "sb3-sac":
+        size = agents[0].replay_buffer.size()
+        assert agents[1].replay_buffer.size() == size
+        for name in ("observations", "rewards", "actions"):
+            assert np.array_equal(*(getattr(one.replay_buffer, name)[:size] for one in agents))
+    files = {path.suffix for path in checkpoints(tmp_path)[-1].iterdir()}
+    assert files == {".safetensors", ".json"}
+
+
+def test_a_finished_run_is_left_alone_and_more_steps_go_on_from_it(tmp_path: Path) -> None:
+    (first,) = train(config(), tmp_path / "run")
+    assert train(config(), tmp_path / "run") == [first]
+    both = train(config(steps=4096), tmp_path / "run")
+    assert both[0] == first
+    assert both[1].step == 4096
+    assert both[1].seconds > first.seconds
+    assert len(checkpoints(tmp_path / "run")) == 1
+
+
+def _train_on(directory: str) -> None:
+    train(config(steps=200_000, eval_every=2048), Path(directory), report=lambda steps: None)
+
+
+def test_a_killed_run_resumes_from_its_checkpoint(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    process = multiprocessing.get_context("spawn").Process(target=_train_on, args=(str(directory),))
+    process.start()
+    deadline = time.monotonic() + 60
+    while len(read_results(directory)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    before = read_results(directory)
+    assert len(before) >= 2
+    kept = int(checkpoints(directory)[-1].name.removeprefix("checkpoint-"))
+    after = train(config(steps=kept + 2048, eval_every=2048), directory)
+    assert after[-1].step == kept + 2048
+    assert [result.step for result in after] == sorted({result.step for result in after})
+    assert after[: len(before) - 1] == before[: len(before) - 1]
+
+
+def test_a_directory_of_another_configuration_is_refused(tmp_path: Path) -> None:
+    config().claim(tmp_path / "run")
+    with pytest.raises(RunDirectoryError, match=r"has another \(seed: 0 there, 1 asked for\)"):
+        config(seed=1).claim(tmp_path / "run")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(RunDirectoryError, match="A new run needs an empty directory"):
+        config().claim(tmp_path / "other")
+    (tmp_path / "run" / "config.json").write_text("{")
+    with pytest.raises(RunDirectoryError, match="is not a run's configuration"):
+        config().claim(tmp_path / "run")
+
+
+def test_a_checkpoint_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    train(config(), tmp_path / "run")
+    path = checkpoints(tmp_path / "run")[-1] / "agent.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RunDirectoryError, match="cannot be read"):
+        train(config(steps=4096), tmp_path / "run")
+    with pytest.raises(RunDirectoryError, match="cannot be read"):
+        load_policy(tmp_path / "run")
+
+
+def test_a_loaded_policy_scores_what_was_recorded(tmp_path: Path) -> None:
+    (last,) = train(config(), tmp_path / "run")
+    run, policy = load_policy(tmp_path / "run")
+    returns = evaluate(policy, get_pair(run.pair), "target", episodes=run.eval_episodes)
+    assert returns.mean() == pytest.approx(last.target_return)
+
+
+def test_an_evaluation_is_that_of_episodes_run_one_by_one() -> None:
+    pair = get_pair("Hopper-gravity-2.0")
+
+    def policy(observations: np.ndarray) -> np.ndarray:
+        return np.tanh(observations[:, :3]).astype(np.float32)
+
+    returns = evaluate(policy, pair, "target", episodes=3, seed=5)
+    for lane in range(3):
+        env = pair.make("target")
+        observation, _ = env.reset(seed=5 + lane)
+        total, over = 0.0, False
+        while not over:
+            observation, reward, terminated, truncated, _ = env.step(policy(observation[None])[0])
+            total, over = total + reward, terminated or truncated
+        assert returns[lane] == pytest.approx(total)
+
+
+def test_learning_curves_are_of_one_pair_and_agent(tmp_path: Path) -> None:
+    for seed in range(2):
+        train(config("source", seed=seed), tmp_path / f"{seed}")
+    runs = runs_by_method([tmp_path / "0", tmp_path / "1"])
+    plot_learning_curves(runs, tmp_path / "figure.png", title="two seeds")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    train(config("source", agent="sb3-sac"), tmp_path / "sac")
+    with pytest.raises(RunDirectoryError, match="One figure shows runs of one pair and agent"):
+        runs_by_method([tmp_path / "0", tmp_path / "sac"])
+    with pytest.raises(RunDirectoryError, match="A run directory holds a config.json"):
+        runs_by_method([tmp_path])
+    config().claim(tmp_path / "empty")
+    with pytest.raises(RunDirectoryError, match="has no results yet"):
+        runs_by_method([tmp_path / "empty"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pair": "Hopper-frction-2.0"}, "Unknown pair 'Hopper-frction-2.0'. Did you mean 'Hopper-friction-2.0'"),
+        ({"method": "dar"}, "Unknown method 'dar'. Did you mean 'darc'"),
+        ({"agent": "sb3-pp"}, "Unknown agent 'sb3-pp'. Did you mean 'sb3-ppo'"),
+        ({"steps": 0}, "`steps` must be an integer >= 1"),
+        ({"target_budget": 0}, "`target_budget` must be an integer >= 1"),
+        ({"method": "source", "target_budget": 10}, "`target_budget` needs a method that acts in the target"),
+    ],
+)
+def test_bad_runs_say_what_is_wrong(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RunConfig(**{"pair": PAIR, **changes})
+
+
+def test_a_configuration_is_json(tmp_path: Path) -> None:
+    config("darc").claim(tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["settings"] == FIT["darc"]
