@@ -119,7 +119,7 @@ def _train_all(args: DemoArgs, runs: dict[Path, RunConfig]) -> None:
     with (
         context.Manager() as manager,
         ProcessPoolExecutor(args.workers, mp_context=context, initializer=_one_thread) as pool,
-        tqdm(total=len(runs) * args.steps, unit="step", unit_scale=True, desc="0 runs done") as bar,
+        tqdm(total=len(runs) * args.steps, unit="step", unit_scale=True, mininterval=1.0) as bar,
     ):
         progress: Any = manager.dict()
         futures = [pool.submit(_train_one, config, directory, progress) for directory, config in runs.items()]

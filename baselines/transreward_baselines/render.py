@@ -19,7 +19,8 @@ ADVICE = (
     "This machine cannot render: install Mesa (Debian, Ubuntu: `apt-get install libegl1 libgl1-mesa-dri` or "
     "`libosmesa6`) for the picture and the clip."
 )
-Frame = NDArray[np.uint8]
+Film = list[tuple[NDArray[np.uint8], float]]
+"""Frames, and how far the robot has come [m]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,30 +62,31 @@ def film(args: RenderArgs) -> None:
     from transreward_envs import Pair, get_pair
     from transreward_envs.pairs import ROLES, Role
 
-    def frames_of(pair: Pair, role: Role, policy: Policy) -> list[Frame]:
+    def film_of(pair: Pair, role: Role, policy: Policy) -> Film:
         camera = None if pair.robot == "InvertedPendulum" else "track"
         size = {"width": 320, "height": 240}
         env = pair.make(role, render_mode="rgb_array", camera_name=camera, disable_env_checker=True, **size)
-        frames: list[Frame] = []
-        observation, _ = env.reset(seed=args.seed)
+        film: Film = []
+        observation, info = env.reset(seed=args.seed)
         for _ in range(args.steps):
-            frames.append(np.asarray(env.render(), dtype=np.uint8))
-            observation, _, terminated, truncated, _ = env.step(policy(observation[None])[0])
+            film.append((np.asarray(env.render(), dtype=np.uint8), float(info.get("x_position", 0.0))))
+            observation, _, terminated, truncated, info = env.step(policy(observation[None])[0])
             if terminated or truncated:
                 break
         env.close()
-        return frames + [frames[-1]] * (args.steps - len(frames))
+        return film + [film[-1]] * (args.steps - len(film))
 
     config, policy = load_policy(args.run)
     pair = get_pair(config.pair)
-    source, target = (frames_of(pair, role, policy) for role in ROLES)
+    source, target = (film_of(pair, role, policy) for role in ROLES)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    _film_strip(pair, source, target, args.out.with_suffix(".png"))
-    clip = [np.concatenate(both, axis=1)[::2, ::2] for both in zip(source[::3], target[::3], strict=True)]
+    _film_strip(f"One policy in both domains of {pair.name}", source, target, args.out.with_suffix(".png"))
+    both = zip(source[::3], target[::3], strict=True)
+    clip = [np.concatenate([left, right], axis=1)[::2, ::2] for (left, _), (right, _) in both]
     iio.imwrite(args.out.with_suffix(".gif"), np.stack(clip), duration=60, loop=0)
 
 
-def _film_strip(pair: object, source: list[Frame], target: list[Frame], path: Path) -> None:
+def _film_strip(title: str, source: Film, target: Film, path: Path) -> None:
     """Write five moments of both domains as one picture, the source above."""
     import matplotlib
 
@@ -93,14 +95,14 @@ def _film_strip(pair: object, source: list[Frame], target: list[Frame], path: Pa
 
     moments = np.linspace(0, len(source) - 1, 5).astype(int)
     figure, axes = plt.subplots(2, len(moments), figsize=(12.0, 3.9), layout="constrained")
-    for row, (name, frames) in enumerate((("source", source), ("target", target))):
+    for row, (name, film) in enumerate((("source", source), ("target", target))):
         for axis, moment in zip(axes[row], moments, strict=True):
-            axis.imshow(frames[moment])
+            frame, distance = film[moment]
+            axis.imshow(frame)
             axis.set(xticks=[], yticks=[])
-            if row == 0:
-                axis.set_title(f"step {moment}", fontsize=9)
+            axis.set_title(f"step {moment}, x = {distance:.1f} m", fontsize=9)
         axes[row][0].set_ylabel(name, fontsize=11)
-    figure.suptitle(f"One policy in both domains of {getattr(pair, 'name', pair)}", fontsize=11)
+    figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

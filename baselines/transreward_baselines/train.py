@@ -18,6 +18,7 @@ from transreward_baselines.evaluation import evaluate
 from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import make_agent, make_training_env, policy_of, steps_spent
 from transreward_envs import get_pair
+from transreward_envs.errors import BudgetSpentError
 from transreward_envs.pairs import ROLES
 
 Report = Callable[[int], None]
@@ -64,12 +65,16 @@ def train(config: RunConfig, directory: Path, *, report: Report | None = None) -
 def _train(
     agent: BaseAlgorithm, config: RunConfig, directory: Path, results: list[Result], progress: BaseCallback
 ) -> None:
-    """Learn, evaluate and keep, by turns, until the steps are taken."""
+    """Learn, evaluate and keep, by turns, until the steps are taken or no target step may be."""
     spent_before = results[-1].seconds if results else 0.0
     start = time.perf_counter()
-    while agent.num_timesteps < config.steps:
+    budget_spent = False
+    while agent.num_timesteps < config.steps and not budget_spent:
         steps = min(config.eval_every, config.steps - agent.num_timesteps)
-        agent.learn(steps, reset_num_timesteps=False, callback=progress)
+        try:
+            agent.learn(steps, reset_num_timesteps=False, callback=progress)
+        except BudgetSpentError:  # the method acts in the target alone, and may not any more
+            budget_spent = True
         results.append(_evaluation(agent, config, spent_before + time.perf_counter() - start))
         save_checkpoint(agent, config, directory)
         write_results(directory, results)

@@ -109,6 +109,12 @@ def test_a_killed_run_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     assert after[: len(before) - 1] == before[: len(before) - 1]
 
 
+@pytest.mark.parametrize("method", ["target", "reward-transfer"])
+def test_a_run_in_the_target_ends_when_its_budget_is_spent(method: str, tmp_path: Path) -> None:
+    (last,) = train(config(method, steps=4096, target_budget=3000), tmp_path / "run")
+    assert last.target_steps == 3000
+
+
 def test_a_directory_of_another_configuration_is_refused(tmp_path: Path) -> None:
     config().claim(tmp_path / "run")
     with pytest.raises(RunDirectoryError, match=r"has another \(seed: 0 there, 1 asked for\)"):

@@ -6,10 +6,12 @@ import pickle
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 import transreward_envs
 from transreward_envs import ROBOTS
+from transreward_envs.shifts import MassShift
 
 STOCK_WARNINGS = pytest.mark.filterwarnings("ignore:.*settotalmass.*")
 
@@ -58,6 +60,13 @@ def test_a_copy_keeps_the_shift(copied) -> None:
     assert other.shifts == env.unwrapped.shifts
     assert np.array_equal(other.model.body_mass, env.unwrapped.model.body_mass)
     assert np.array_equal(rollout(other, steps=20)[0], rollout(env, steps=20)[0])
+
+
+def test_shifts_may_be_values_and_stand_in_the_spec_as_json() -> None:
+    env = make("Hopper", shift=(MassShift(scale=2.0),))
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    assert env.spec.kwargs["shift"] == [{"kind": "mass", "scale": 2.0}]
+    assert again.unwrapped.shifts == env.unwrapped.shifts
 
 
 def test_a_shifted_domain_steps_differently() -> None:

@@ -1,8 +1,8 @@
 """What a training id costs at a step, beyond the environment's own step (B = 1).
 
-Contenders are timed by turns in one process on one thread; the median over rounds and the quartiles are printed. `own` is
-the same domain with Gymnasium's time limit. `without learning` freezes what learns; `learning` is as trained, with the
-amortised cost of its updates.
+Contenders are timed by turns in one process on one thread; the median over rounds and the quartiles are printed. `own`
+is the same domain with Gymnasium's time limit. `without learning` freezes what learns; `learning` is as trained, with
+the amortised cost of its updates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROBOT_PAIRS = ("Hopper-friction-2.0", "HalfCheetah-broken-bthigh", "Ant-broken-h
 ROUNDS, STEPS = 15, 1_000
 LIMIT = 150.0
 SMALL_FIT = {"fit_budget": 2_000, "fit_updates": 100}
-DARC = {"warmup": 512, "fit_budget": 10, "target_ratio": 0.1}
+DARC = {"warmup": 512, "fit_budget": 10, "target_ratio": 0.3, "time_limit": 100}
 
 
 class Contender:
@@ -61,6 +61,7 @@ def contenders(pair: transreward_envs.Pair) -> list[Contender]:
 
     frozen = make("darc", **DARC)
     frozen_contender = Contender("darc, without learning", frozen)
+    assert frozen.get_wrapper_attr("diagnostics")["classifier_updates"] > 10, "the classifiers must be in use"
     frozen.get_wrapper_attr("compensation").update = lambda batch: None
     return [
         Contender("own", pair.make("source", disable_env_checker=True)),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 import mujoco
 import numpy as np
 from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class Domain(MujocoEnv):
     observation_structure: dict[str, int]
 
     _control: ControlPath | None = None
+    _spec: EnvSpec | None = None
 
     def __init__(self, *, shift: ShiftsLike = (), observe_actions: int = 0, **kwargs: Any) -> None:
         self.shifts: tuple[Shift, ...] = parse_shifts(shift)
@@ -65,6 +67,17 @@ class Domain(MujocoEnv):
         if self._control.repeat > 1:
             fps = int(np.round(1.0 / (self.dt * self._control.repeat)))
             self.metadata = {**self.metadata, "render_fps": fps}
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What ``gymnasium.make`` was called with; shifts that were given as values stand in it as JSON."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        if spec is not None and "shift" in spec.kwargs:
+            spec.kwargs["shift"] = shifts_to_json(parse_shifts(spec.kwargs["shift"]))
+        self._spec = spec
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
