@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,8 +11,9 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from transreward_envs.pairs import Pair
-from transreward_envs.shifts import ControlShift, ModelShift
+from transreward_envs.pairs import ROLES, Pair
+from transreward_envs.robots.control import ControlPath
+from transreward_envs.shifts import ModelShift
 from transreward_envs.shifts.actuator import actuator_names
 
 FLOAT_TOLERANCE = 1e-10
@@ -64,11 +65,11 @@ def pair_differences(pair: Pair) -> list[Difference]:
     source, target = pair.make("source"), pair.make("target")
     try:
         models = source.unwrapped.model, target.unwrapped.model  # type: ignore[attr-defined]
-        rows = list(_model_rows(pair, *models))
+        rows = [*_model_rows(pair, *models), *_control_rows(pair, models[0].nu)]
     finally:
         source.close()
         target.close()
-    return [*rows, *_control_rows(pair)]
+    return rows
 
 
 def declared_fields(pair: Pair) -> tuple[set[str], set[str]]:
@@ -103,30 +104,26 @@ def _model_rows(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> I
             )
 
 
-def _control_rows(pair: Pair) -> Iterator[Difference]:
-    """Yield the shifts of the control path, which no model field shows."""
-    settings: dict[str, Callable[[ControlShift], str]] = {
-        "noise": lambda shift: f"U(+-{shift.half_width})",  # type: ignore[attr-defined]
-        "delay": lambda shift: str(shift.steps),  # type: ignore[attr-defined]
-        "repeat": lambda shift: str(shift.times),  # type: ignore[attr-defined]
-    }
-    units = {"noise": "units of control", "delay": "steps", "repeat": "control steps per action"}
-    neutral = {"noise": "none", "delay": "0", "repeat": "1"}
-    for kind, text in settings.items():
-        values = [
-            [text(shift) for shift in shifts if isinstance(shift, ControlShift) and shift.kind == kind]
-            for shifts in (pair.source, pair.target)
-        ]
-        source, target = (" + ".join(value) or neutral[kind] for value in values)
+def _control_rows(pair: Pair, action_size: int) -> Iterator[Difference]:
+    """Yield what no model field shows: the differing settings of the control path, and the time limit."""
+    paths = [ControlPath(pair.shifts(role), action_size=action_size, memory=0) for role in ROLES]
+    settings = [
+        ("action noise", "units of control", [_noise(path) for path in paths]),
+        ("action delay", "steps", [str(path.delay) for path in paths]),
+        ("action repeat", "control steps per action", [str(path.repeat) for path in paths]),
+        ("time limit", "steps", [str(pair.max_episode_steps(role)) for role in ROLES]),
+    ]
+    for field, unit, (source, target) in settings:
         if source != target:
             yield Difference(
-                field=f"action {kind}",
-                element="",
-                source=source,
-                target=target,
-                unit=units[kind],
-                derived=False,
+                field=field, element="", source=source, target=target, unit=unit, derived=field == "time limit"
             )
+
+
+def _noise(path: ControlPath) -> str:
+    """Return the half width of a path's noise, once if it is the same for all dimensions."""
+    widths = [f"{width:.6g}" for width in path.widths]
+    return f"U(+-{widths[0]})" if len(set(widths)) == 1 else f"U(+-[{', '.join(widths)}])"
 
 
 def _element_name(model: mujoco.MjModel, field: str, index: NDArray[np.int64]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 
 class BudgetSpentError(RuntimeError):
@@ -27,9 +28,9 @@ def require_positive(name: str, value: object) -> None:
         TypeError: It is not a number.
         ValueError: It is not finite or not above zero.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number; got {value!r}.")
-    if not (math.isfinite(value) and value > 0):
+    if not (math.isfinite(value) and float(value) > 0):
         raise ValueError(f"`{name}` must be finite and > 0; got {value!r}.")
 
 
@@ -40,10 +41,22 @@ def require_non_negative(name: str, value: object) -> None:
         TypeError: It is not a number.
         ValueError: It is not finite or below zero.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number; got {value!r}.")
-    if not (math.isfinite(value) and value >= 0):
+    if not (math.isfinite(value) and float(value) >= 0):
         raise ValueError(f"`{name}` must be finite and >= 0; got {value!r}.")
+
+
+def require_share(name: str, value: object) -> None:
+    """Raise unless ``value`` is a number from zero to one.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It lies outside.
+    """
+    require_non_negative(name, value)
+    if value > 1.0:  # type: ignore[operator]  # a number by now
+        raise ValueError(f"`{name}` must lie in [0, 1]; got {value!r}.")
 
 
 def require_count(name: str, value: object, *, at_least: int = 0) -> None:
@@ -53,7 +66,7 @@ def require_count(name: str, value: object, *, at_least: int = 0) -> None:
         TypeError: It is not an integer.
         ValueError: It is below ``at_least``.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"`{name}` must be an integer; got {value!r}.")
     if value < at_least:
         raise ValueError(f"`{name}` must be an integer >= {at_least}; got {value!r}.")

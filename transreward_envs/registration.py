@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.envs.registration import parse_env_id
 
 from transreward_envs.methods import METHODS, Method
 from transreward_envs.pairs import PAIRS, ROLES, Pair
@@ -13,7 +14,13 @@ from transreward_envs.robots import ROBOTS
 
 TARGET_ENTRY_POINT = "transreward_envs.training.entry_points:make_target"
 MIXTURE_ENTRY_POINT = "transreward_envs.training.entry_points:make_mixture"
+MIXTURE_LANES = "transreward_envs.training.entry_points:make_lanes"
+COMPENSATED_LANES = "transreward_wrappers.entry_points:make_compensated_lanes"
 COMPENSATED_ENTRY_POINT = "transreward_wrappers.entry_points:make_compensated"
+
+
+BUILT_IN = tuple(PAIRS.values())
+"""The pairs that every process knows by name; ids of others carry the pair itself."""
 
 
 def register_all() -> None:
@@ -24,12 +31,18 @@ def register_all() -> None:
             entry_point=robot.entry_point,
             max_episode_steps=robot.max_episode_steps,
         )
-    for pair in PAIRS.values():
+    for pair in BUILT_IN:
         register_pair(pair)
 
 
 def register_pair(pair: Pair) -> None:
-    """Register a pair's domains and its id for each method."""
+    """Register a pair's domains and its id for each method; methods that are registered later serve it too.
+
+    Raises:
+        ValueError: Another pair has the name.
+    """
+    if PAIRS.setdefault(pair.name, pair) != pair:
+        raise ValueError(f"A pair's name must be its own; {pair.name!r} is taken by another pair. Give it a `name=`.")
     source, target = pair.spec("source"), pair.spec("target")
     _register(
         source.id,
@@ -55,6 +68,7 @@ def register_method(name: str, method: Method) -> None:
     """
     if name in ROLES or METHODS.get(name, method) != method:
         raise ValueError(f"A method's name must be its own; {name!r} is taken. Choose another.")
+    parse_env_id(f"{NAMESPACE}/{name}-v{VERSION}")  # raises for a name that no id can hold
     METHODS[name] = method
     for pair in PAIRS.values():
         _register_training(pair, name)
@@ -67,12 +81,13 @@ def _register_training(pair: Pair, name: str) -> None:
     alone does not give the same episode again: Gymnasium calls that nondeterministic.
     """
     method = METHODS[name]
-    kwargs: dict[str, Any] = {"pair": pair.name if pair == PAIRS.get(pair.name) else pair.to_json()}
+    kwargs: dict[str, Any] = {"pair": pair.name if pair in BUILT_IN else pair.to_json()}
     if method.compensation is not None:
         kwargs["compensation"] = method.compensation
     _register(
         pair.id(name),
         entry_point=COMPENSATED_ENTRY_POINT if method.compensation else MIXTURE_ENTRY_POINT,
+        vector_entry_point=COMPENSATED_LANES if method.compensation else MIXTURE_LANES,
         kwargs=kwargs,
         nondeterministic=method.acts_in == "both",
     )

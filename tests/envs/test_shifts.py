@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import model_shifts, scales, shifts
 from transreward_envs.differences import differing_fields
-from transreward_envs.robots.model import nominal_model
+from transreward_envs.robots.model import _compile, load_nominal_model
 from transreward_envs.shifts import (
     ActuatorShift,
     BrokenActuator,
@@ -39,7 +39,7 @@ NEUTRAL = [
 
 
 def model_of(robot: str) -> mujoco.MjModel:
-    return nominal_model(expand_model_path(FILES[robot]))
+    return load_nominal_model(expand_model_path(FILES[robot]))
 
 
 @given(shift=shifts)
@@ -51,7 +51,7 @@ def test_a_shift_survives_json(shift: Shift) -> None:
 def test_the_nominal_model_is_gymnasiums_bit_for_bit(robot: str, capfd: pytest.CaptureFixture[str]) -> None:
     stock = mujoco.MjModel.from_xml_path(expand_model_path(FILES[robot]))
     capfd.readouterr()
-    nominal_model.cache_clear()
+    _compile.cache_clear()
     ours = model_of(robot)
     assert "deprecated" not in "".join(capfd.readouterr())
     for name in dir(stock):
@@ -228,6 +228,6 @@ def test_a_part_that_is_not_there_or_does_not_change_is_an_error(shift: Shift, m
 
 
 def test_friction_means_nothing_without_contacts() -> None:
-    pendulum = nominal_model(expand_model_path("inverted_pendulum.xml"))
+    pendulum = load_nominal_model(expand_model_path("inverted_pendulum.xml"))
     with pytest.raises(ValueError, match="needs a robot with contacts"):
         apply_shifts(pendulum, [FrictionShift(scale=2.0)])

@@ -67,7 +67,7 @@ class Pair:
 
     def delay(self, role: Role) -> int:
         """Return the action delay of one domain [steps]."""
-        return sum(shift.steps for shift in self.shifts(role) if isinstance(shift, ActionDelay))
+        return total_delay(self.shifts(role))
 
     @property
     def hides_actions(self) -> bool:
@@ -115,7 +115,13 @@ class Pair:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Pair:
-        """Return the pair that :meth:`to_json` described."""
+        """Return the pair that :meth:`to_json` described.
+
+        Raises:
+            TypeError: It is no such description.
+        """
+        if not isinstance(data, Mapping) or not {"robot", "name", "source", "target"} <= set(data):
+            raise TypeError(f"A pair is given by its name or by `Pair.to_json()`; got {data!r}.")
         return cls(
             robot=data["robot"],
             name=data["name"],
@@ -149,18 +155,27 @@ def make_pair(
     """
     from_shifts, to_shifts = parse_shifts(source), parse_shifts(target)
     labels = [shift.label for shift in to_shifts] + [f"from-{shift.label}" for shift in from_shifts]
-    delays = [shift.steps for shift in (*from_shifts, *to_shifts) if isinstance(shift, ActionDelay)]
+    longer_delay = max(total_delay(from_shifts), total_delay(to_shifts))
     pair = Pair(
         robot=robot,
         name=name or "-".join([robot, *labels]),
         source=from_shifts,
         target=to_shifts,
-        observe_actions=sum(delays) if observe_actions is None else observe_actions,
+        observe_actions=longer_delay if observe_actions is None else observe_actions,
     )
     if validate:
-        for role in ROLES:
-            pair.make(role).close()
+        from transreward_envs.differences import pair_differences  # compiles models, which needs MuJoCo
+
+        if not pair_differences(pair):
+            raise ValueError(
+                f"A pair's domains must differ; those of {pair.name!r} compile to the same. Change a shift."
+            )
     return pair
+
+
+def total_delay(shifts: tuple[Shift, ...]) -> int:
+    """Return the action delay of all shifts together [steps]."""
+    return sum(shift.steps for shift in shifts if isinstance(shift, ActionDelay))
 
 
 def check_role(role: str) -> str:

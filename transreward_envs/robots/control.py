@@ -29,6 +29,7 @@ class ControlPath:
         noises = [shift for shift in shifts if isinstance(shift, ActionNoise) and not shift.neutral]
         self._widths = [noise.width_per_dimension(action_size) for noise in noises]
         self._zero = np.zeros(action_size)
+        self.widths = sum(self._widths, self._zero)
         self.memory = memory
         kept = max(self.delay, memory)
         self._past: deque[NDArray[np.float64]] = deque([self._zero] * kept, maxlen=kept)
@@ -51,6 +52,8 @@ class ControlPath:
     def control(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return what reaches the actuators now, as ``(action_size,)``, and remember the action."""
         chosen = np.array(action, dtype=np.float64)
+        if chosen.shape != self._zero.shape:
+            raise ValueError(f"Action dimension mismatch. Expected {self._zero.shape}, found {chosen.shape}")
         control = self._past[self.delay - 1] if self.delay else chosen
         self._past.appendleft(chosen)
         for width in self._widths:

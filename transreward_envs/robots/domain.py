@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from transreward_envs.errors import require_count
 from transreward_envs.robots.control import ControlPath
-from transreward_envs.robots.model import nominal_model
+from transreward_envs.robots.model import load_nominal_model
 from transreward_envs.shifts import Shift, ShiftsLike, parse_shifts, shifts_to_json
 from transreward_envs.shifts.apply import apply_shifts
 
@@ -65,7 +65,7 @@ class Domain(MujocoEnv):
         if observe_actions:
             self._append_actions_to_observation(observe_actions)
         if self._control.repeat > 1:
-            fps = int(np.round(1.0 / (self.dt * self._control.repeat)))
+            fps = max(int(np.round(1.0 / (self.dt * self._control.repeat))), 1)
             self.metadata = {**self.metadata, "render_fps": fps}
 
     @property
@@ -141,7 +141,7 @@ class Domain(MujocoEnv):
 
     def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
         """Load the nominal model and apply the shifts; called by Gymnasium's constructor."""
-        model = apply_shifts(nominal_model(self.fullpath), self.shifts)
+        model = apply_shifts(load_nominal_model(self.fullpath), self.shifts)
         model.vis.global_.offwidth = max(model.vis.global_.offwidth, self.width)
         model.vis.global_.offheight = max(model.vis.global_.offheight, self.height)
         return model, mujoco.MjData(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -30,7 +31,9 @@ class ActionNoise(ControlShift):
 
     def __post_init__(self) -> None:
         require_non_negative("half_width", self.half_width)
-        if self.dimension is not None and (isinstance(self.dimension, bool) or not isinstance(self.dimension, int)):
+        if self.dimension is not None and (
+            isinstance(self.dimension, bool) or not isinstance(self.dimension, Integral)
+        ):
             raise TypeError(f"`dimension` must be an integer; got {self.dimension!r}.")
 
     @property

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from transreward_envs.errors import unknown
 
 if TYPE_CHECKING:
@@ -38,11 +40,7 @@ class Shift(ABC):
     def to_json(self) -> Json:
         """Return the shift as JSON types, ``kind`` first; settings left out of it are ``None``."""
         assert dataclasses.is_dataclass(self)
-        settings = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self).items()
-            if value is not None
-        }
+        settings = {name: _plain(value) for name, value in dataclasses.asdict(self).items() if value is not None}
         return {"kind": self.kind, **settings}
 
 
@@ -70,6 +68,13 @@ class ControlShift(Shift):
     """A shift of the way from the agent's action to the actuators: noise, delay, repetition."""
 
     __slots__ = ()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON types: tuples as lists, NumPy's numbers as Python's."""
+    if isinstance(value, tuple):
+        return list(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def select_names(what: str, given: str | None, names: Sequence[str], *, robot: str) -> list[int]:

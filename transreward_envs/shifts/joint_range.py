@@ -37,6 +37,8 @@ class JointRangeShift(ModelShift):
         if self.joints is not None:
             if isinstance(self.joints, str) or not isinstance(self.joints, Sequence):
                 raise TypeError(f"`joints` must be a list of joint names; got {self.joints!r}.")
+            if not self.joints:
+                raise ValueError("`joints` must name at least one joint; leave it out to mean every limited one.")
             object.__setattr__(self, "joints", tuple(self.joints))
 
     @property

@@ -53,7 +53,7 @@ def parse_shift(data: ShiftLike) -> Shift:
         )
     settings = dict(data)
     kind = settings.pop("kind", None)
-    if kind not in SHIFT_KINDS:
+    if not isinstance(kind, str) or kind not in SHIFT_KINDS:
         raise ValueError(unknown("shift kind", kind, SHIFT_KINDS))
     cls = SHIFT_KINDS[kind]
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]

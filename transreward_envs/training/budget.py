@@ -47,7 +47,7 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             require_count("target_budget", target_budget, at_least=1)
         RecordConstructorArgs.__init__(self, target_budget=target_budget, shared_state=shared_state)
         gym.Wrapper.__init__(self, env)
-        self.ledger = ledger or open_ledger(target_budget, shared_state)
+        self.ledger = ledger or open_ledger(target_budget, shared_state, owner="target domains")
         self._reserved = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -83,8 +83,18 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._reserved = False
 
     def join(self, other: HasLedger) -> None:
-        """Spend one budget together with another environment of this process."""
+        """Spend one budget together with another environment of this process.
+
+        Raises:
+            RuntimeError: An episode is under way.
+        """
+        if self._reserved:
+            raise RuntimeError("Environments are joined before their first reset; this one has an episode under way.")
         self.ledger = other.ledger
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Reserve nothing in a copy: its episode does not go on."""
+        return {**self.__dict__, "_reserved": False}
 
     def close(self) -> None:
         """Give the reserved step back and close the domain."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.vector import SyncVectorEnv
 from gymnasium.wrappers import RecordEpisodeStatistics
 
+from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair, get_pair
 from transreward_envs.robots import get_robot
-from transreward_envs.training.budget import TargetBudget
+from transreward_envs.training.budget import TargetBudget, join_environments
 from transreward_envs.training.schedule import DomainSchedule
 
 Env = gym.Env[Any, Any]
@@ -19,11 +23,17 @@ Env = gym.Env[Any, Any]
 
 def make_target(*, robot: str, target_budget: int | None = None, shared_state: str | None = None, **kwargs: Any) -> Env:
     """Make a target domain, with a budget of steps if one is given; the time limit goes around it."""
-    module, name = get_robot(robot).entry_point.split(":")
-    domain: Env = getattr(importlib.import_module(module), name)(**kwargs)
+    domain: Env = load_domain(robot)(**kwargs)
     if target_budget is None:
         return domain
     return TargetBudget(domain, target_budget=target_budget, shared_state=shared_state)
+
+
+def load_domain(robot: str) -> type[Env]:
+    """Return the class of a robot's domains."""
+    module, name = get_robot(robot).entry_point.split(":")
+    cls: type[Env] = getattr(importlib.import_module(module), name)
+    return cls
 
 
 def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:
@@ -33,7 +43,38 @@ def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:
         pair: Name of a registered pair, or ``Pair.to_json()`` of any.
         schedule: Keywords of :class:`~transreward_envs.training.schedule.DomainSchedule`.
     """
-    return RecordEpisodeStatistics(DomainSchedule(resolve_pair(pair), **schedule))
+    the_pair = resolve_pair(pair)
+    check_keywords(the_pair, schedule)
+    return RecordEpisodeStatistics(DomainSchedule(the_pair, **schedule))
+
+
+def make_lanes(*, num_envs: int, make_one: Callable[..., Env] = make_mixture, **kwargs: Any) -> SyncVectorEnv:
+    """Make several environments of a training id that spend one budget and learn together.
+
+    Args:
+        num_envs: Number of environments.
+        make_one: The entry point of one.
+        kwargs: Its keywords, and ``autoreset_mode``, ``copy`` and ``observation_mode`` of ``SyncVectorEnv``.
+    """
+    vector = {name: kwargs.pop(name) for name in ("autoreset_mode", "copy", "observation_mode") if name in kwargs}
+    envs = SyncVectorEnv([partial(make_one, **kwargs)] * num_envs, **vector)
+    join_environments(envs.envs)
+    return envs
+
+
+def check_keywords(pair: Pair, keywords: Mapping[str, Any], more: Iterable[str] = ()) -> None:
+    """Raise ``ValueError`` for a keyword that neither the schedule, the robot nor ``more`` has."""
+    if "shift" in keywords:
+        raise ValueError(
+            "A training id has two domains, so `shift` alone is ambiguous. Make a pair instead: "
+            "gym.make(id, pair=transreward_envs.make_pair(robot, shifts).to_json())."
+        )
+    classes = [DomainSchedule, *load_domain(pair.robot).__mro__]
+    names = {name for cls in classes for name in inspect.signature(vars(cls).get("__init__", object)).parameters}
+    valid = (names | set(more)) - {"self", "args", "kwargs", "pair", "acts_in", "domain_kwargs", "shift"}
+    for name in keywords:
+        if name not in valid:
+            raise ValueError(unknown("keyword", name, valid))
 
 
 def resolve_pair(pair: str | Mapping[str, Any] | Pair) -> Pair:

@@ -6,10 +6,14 @@ draw on it.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sqlite3
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+
+import gymnasium as gym
 
 
 class Ledger(Protocol):
@@ -36,7 +40,7 @@ class Ledger(Protocol):
         """Turn a reserved step into a taken one."""
 
     def restore(self, source_steps: int, target_steps: int) -> None:
-        """Set the counts, as when a run resumes; nothing is reserved then."""
+        """Set the counts, as when a run resumes; what is reserved stays so."""
 
 
 class LocalLedger:
@@ -48,11 +52,16 @@ class LocalLedger:
 
     def __init__(self, target_budget: int | None) -> None:
         self._budget = target_budget
+        self._reserved = 0
         self.restore(0, 0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Reserve nothing in a copy: its episodes do not go on."""
+        return {**self.__dict__, "_reserved": 0}
 
     def restore(self, source_steps: int, target_steps: int) -> None:
         """Set the counts."""
-        self.source_steps, self.target_steps, self._reserved = source_steps, target_steps, 0
+        self.source_steps, self.target_steps = source_steps, target_steps
 
     def count_source(self, steps: int) -> None:
         """Add steps taken in the source."""
@@ -81,10 +90,15 @@ class SharedLedger:
     Args:
         target_budget: Target steps in all, of all processes; no limit when ``None``.
         directory: Folder of the file, made if it is missing.
+        owner: What the folder is for; only equal owners share it.
+
+    Raises:
+        ValueError: The folder belongs to another owner or budget, or its file is no ledger.
     """
 
-    def __init__(self, target_budget: int | None, directory: str | os.PathLike[str]) -> None:
+    def __init__(self, target_budget: int | None, directory: str | os.PathLike[str], *, owner: str = "") -> None:
         self._budget = target_budget
+        self._owner = f"{owner} with a target budget of {target_budget}"
         self._path = Path(directory) / "steps.sqlite"
         self._connection: sqlite3.Connection | None = None
         self._process = -1
@@ -115,15 +129,15 @@ class SharedLedger:
 
     def release(self) -> None:
         """Give a reserved step back."""
-        self._write("UPDATE steps SET reserved = reserved - 1")
+        self._write("UPDATE steps SET reserved = max(reserved - 1, 0)")
 
     def spend(self) -> None:
         """Turn a reserved step into a taken one."""
-        self._write("UPDATE steps SET reserved = reserved - 1, target = target + 1")
+        self._write("UPDATE steps SET reserved = max(reserved - 1, 0), target = target + 1")
 
     def restore(self, source_steps: int, target_steps: int) -> None:
-        """Set the counts; nothing is reserved then."""
-        self._write("UPDATE steps SET source = ?, target = ?, reserved = 0", source_steps, target_steps)
+        """Set the counts."""
+        self._write("UPDATE steps SET source = ?, target = ?", source_steps, target_steps)
 
     def _read(self, column: str) -> int:
         row = self._open().execute(f"SELECT {column} FROM steps").fetchone()
@@ -135,18 +149,52 @@ class SharedLedger:
     def _open(self) -> sqlite3.Connection:
         """Return this process's own connection; one that came over a fork is left alone."""
         if self._connection is None or self._process != os.getpid():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self._path, timeout=60.0, isolation_level=None, check_same_thread=False)
+            self._connection = self._connect()
             self._process = os.getpid()
-            self._connection.execute("PRAGMA synchronous = OFF")  # safe against a killed process
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS steps "
-                "(one INTEGER PRIMARY KEY, source INTEGER, target INTEGER, reserved INTEGER)"
-            )
-            self._connection.execute("INSERT OR IGNORE INTO steps VALUES (1, 0, 0, 0)")
         return self._connection
 
+    def _connect(self) -> sqlite3.Connection:
+        """Return a connection to the file, made if it is missing."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=60.0, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA synchronous = OFF")  # safe against a killed process
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS steps "
+                "(one INTEGER PRIMARY KEY, owner TEXT, source INTEGER, target INTEGER, reserved INTEGER)"
+            )
+            connection.execute("INSERT OR IGNORE INTO steps VALUES (1, ?, 0, 0, 0)", (self._owner,))
+            (owner,) = connection.execute("SELECT owner FROM steps").fetchone()
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise ValueError(f"{self._path} is no ledger of steps ({error}). Choose another `shared_state`.") from error
+        if owner != self._owner:
+            connection.close()
+            raise ValueError(
+                f"A `shared_state` folder belongs to one run; {self._path.parent} to {owner}, not to {self._owner}. "
+                "Choose another folder, or delete it."
+            )
+        return connection
 
-def open_ledger(target_budget: int | None, shared_state: str | None) -> Ledger:
-    """Return a ledger of this process, or one shared through the folder ``shared_state``."""
-    return LocalLedger(target_budget) if shared_state is None else SharedLedger(target_budget, shared_state)
+
+def open_ledger(target_budget: int | None, shared_state: str | None, *, owner: str) -> Ledger:
+    """Return a ledger of this process, or one shared through the folder ``shared_state``.
+
+    Raises:
+        ValueError: The folder belongs to another owner or budget.
+    """
+    if shared_state is not None:
+        ledger = SharedLedger(target_budget, shared_state, owner=owner)
+        assert ledger.target_steps >= 0  # opens the file, so that a wrong folder is found at once
+        return ledger
+    if multiprocessing.current_process().daemon:
+        _say_once_that_this_worker_is_alone()
+    return LocalLedger(target_budget)
+
+
+@cache
+def _say_once_that_this_worker_is_alone() -> None:
+    gym.logger.warn(
+        "This worker process has a target budget, and a learner, of its own. Pass `shared_state=DIR` to have all "
+        "workers spend one budget and learn together."
+    )

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
-from transreward_envs.errors import require_count, unknown
+from transreward_envs.errors import require_count, require_share, unknown
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import TargetBudget
@@ -51,17 +51,13 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     ) -> None:
         if acts_in not in get_args(ActsIn):
             raise ValueError(unknown("setting of `acts_in`", acts_in, get_args(ActsIn)))
-        if not 0.0 <= target_ratio <= 1.0:
-            raise ValueError(f"`target_ratio` must lie in [0, 1]; got {target_ratio!r}.")
+        require_share("target_ratio", target_ratio)
+        if time_limit is not None:
+            require_count("time_limit", time_limit, at_least=1)
         if target_budget is not None:
             require_count("target_budget", target_budget, at_least=1)
-        if "shift" in domain_kwargs:
-            raise ValueError(
-                "A training id has two domains, so `shift` alone is ambiguous. Make a pair instead: "
-                "gym.make(id, pair=transreward_envs.make_pair(robot, shifts).to_json())."
-            )
         self.pair = pair
-        self.ledger = open_ledger(target_budget, shared_state)
+        self.ledger = open_ledger(target_budget, shared_state, owner=f"{pair.name}, acting in {acts_in}")
         self._acts_in = acts_in
         self._target_ratio = target_ratio
         self._domain_kwargs = {"max_episode_steps": time_limit, "disable_env_checker": True, **domain_kwargs}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.vector import SyncVectorEnv
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from transreward_envs.methods import Method
 from transreward_envs.pairs import Pair
 from transreward_envs.registration import register_method
-from transreward_envs.training.entry_points import RENDER_METADATA, resolve_pair
+from transreward_envs.training.entry_points import RENDER_METADATA, check_keywords, make_lanes, resolve_pair
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers.compensate import Compensate, load_compensation
 from transreward_wrappers.compensation import Compensation
@@ -43,9 +42,9 @@ def make_compensated(
         ValueError: The pair or a setting is unknown, or the compensation cannot serve the pair.
     """
     cls = load_compensation(compensation)
-    if shared_state is None and multiprocessing.current_process().daemon:
-        _say_once_that_this_worker_is_alone(cls.__name__)
     the_pair = resolve_pair(pair)
+    if "shift" in settings:
+        check_keywords(the_pair, settings)
     schedule = {name: settings.pop(name) for name in _SCHEDULE_SETTINGS if name in settings}
     domains = DomainSchedule(
         the_pair, acts_in=cls.acts_in, shared_state=shared_state, render_mode=render_mode, **schedule
@@ -57,6 +56,11 @@ def make_compensated(
         settings=settings,
         shared_state=shared_state,
     )
+
+
+def make_compensated_lanes(*, num_envs: int, **kwargs: Any) -> SyncVectorEnv:
+    """Make several environments with compensation that spend one budget and learn together."""
+    return make_lanes(num_envs=num_envs, make_one=make_compensated, **kwargs)
 
 
 make_compensated.metadata = RENDER_METADATA  # type: ignore[attr-defined]  # read by gymnasium.make
@@ -72,12 +76,6 @@ def register_compensation(name: str, compensation: type[Compensation]) -> None:
         ValueError: The name is taken.
     """
     cls = load_compensation(compensation)
+    if "<locals>" in cls.__qualname__:
+        raise TypeError(f"A compensation is defined at the top of a module; {cls.__qualname__} is local to a function.")
     register_method(name, Method(compensation=f"{cls.__module__}:{cls.__qualname__}", acts_in=cls.acts_in))
-
-
-@cache
-def _say_once_that_this_worker_is_alone(name: str) -> None:
-    gym.logger.warn(
-        f"This worker process has a {name} learner and a target budget of its own. Pass `shared_state=DIR` to have all "
-        "workers learn together and spend one budget."
-    )
