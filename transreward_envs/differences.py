@@ -122,6 +122,8 @@ def _control_rows(pair: Pair, action_size: int) -> Iterator[Difference]:
 
 def _noise(path: ControlPath) -> str:
     """Return the half width of a path's noise, once if it is the same for all dimensions."""
+    if not path.widths.any():
+        return "none"
     widths = [f"{width:.6g}" for width in path.widths]
     return f"U(+-{widths[0]})" if len(set(widths)) == 1 else f"U(+-[{', '.join(widths)}])"
 

@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
 from transreward_baselines.evaluation import Policy
-from transreward_baselines.sb3 import make_agent, make_plain_env, policy_of, training_steps
+from transreward_baselines.sb3 import has_ledger, make_agent, make_plain_env, policy_of, training_steps
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
@@ -42,7 +42,7 @@ def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
     draft.mkdir(parents=True)
     save_tensors(draft / "agent.safetensors", _agent_tensors(agent), {"agent": config.agent})
     if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer):
-        save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {"pos": buffer.pos, "full": buffer.full})
+        save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {})
     if config.method not in ROLES:
         assert agent.env is not None
         if config.method != "mixture":
@@ -53,7 +53,8 @@ def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
             "steps": agent.num_timesteps,
             "updates": agent._n_updates,
             "episodes": agent._episode_num,
-            "spent": None if config.method in ROLES else training_steps(agent),
+            "spent": training_steps(agent, config),
+            "files": sorted(path.name for path in draft.iterdir()),
         },
     )
     shutil.rmtree(final, ignore_errors=True)
@@ -75,13 +76,16 @@ def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
         tensors, _ = load_tensors(path / "agent.safetensors")
         _load_agent_tensors(agent, tensors)
         if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer) and agent.env is not None:
-            _load_replay_tensors(buffer, *load_tensors(path / "replay.safetensors"))
+            _load_replay_tensors(buffer, load_tensors(path / "replay.safetensors")[0])
         progress = json.loads((path / "progress.json").read_text())
-        if agent.env is not None and config.method not in ROLES:
-            agent.env.env_method("restore_steps", **progress["spent"])
-            if config.method != "mixture":
-                agent.env.env_method("load_state", str(path / "compensation.safetensors"), indices=[0])
-    except (CorruptFileError, OSError, KeyError, ValueError) as error:
+        if missing := [name for name in progress["files"] if not (path / name).exists()]:
+            raise FileNotFoundError(f"{', '.join(missing)} missing")
+        assert agent.env is not None
+        if has_ledger(config):
+            agent.env.env_method("restore_steps", indices=[0], **progress["spent"])
+        if config.method not in (*ROLES, "mixture"):
+            agent.env.env_method("load_state", str(path / "compensation.safetensors"), indices=[0])
+    except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise RunDirectoryError(f"The checkpoint {path} cannot be read ({error}). Delete it to start again.") from error
     agent.num_timesteps, agent._n_updates = progress["steps"], progress["updates"]
     agent._episode_num = progress["episodes"]
@@ -158,15 +162,17 @@ def _load_statistics(normalise: VecNormalize, tensors: Tensors) -> None:
 
 
 def _replay_tensors(buffer: ReplayBuffer) -> Tensors:
-    filled = buffer.size()
-    return {name: torch.from_numpy(getattr(buffer, name)[:filled]) for name in _REPLAY_ARRAYS}
+    """Return the transitions, the oldest first."""
+    order = (np.arange(buffer.size()) + (buffer.pos if buffer.full else 0)) % buffer.buffer_size
+    return {name: torch.from_numpy(getattr(buffer, name)[order]) for name in _REPLAY_ARRAYS}
 
 
-def _load_replay_tensors(buffer: ReplayBuffer, tensors: Tensors, about: dict[str, Any]) -> None:
+def _load_replay_tensors(buffer: ReplayBuffer, tensors: Tensors) -> None:
+    """Put the newest transitions back, into a buffer of any size."""
+    count = min(len(tensors["rewards"]), buffer.buffer_size)
     for name in _REPLAY_ARRAYS:
-        rows = tensors[name].numpy()[: buffer.buffer_size]
-        getattr(buffer, name)[: len(rows)] = rows
-    buffer.pos, buffer.full = about["pos"], about["full"]
+        getattr(buffer, name)[:count] = tensors[name].numpy()[-count:]
+    buffer.pos, buffer.full = count % buffer.buffer_size, count == buffer.buffer_size
 
 
 def _attribute(owner: object, dotted: str) -> Any:

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import tyro
-from rich.console import Console
-from rich.table import Table
+try:
+    import tyro
+    from rich.console import Console
+    from rich.table import Table
+except ModuleNotFoundError as error:
+    sys.exit(f"transreward: needs {error.name}, which is not installed: pip install 'transreward-envs[baselines]'.")
 
 import transreward_envs
 from transreward_envs import METHODS, PAIRS, Pair
@@ -100,7 +103,7 @@ def train(
         agent=agent,
         steps=steps,
         seed=seed,
-        n_envs=n_envs or (1 if agent == "sb3-sac" else 8),
+        n_envs=(1 if agent == "sb3-sac" else 8) if n_envs is None else n_envs,
         target_budget=target_budget,
         eval_every=eval_every,
         eval_episodes=eval_episodes,

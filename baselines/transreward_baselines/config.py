@@ -72,16 +72,14 @@ class RunConfig:
             if self.method == "source":
                 raise ValueError("`target_budget` needs a method that acts in the target; got method 'source'.")
 
-    def claim(self, directory: Path) -> None:
-        """Make a directory this run's, or check that it is.
+    def check(self, directory: Path) -> None:
+        """Check that a directory is this run's, or empty.
 
         Raises:
             RunDirectoryError: It holds a run of another configuration, or other files.
         """
-        path = directory / "config.json"
-        if path.exists():
-            other = read_config(directory)
-            if (changed := self._differences(other)) != {}:
+        if (directory / "config.json").exists():
+            if changed := self._differences(read_config(directory)):
                 listing = "; ".join(f"{name}: {old!r} there, {new!r} asked for" for name, (old, new) in changed.items())
                 raise RunDirectoryError(
                     f"A run directory belongs to one configuration; {directory} has another ({listing}). Choose "
@@ -92,8 +90,16 @@ class RunConfig:
                 f"A new run needs an empty directory; {directory} holds files and no config.json. Choose another "
                 "`--out`."
             )
-        else:
-            write_json(path, dataclasses.asdict(self))
+
+    def claim(self, directory: Path) -> None:
+        """Make a directory this run's.
+
+        Raises:
+            RunDirectoryError: It holds a run of another configuration, or other files.
+        """
+        self.check(directory)
+        if not (directory / "config.json").exists():
+            write_json(directory / "config.json", dataclasses.asdict(self))
 
     def _differences(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
         """Return the settings that differ, theirs first; ``steps`` may grow when a run is resumed."""

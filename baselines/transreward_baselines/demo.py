@@ -24,6 +24,8 @@ from transreward_baselines.config import RunConfig
 from transreward_baselines.plot import METHOD_NAMES, plot_learning_curves, runs_by_method
 from transreward_baselines.render import ADVICE, render_in_subprocess
 from transreward_baselines.results import Result
+from transreward_envs import get_pair
+from transreward_envs.errors import require_count
 from transreward_wrappers.storage import write_bytes
 
 CONTENDERS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -54,6 +56,11 @@ class DemoArgs:
 
     workers: int = max(os.cpu_count() or 1, 1)
     """Runs at a time, each on one thread."""
+
+    def __post_init__(self) -> None:
+        get_pair(self.pair)
+        for name in ("steps", "seeds", "workers"):
+            require_count(name, getattr(self, name), at_least=1)
 
 
 def run_demo(args: DemoArgs) -> None:

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from transreward_envs import Pair
+from transreward_envs.errors import require_count
 from transreward_envs.pairs import Role
 
 Policy = Callable[[Any], Any]
@@ -32,6 +33,7 @@ def evaluate(
         episodes: Number of episodes; they run side by side.
         seed: Of the first episode; each further one has the next.
     """
+    require_count("episodes", episodes, at_least=1)
 
     def maker() -> gym.Env[Any, Any]:
         return pair.make(role, disable_env_checker=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from transreward_baselines.config import RunDirectoryError, read_config
+from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
 from transreward_baselines.results import Result, read_results
 
 matplotlib.use("Agg")
@@ -31,23 +31,43 @@ METHOD_NAMES = {
 
 
 def runs_by_method(directories: Sequence[Path]) -> dict[str, list[list[Result]]]:
-    """Return the results of runs, by method; the runs must be of one pair and one agent.
+    """Return the results of runs, by method, and by setting too where runs of a method differ in theirs.
 
     Raises:
-        RunDirectoryError: A directory is no run, has no results, or is of another pair or agent.
+        RunDirectoryError: A directory is no run, has no results, repeats a run, is of another pair or agent, or was
+            evaluated at other steps than those of its method.
     """
-    runs: dict[str, list[list[Result]]] = {}
-    kinds = set()
-    for directory in directories:
-        config, results = read_config(directory), read_results(directory)
-        if not results:
-            raise RunDirectoryError(f"{directory} has no results yet. Train it further first.")
-        kinds.add((config.pair, config.agent))
-        runs.setdefault(config.method, []).append(results)
+    configs = {directory.resolve(): read_config(directory) for directory in directories}
+    kinds = {(config.pair, config.agent) for config in configs.values()}
     if len(kinds) > 1:
         listing = ", ".join(f"{pair} with {agent}" for pair, agent in sorted(kinds))
         raise RunDirectoryError(f"One figure shows runs of one pair and agent; got {listing}.")
-    return runs
+    variants = {config.method: set[str]() for config in configs.values()}
+    for config in configs.values():
+        variants[config.method].add(_variant(config))
+    runs: dict[str, dict[int, list[Result]]] = {}
+    for directory, config in configs.items():
+        results = read_results(directory)
+        if not results:
+            raise RunDirectoryError(f"{directory} has no results yet. Train it further first.")
+        several = len(variants[config.method]) > 1
+        seeds = runs.setdefault(f"{config.method} {_variant(config)}" if several else config.method, {})
+        if config.seed in seeds:
+            raise RunDirectoryError(
+                f"Each seed counts once; {directory} repeats seed {config.seed} of {config.method}."
+            )
+        if any(
+            ours.step != theirs.step for other in seeds.values() for ours, theirs in zip(results, other, strict=False)
+        ):
+            raise RunDirectoryError(f"{directory} was evaluated at other steps than the runs that it is averaged with.")
+        seeds[config.seed] = results
+    return {name: list(seeds.values()) for name, seeds in runs.items()}
+
+
+def _variant(config: RunConfig) -> str:
+    """Return what tells runs of one method apart."""
+    settings = {**config.settings, "target_budget": config.target_budget, "n_envs": config.n_envs}
+    return ", ".join(f"{name}={value}" for name, value in sorted(settings.items()) if value is not None)
 
 
 def plot_learning_curves(runs: Mapping[str, list[list[Result]]], path: Path, *, title: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from transreward_baselines.config import RunDirectoryError
 from transreward_wrappers.storage import write_bytes
 
 FILE = "results.csv"
@@ -43,7 +44,11 @@ def read_results(directory: Path) -> list[Result]:
         return []
     kinds: dict[str, Any] = {field.name: int if field.type == "int" else float for field in fields(Result)}
     with path.open(newline="") as file:
-        return [Result(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    try:
+        return [Result(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunDirectoryError(f"{path} does not hold a run's results ({error!r}). Delete it.") from error
 
 
 def write_results(directory: Path, results: list[Result]) -> None:

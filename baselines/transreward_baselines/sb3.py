@@ -12,7 +12,7 @@ from torch import nn
 
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
-from transreward_envs import get_pair
+from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
 from transreward_envs.training import join_environments
 
@@ -74,20 +74,35 @@ def policy_of(agent: BaseAlgorithm) -> Policy:
     return policy
 
 
-def steps_spent(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
-    """Return the steps that a run has taken in each domain, those of fitting its compensation included."""
-    if config.method in ROLES:
+def has_ledger(config: RunConfig) -> bool:
+    """Whether the environments of a run keep count of their steps: those that schedule or limit them do."""
+    return config.method not in ROLES or config.target_budget is not None
+
+
+def training_steps(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
+    """Return the steps that the agent itself has taken in each domain."""
+    if not has_ledger(config):
         return {**dict.fromkeys(ROLES, 0), config.method: agent.num_timesteps}
     assert agent.env is not None
-    counts = training_steps(agent)
-    if config.method != "mixture":
-        fitted = agent.env.get_attr("compensation", indices=[0])[0].fit_steps()
-        counts = {role: steps + fitted.get(role, 0) for role, steps in counts.items()}
+    counts: dict[str, int] = agent.env.env_method("steps")[-1]  # the last has the source steps of all before it
     return counts
 
 
-def training_steps(agent: BaseAlgorithm) -> dict[str, int]:
-    """Return the steps that the agent itself has taken in each domain of a training id."""
+def steps_spent(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
+    """Return the steps that a run has taken in each domain, those of fitting its compensation included."""
+    counts = training_steps(agent, config)
+    if config.method in (*ROLES, "mixture"):
+        return counts
     assert agent.env is not None
-    counts: dict[str, int] = agent.env.env_method("steps")[-1]
-    return counts
+    fitted = agent.env.get_attr("compensation", indices=[0])[0].fit_steps()
+    return {role: steps + fitted.get(role, 0) for role, steps in counts.items()}
+
+
+def budget_is_spent(agent: BaseAlgorithm, config: RunConfig) -> bool:
+    """Whether a run that acts in the target alone may take no further step there."""
+    acts_in_target = config.method == "target" or (
+        config.method in METHODS and METHODS[config.method].acts_in == "target"
+    )
+    if config.target_budget is None or not acts_in_target:
+        return False
+    return training_steps(agent, config)["target"] >= config.target_budget

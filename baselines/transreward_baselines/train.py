@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -16,7 +16,7 @@ from transreward_baselines.checkpoint import load_checkpoint, save_checkpoint
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import evaluate
 from transreward_baselines.results import Result, read_results, write_results
-from transreward_baselines.sb3 import make_agent, make_training_env, policy_of, steps_spent
+from transreward_baselines.sb3 import budget_is_spent, make_agent, make_training_env, policy_of, steps_spent
 from transreward_envs import get_pair
 from transreward_envs.errors import BudgetSpentError
 from transreward_envs.pairs import ROLES
@@ -37,10 +37,11 @@ def train(config: RunConfig, directory: Path, *, report: Report | None = None) -
     Raises:
         RunDirectoryError: The directory belongs to another run, or its checkpoint cannot be read.
     """
-    config.claim(directory)
+    config.check(directory)
     env = make_training_env(config)
     try:
         agent = make_agent(config, env)
+        config.claim(directory)
         load_checkpoint(agent, config, directory)
         agent.set_random_seed(config.seed + agent.num_timesteps)
         logger = configure(str(directory / "logs" / f"from-{agent.num_timesteps}"), ["csv", "tensorboard"])
@@ -57,6 +58,9 @@ def train(config: RunConfig, directory: Path, *, report: Report | None = None) -
             ) as bar,
         ):
             _train(agent, config, directory, results, _Progress(config, bar, report))
+            if not results:  # the run was done, but its results were lost
+                results.append(_evaluation(agent, config, 0.0))
+                write_results(directory, results)
     finally:
         env.close()
     return results
@@ -68,16 +72,13 @@ def _train(
     """Learn, evaluate and keep, by turns, until the steps are taken or no target step may be."""
     spent_before = results[-1].seconds if results else 0.0
     start = time.perf_counter()
-    budget_spent = False
-    while agent.num_timesteps < config.steps and not budget_spent:
+    while agent.num_timesteps < config.steps and not budget_is_spent(agent, config):
         steps = min(config.eval_every, config.steps - agent.num_timesteps)
-        try:
+        with suppress(BudgetSpentError):  # a method that acts in the target alone ends where its budget does
             agent.learn(steps, reset_num_timesteps=False, callback=progress)
-        except BudgetSpentError:  # the method acts in the target alone, and may not any more
-            budget_spent = True
         results.append(_evaluation(agent, config, spent_before + time.perf_counter() - start))
+        write_results(directory, results)  # first: rows beyond the checkpoint are dropped when a run resumes
         save_checkpoint(agent, config, directory)
-        write_results(directory, results)
 
 
 def _evaluation(agent: BaseAlgorithm, config: RunConfig, seconds: float) -> Result:

@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
@@ -145,6 +147,24 @@ def test_the_agents_own_action_is_what_costs() -> None:
 def test_noise_in_a_dimension_that_is_not_there_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"`dimension` must lie in \[-3, 2\]"):
         make("Hopper", shift={"kind": "noise", "half_width": 0.1, "dimension": 3})
+
+
+def test_an_action_of_the_wrong_length_is_an_error_under_noise_as_without() -> None:
+    for shift in ((), {"kind": "noise", "half_width": 0.1}, {"kind": "delay", "steps": 1}):
+        env = make("HalfCheetah", shift=shift, disable_env_checker=True)
+        env.reset(seed=0)
+        with pytest.raises(ValueError, match="Action dimension mismatch"):
+            env.step(np.array([0.5]))
+
+
+def test_a_model_file_that_has_changed_is_loaded_anew(tmp_path: Path) -> None:
+    path = tmp_path / "hopper.xml"
+    stock = Path(expand_model_path("hopper.xml")).read_text()
+    frictions = []
+    for friction in ("2.0", "5.25"):
+        path.write_text(stock.replace('friction="2.0"', f'friction="{friction}"'))
+        frictions.append(make("Hopper", xml_file=str(path)).unwrapped.model.geom_friction[:, 0].max())
+    assert frictions == [2.0, 5.25]
 
 
 def test_an_unknown_robot_gets_a_suggestion() -> None:

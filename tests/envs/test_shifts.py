@@ -47,6 +47,11 @@ def test_a_shift_survives_json(shift: Shift) -> None:
     assert parse_shift(json.loads(json.dumps(shift.to_json()))) == shift
 
 
+def test_numpys_numbers_become_json() -> None:
+    shifts = [MassShift(scale=np.float32(2.0)), parse_shift({"kind": "delay", "steps": np.int64(3)})]
+    assert json.dumps([shift.to_json() for shift in shifts])
+
+
 @pytest.mark.parametrize("robot", FILES)
 def test_the_nominal_model_is_gymnasiums_bit_for_bit(robot: str, capfd: pytest.CaptureFixture[str]) -> None:
     stock = mujoco.MjModel.from_xml_path(expand_model_path(FILES[robot]))
@@ -201,6 +206,8 @@ def test_a_scale_must_be_finite_and_positive(kind: str, scale: float) -> None:
         ({"kind": "noise", "half_width": -0.1}, ValueError, "`half_width` must be finite and >= 0"),
         ({"kind": "noise", "half_width": 0.1, "dimension": 0.5}, TypeError, "`dimension` must be an integer"),
         ({"kind": "joint_range", "scale": 0.5, "joints": "leg_joint"}, TypeError, "`joints` must be a list"),
+        ({"kind": "joint_range", "scale": 0.5, "joints": []}, ValueError, "`joints` must name at least one joint"),
+        ({"kind": ["mass"]}, ValueError, "Unknown shift kind"),
         (3.0, TypeError, "Shifts are a list such as"),
         ([3.0], TypeError, "A shift is a mapping such as"),
     ],

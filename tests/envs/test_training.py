@@ -1,5 +1,6 @@
 """Schedules, budgets and ledgers."""
 
+import copy
 from pathlib import Path
 
 import gymnasium as gym
@@ -106,6 +107,23 @@ def test_environments_of_one_process_spend_one_budget_together() -> None:
         run(env, 20)
     assert envs[0].get_wrapper_attr("steps")() == {"source": 51, "target": 9}
     join_environments([gym.make("TransReward/Hopper-v0")] * 2)
+    targets = [gym.make("TransReward/Hopper-gravity-2.0-target-v0", target_budget=5) for _ in range(2)]
+    targets[1].reset(seed=0)
+    with pytest.raises(RuntimeError, match="Environments are joined before their first reset"):
+        join_environments(targets)
+
+
+def test_copies_reserve_nothing_of_a_shared_budget(tmp_path: Path) -> None:
+    env_id = "TransReward/HalfCheetah-broken-bthigh-target-v0"
+    env = gym.make(env_id, target_budget=10, shared_state=str(tmp_path))
+    run(env, 3)
+    for other in [copy.deepcopy(env) for _ in range(3)]:
+        other.close()
+    env.reset()
+    for _ in range(7):
+        env.step(env.action_space.sample())
+    with pytest.raises(BudgetSpentError):
+        env.step(env.action_space.sample())
 
 
 ledger_actions = st.lists(st.sampled_from(("reserve", "release", "spend", "source")), max_size=60)
@@ -134,10 +152,10 @@ def test_a_shared_ledger_counts_as_a_local_one_and_neither_overspends(
 
 
 def test_a_shared_ledger_outlives_its_process_and_is_restored(tmp_path: Path) -> None:
-    first = open_ledger(5, str(tmp_path))
+    first = open_ledger(5, str(tmp_path), owner="a test")
     assert first.reserve()
     first.spend()
-    second = open_ledger(5, str(tmp_path))
+    second = open_ledger(5, str(tmp_path), owner="a test")
     assert second.target_steps == 1
     second.restore(source_steps=20, target_steps=4)
     assert (first.source_steps, first.target_steps) == (20, 4)
@@ -149,6 +167,8 @@ def test_a_shared_ledger_outlives_its_process_and_is_restored(tmp_path: Path) ->
     ("kwargs", "message"),
     [
         ({"target_ratio": 1.5}, r"`target_ratio` must lie in \[0, 1\]; got 1.5"),
+        ({"target_bugdet": 5}, "Unknown keyword 'target_bugdet'. Did you mean 'target_budget'"),
+        ({"time_limit": -1}, "`time_limit` must be an integer >= 1; got -1"),
         ({"target_budget": 0}, "`target_budget` must be an integer >= 1; got 0"),
         ({"pair": "Hopper-mas-2.0"}, "Unknown pair 'Hopper-mas-2.0'. Did you mean 'Hopper-mass-2.0'"),
     ],

@@ -108,6 +108,73 @@ def test_the_table_of_methods_tells_where_each_compensation_acts() -> None:
             assert method == Method(compensation=method.compensation, acts_in=cls.acts_in)
 
 
+@dataclass(kw_only=True, eq=False)
+class Recording(Compensation):
+    """Keeps every transition that it is shown."""
+
+    acts_in: ClassVar = "both"
+
+    def bind(self, observation_size: int, action_size: int) -> None:
+        self.paid: list[Transitions] = []
+        self.learnt: list[Transitions] = []
+
+    def update(self, batch: Transitions) -> None:
+        self.learnt.append(batch)
+
+    def __call__(self, batch: Transitions) -> np.ndarray:
+        self.paid.append(batch)
+        return np.zeros(len(batch))
+
+
+def test_a_compensation_sees_every_transition_as_it_was_and_none_across_episodes() -> None:
+    env = Compensate(gym.make(MIXTURE, time_limit=7, target_ratio=0.5), pair=PAIR, compensation=Recording)
+    env.action_space.seed(0)
+    observation, _ = env.reset(seed=0)
+    expected = []
+    for _ in range(60):
+        action = env.action_space.sample()
+        following, _, terminated, truncated, info = env.step(action)
+        expected.append((observation, action, info["reward/env"], following, terminated, info["domain"]))
+        observation = env.reset()[0] if terminated or truncated else following
+    assert env.compensation.paid == env.compensation.learnt
+    fields = ("observation", "action", "reward", "next_observation", "terminated", "domain")
+    for batch, row in zip(env.compensation.paid, expected, strict=True):
+        assert all(np.array_equal(getattr(batch, name)[0], value) for name, value in zip(fields, row, strict=True))
+    assert {row[-1] for row in expected} == {0, 1}
+
+
+def test_many_lanes_of_one_id_spend_one_budget_and_learn_together() -> None:
+    settings = {"target_budget": 30, "target_ratio": 0.5, "time_limit": 10}
+    learning = {"warmup": 50, "update_every": 20, "batch_size": 16, "hidden": 8}
+    for method, more in (("mixture", {}), ("darc", learning)):
+        envs = gym.make_vec(PAIR.id(method), num_envs=4, **settings, **more)
+        envs.reset(seed=0)
+        for _ in range(60):
+            envs.step(envs.action_space.sample())
+        steps = [env.get_wrapper_attr("steps")() for env in envs.envs][-1]
+        assert steps["target"] == 30
+        assert steps["source"] > 150
+        assert gym.make_vec(envs.spec).num_envs == 4
+    assert len({id(env.get_wrapper_attr("compensation")) for env in envs.envs}) == 1
+
+
+def test_a_state_that_is_not_there_is_fitted_again_not_left_random() -> None:
+    env = gym.make(
+        "TransReward/InvertedPendulum-gravity-2.0-reward-transfer-v0", fit_budget=300, fit_updates=200, lam=1.0
+    )
+    env.get_wrapper_attr("load_state")("nowhere")
+    env.reset(seed=0)
+    assert env.step(np.zeros(1, dtype=np.float32))[1] == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_class_that_no_other_process_could_find_is_refused() -> None:
+    class Local(Constant):
+        pass
+
+    with pytest.raises(TypeError, match="defined at the top of a module"):
+        register_compensation("local", Local)
+
+
 def test_environments_that_are_joined_learn_together() -> None:
     from transreward_envs.training import join_environments
 

@@ -124,6 +124,34 @@ def test_nothing_is_added_before_both_domains_were_seen() -> None:
     assert darc.diagnostics()["classifier_updates"] == 0
 
 
+def test_a_learner_that_is_saved_often_learns_as_much(tmp_path: Path) -> None:
+    often, never = small(update_every=100), small(update_every=100)
+    for seed in range(20):
+        for darc in (often, never):
+            darc.update(some_transitions(30, seed=seed))
+        often.save(tmp_path / "darc")
+    assert often.diagnostics()["classifier_updates"] == never.diagnostics()["classifier_updates"] > 20
+
+
+def test_a_broken_network_is_not_clipped_into_a_reward() -> None:
+    darc, batch = small(), some_transitions(50)
+    darc.update(some_transitions(256))
+    with torch.no_grad():
+        darc._learner._averaged.triple[-1].bias.fill_(float("inf"))
+    darc._learner._log_ratio = darc._learner._averaged.frozen_log_ratio()
+    assert np.all(np.isnan(darc(batch)[batch.domain == 0]))
+
+
+def test_a_domain_that_is_never_seen_is_spoken_of_once() -> None:
+    darc = small()
+    batch = some_transitions(6000)
+    source = batch.select(batch.domain == 0)
+    with pytest.warns(UserWarning, match="have not been trained in .* steps: they need 32 transitions of each domain"):
+        for _ in range(6):
+            darc.update(source)
+    darc.update(source)
+
+
 def test_learning_is_reproducible_and_leaves_global_generators_alone() -> None:
     state = torch.random.get_rng_state()
     ratios = []
@@ -182,6 +210,7 @@ def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
         ({"warmup": -1}, ValueError, "`warmup` must be an integer >= 0"),
         ({"update_every": 0}, ValueError, "`update_every` must be an integer >= 1"),
         ({"updates": 1.5}, TypeError, "`updates` must be an integer"),
+        ({"capacity": 100}, ValueError, "`capacity` must be an integer >= 128"),
         ({"input_noise": -0.1}, ValueError, "`input_noise` must be finite and >= 0"),
         ({"parameterisation": "joined"}, ValueError, "Unknown parameterisation 'joined'. Did you mean 'joint'"),
     ],

@@ -81,6 +81,13 @@ def test_the_source_run_improves_on_random_actions_and_keeps_to_its_budget() -> 
     assert np.all(np.abs(data.action) <= 1.0)
 
 
+@pytest.mark.parametrize("budget", [1, 3, 20])
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_source_run_ends_for_every_budget_and_share(budget: int, share: float) -> None:
+    source = get_pair("InvertedPendulum-gravity-2.0").make("source")
+    assert len(SourceRun(source, budget=budget, random_share=share, horizon=5, seed=0).collect()) == budget
+
+
 def test_fits_are_reproducible_and_survive_a_file(tmp_path: Path) -> None:
     pair = get_pair("Hopper-gravity-2.0")
     methods = []
@@ -121,6 +128,7 @@ def test_the_cache_depends_on_the_source_and_the_fit_but_not_on_target_or_lam() 
         ({"lam": "half"}, TypeError, "`lam` must be a number"),
         ({"random_share": 2.0}, ValueError, r"`random_share` must lie in \[0, 1\]"),
         ({"fit_budget": 0}, ValueError, "`fit_budget` must be an integer >= 1"),
+        ({"members": 1}, ValueError, "`members` must be an integer >= 2"),
         ({"estimator": "rewards"}, ValueError, "Unknown estimator 'rewards'. Did you mean 'reward'"),
     ],
 )

@@ -1,5 +1,6 @@
 """Workers in several processes: one learner and one budget when asked, and a word when not."""
 
+import sqlite3
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from transreward_envs.training.ledger import SharedLedger
 from transreward_wrappers.storage import load_tensors
 
 WORKERS = 4
@@ -48,23 +48,45 @@ def sharing(env_id: str, directory: Path) -> dict:
     return {**kwargs, "shared_state": str(directory)} if kwargs else {}
 
 
-def target_steps(directory: Path) -> int:
-    return SharedLedger(None, directory).target_steps
+def shared_steps(directory: Path) -> tuple[int, int]:
+    """Return the source and target steps in a shared folder, whoever it belongs to."""
+    connection = sqlite3.connect(directory / "steps.sqlite")
+    (steps,) = connection.execute("SELECT source, target FROM steps").fetchall()
+    connection.close()
+    return steps
 
 
 @pytest.mark.parametrize("env_id", KINDS)
 def test_async_workers_run_every_kind_of_id_and_spend_one_budget(env_id: str, tmp_path: Path) -> None:
     kwargs = sharing(env_id, tmp_path)
-    steps = 20 if env_id.endswith(("target-v0", "transfer-v0")) else 60
+    in_target_alone = env_id.endswith(("target-v0", "transfer-v0"))
+    steps = 20 if in_target_alone else 60
     envs = AsyncVectorEnv([partial(make, env_id, **kwargs)] * WORKERS, context="spawn")
     envs.reset(seed=0)
     envs.action_space.seed(0)
+    fillers, over = 0, np.zeros(WORKERS, dtype=bool)
     for _ in range(steps):
-        envs.step(envs.action_space.sample())
+        fillers += int(over.sum())
+        _, _, terminated, truncated, _ = envs.step(envs.action_space.sample())
+        over = terminated | truncated
     envs.close()
     if kwargs:
-        spent = target_steps(tmp_path)
-        assert spent == 90 if steps == 60 else 0 < spent <= 90
+        source, target = shared_steps(tmp_path)
+        assert source + target == steps * WORKERS - fillers
+        assert target == (steps * WORKERS - fillers if in_target_alone else 90)
+
+
+def test_workers_in_the_target_alone_never_overspend(tmp_path: Path) -> None:
+    env_id = "TransReward/Hopper-gravity-2.0-target-v0"
+    envs = AsyncVectorEnv([partial(make, env_id, **sharing(env_id, tmp_path))] * WORKERS, context="spawn")
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    with pytest.raises(UserWarning, match="Received the following error from Worker"):
+        for _ in range(40):
+            envs.step(envs.action_space.sample())
+    with pytest.warns(UserWarning, match="Calling `close` while waiting"):
+        envs.close(terminate=True)
+    assert 80 < shared_steps(tmp_path)[1] <= 90
 
 
 @pytest.mark.parametrize("env_id", KINDS)
@@ -93,6 +115,40 @@ def test_four_workers_learn_one_classifier(tmp_path: Path) -> None:
     assert any(one["classifier_updates"] > 1.5 * alone for one in diagnostics)
 
 
+def test_a_folder_of_another_run_is_refused_before_its_files_are_touched(tmp_path: Path) -> None:
+    env_id = "TransReward/Hopper-gravity-2.0-darc-v0"
+    kwargs = sharing(env_id, tmp_path)
+    make(env_id, **kwargs).reset(seed=0)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*.f32")}
+    with pytest.raises(ValueError, match="A `shared_state` folder belongs to one run"):
+        make(env_id.replace("Hopper-gravity-2.0", "HalfCheetah-gravity-2.0"), **kwargs)
+    with pytest.raises(ValueError, match="belongs to one run; .* with a target budget of 90, not"):
+        make(env_id, **{**kwargs, "target_budget": 80})
+    with pytest.raises(ValueError, match="holds a learner of other sizes"):
+        make(env_id, **{**kwargs, "hidden": 16}).reset(seed=0)
+    assert files == {path: path.read_bytes() for path in tmp_path.rglob("*.f32")}
+    (tmp_path / "steps.sqlite").write_bytes(b"nonsense" * 200)
+    with pytest.raises(ValueError, match="is no ledger of steps"):
+        make(env_id, **kwargs)
+
+
+def test_a_shared_learner_is_saved_and_brought_back_with_its_transitions(tmp_path: Path) -> None:
+    env_id = "TransReward/Hopper-gravity-2.0-darc-v0"
+    env = make(env_id, **sharing(env_id, tmp_path / "first"))
+    env.reset(seed=0)
+    for _ in range(100):
+        if any(env.step(env.action_space.sample())[2:4]):
+            env.reset()
+    env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
+    learnt = env.get_wrapper_attr("diagnostics")
+    for kwargs in (sharing(env_id, tmp_path / "second"), KINDS[env_id]):
+        other = make(env_id, **kwargs)
+        other.get_wrapper_attr("load_state")(str(tmp_path / "state"))
+        assert other.get_wrapper_attr("diagnostics") == learnt
+        rows = [store.newest(1000) for store in other.get_wrapper_attr("compensation")._learner._stores]
+        assert all(len(kept) > 10 and np.abs(kept).sum(axis=1).min() > 0 for kept in rows)
+
+
 def test_a_worker_that_learns_alone_says_so_once(tmp_path: Path) -> None:
     env_id = "TransReward/Hopper-gravity-2.0-darc-v0"
     envs = AsyncVectorEnv(
@@ -109,5 +165,5 @@ def _make_twice_and_count_warnings(env_id: str) -> gym.Env:
         warnings.simplefilter("always")
         make(env_id, **KINDS[env_id])
         env = make(env_id, **KINDS[env_id])
-    env.warnings_seen = sum("learner and a target budget of its own" in str(one.message) for one in caught)
+    env.warnings_seen = sum("has a target budget, and a learner, of its own" in str(one.message) for one in caught)
     return env

@@ -71,6 +71,14 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         info = {**info, "budget_truncated": budget_truncated}
         return observation, reward, terminated, truncated or budget_truncated, info
 
+    def steps(self) -> dict[str, int]:
+        """Return the steps taken in each domain, by all who share the ledger."""
+        return {"source": self.ledger.source_steps, "target": self.ledger.target_steps}
+
+    def restore_steps(self, *, source: int, target: int) -> None:
+        """Set the counts of a run that resumes."""
+        self.ledger.restore(source, target)
+
     def enter(self) -> bool:
         """Reserve the first step of an episode; ``False`` if the budget has none left."""
         self._reserved = self._reserved or self.ledger.reserve()

@@ -122,11 +122,10 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self.compensation.save(Path(path))
 
     def load_state(self, path: str) -> None:
-        """Read what :meth:`save_state` wrote; a file that does not exist means that there was nothing to keep."""
-        self._share()
+        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
+        self._prepare(fit=not Path(path).exists())
         if Path(path).exists():
             self.compensation.load(Path(path))
-        self._prepared = True
 
     def _delta(self, batch: Transitions) -> float:
         """Return the compensation of one transition.
@@ -143,21 +142,18 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             )
         return delta
 
-    def _prepare(self) -> None:
-        """Fit or load what is needed, once."""
+    def _prepare(self, *, fit: bool = True) -> None:
+        """Fit or load what is needed, and begin to share it, once."""
         if self._leader is not None:
-            self._leader._prepare()
+            self._leader._prepare(fit=fit)
             return
         if self._prepared:
             return
-        if self.compensation.fits:
+        if fit and self.compensation.fits:
             fit_or_load(self.compensation, self.pair)
-        self._share()
-        self._prepared = True
-
-    def _share(self) -> None:
-        if self._shared_state is not None and not self._prepared:
+        if self._shared_state is not None:
             self.compensation.share(Path(self._shared_state))
+        self._prepared = True
 
     @staticmethod
     def _check_env(env: Env) -> None:

@@ -69,7 +69,7 @@ class Compensation(ABC):
         """Build what depends on the sizes of observation and action; called once, before all else."""
 
     def fit(self, source: Env, target: Env) -> None:  # noqa: B027  # a hook
-        """Fit what is needed before the first step; the result is cached on disk.
+        """Fit what is needed before the first step; the result is cached on disk through :meth:`save`.
 
         Args:
             source: The source domain, to be stepped freely.
@@ -92,13 +92,12 @@ class Compensation(ABC):
         """Return what to add to each reward, as ``(B,)`` in float64."""
 
     def save(self, path: Path) -> None:  # noqa: B027  # a hook
-        """Write what was fitted and learnt to a file; nothing, if there is nothing."""
+        """Write what was fitted and learnt to a file; without it there is nothing to keep, and no fit is cached."""
 
     def load(self, path: Path) -> None:  # noqa: B027  # a hook
         """Read what :meth:`save` wrote.
 
         Raises:
-            FileNotFoundError: There is no such file.
             CorruptFileError: It is not what was written.
         """
 

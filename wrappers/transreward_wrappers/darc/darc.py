@@ -71,7 +71,7 @@ class DARC(Compensation):
     """Two classifiers apart, or the second as the first plus an advantage."""
 
     capacity: int = 100_000
-    """Transitions kept of each domain."""
+    """Transitions kept of each domain; half a batch at least."""
 
     seed: int = 0
     """Of weights, batches and noise."""
@@ -85,8 +85,9 @@ class DARC(Compensation):
         require_non_negative("input_noise", self.input_noise)
         for name, least in {"warmup": 0, "fit_budget": 0, "update_every": 1, "updates": 0, "seed": 0}.items():
             require_count(name, getattr(self, name), at_least=least)
-        for name in ("batch_size", "hidden", "capacity"):
+        for name in ("batch_size", "hidden"):
             require_count(name, getattr(self, name), at_least=2)
+        require_count("capacity", self.capacity, at_least=self.batch_size // 2)
         if self.parameterisation not in get_args(Parameterisation):
             raise ValueError(unknown("parameterisation", self.parameterisation, get_args(Parameterisation)))
 
@@ -121,7 +122,9 @@ class DARC(Compensation):
         source = batch.domain == 0
         if self._learner.warm and source.any():
             ratio = self._learner.log_ratio(features_of(batch)[source])
-            delta[source] = self.eta * np.clip(ratio, -self.clip, self.clip)
+            bounded = np.clip(ratio, -self.clip, self.clip)
+            # What is not finite is no large ratio but a broken network: it passes, and the wrapper refuses it.
+            delta[source] = self.eta * np.where(np.isfinite(ratio), bounded, np.nan)
         return delta
 
     def log_ratio(self, batch: Transitions) -> Float:
@@ -132,7 +135,7 @@ class DARC(Compensation):
         """Keep the transitions, and train every ``update_every`` steps."""
         self._pending.append((features_of(batch), batch.domain))
         self._pending_steps += len(batch)
-        if self._pending_steps >= self.update_every:
+        if self._learner.owed + self._pending_steps >= self.update_every:
             self._flush()
 
     def save(self, path: Path) -> None:
@@ -146,7 +149,11 @@ class DARC(Compensation):
         self._learner.load(path)
 
     def share(self, directory: Path) -> None:
-        """Learn one pair of classifiers in several processes."""
+        """Learn one pair of classifiers in several processes.
+
+        Raises:
+            ValueError: The folder belongs to a learner of other sizes.
+        """
         self._learner.share(directory / "darc")
 
     def diagnostics(self) -> dict[str, float]:
@@ -160,12 +167,12 @@ class DARC(Compensation):
             return
         rows = np.concatenate([features for features, _ in self._pending])
         domain = np.concatenate([index for _, index in self._pending])
-        rounds = self._pending_steps // self.update_every
         self._pending, self._pending_steps = [], 0
         self._learner.learn(
             rows[domain == 0],
             rows[domain == 1],
-            updates=rounds * self.updates,
+            updates=self.updates,
+            every=self.update_every,
             warmup=self.warmup,
             burst=self.fit_budget,
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from transreward_wrappers.storage import (
     save_tensors,
     with_prefix,
     without_prefix,
+    write_json,
 )
 from transreward_wrappers.store import RowStore
 
@@ -83,8 +86,10 @@ class ClassifierLearner:
         self._shared: Path | None = None
         self._lock: AbstractContextManager[Any] = nullcontext()
         self.steps = 0
+        self.owed = 0
         self.updates = 0
         self.warm = False
+        self._said = False
         self._seen = 0
         self.loss: float | None = None
 
@@ -108,13 +113,14 @@ class ClassifierLearner:
         """Return ``log p_T(s' | s, a) - log p_S(s' | s, a)`` [nats] of raw features, as ``(B,)``."""
         return self._log_ratio(self._normalizer(features)).astype(np.float64)
 
-    def learn(self, source: Rows, target: Rows, *, updates: int, warmup: int, burst: int) -> None:
-        """Take in transitions, and train.
+    def learn(self, source: Rows, target: Rows, *, updates: int, every: int, warmup: int, burst: int) -> None:
+        """Take in transitions, and train for every full round of them; the rest are owed to the next.
 
         Args:
             source: Features of new source transitions, as ``(B, width)``.
             target: Features of new target transitions.
-            updates: Gradient steps.
+            updates: Gradient steps in a round.
+            every: Transitions in a round.
             warmup: Transitions, of all processes, before which no ``burst`` is made.
             burst: Gradient steps made once, at the end of the warm-up, with a progress bar; ``warm`` from then on.
         """
@@ -123,40 +129,74 @@ class ClassifierLearner:
             for store, rows in zip(self._stores, (source, target), strict=True):
                 store.add(rows)
                 self._normalizer.observe(rows)
-            self.steps += len(source) + len(target)
+            new = len(source) + len(target)
+            self.steps += new
+            rounds, self.owed = divmod(self.owed + new, every)
             if self.ready:
                 if self.steps >= warmup and not self.warm:
                     self._train(burst, show=True)
                     self.warm = True
-                self._train(updates, show=False)
+                self._train(rounds * updates, show=False)
+            elif self.steps >= max(10 * warmup, 10_000):
+                self._say_once_that_a_domain_is_missing()
             self._push()
 
     def share(self, directory: Path) -> None:
-        """Map the transitions of, and take turns with, all processes that share ``directory``."""
+        """Map the transitions of, and take turns with, all processes that share ``directory``.
+
+        Raises:
+            ValueError: The folder belongs to a learner of other sizes.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self._shared = directory
         self._lock = FileLock(directory / "learner.lock")
         with self._lock:
+            self._claim(directory / "learner.json")
             paths = [directory / f"{domain}.f32" for domain in ("source", "target")]
             self._stores = [RowStore(self._capacity, self._width, path) for path in paths]
             self._pull()
 
     def save(self, path: Path) -> None:
-        """Write all that was learnt, the transitions included unless they are shared."""
-        tensors = self._tensors()
-        if self._shared is None:
+        """Write all that was learnt, the transitions included."""
+        with self._lock:
+            self._pull()
             rows = [torch.from_numpy(store.newest(len(store))) for store in self._stores]
-            tensors.update(with_prefix("rows", {str(domain): kept for domain, kept in enumerate(rows)}))
-        save_tensors(path, tensors, self._about())
+            kept = with_prefix("rows", {str(domain): newest for domain, newest in enumerate(rows)})
+            save_tensors(path, {**self._tensors(), **kept}, self._about())
 
     def load(self, path: Path) -> None:
-        """Read what :meth:`save` wrote."""
+        """Read what :meth:`save` wrote; those who share the learner read it from there."""
         tensors, about = load_tensors(path)
-        self._restore(tensors, about)
-        for domain, rows in without_prefix("rows", tensors).items():
-            store = self._stores[int(domain)]
-            store.added = 0
-            store.add(rows.numpy())
+        with self._lock:
+            self._restore(tensors, about)
+            for domain, rows in without_prefix("rows", tensors).items():
+                store = self._stores[int(domain)]
+                store.added = 0
+                store.add(rows.numpy())
+            self._push()
+
+    def _claim(self, path: Path) -> None:
+        """Make a shared folder that of learners of these sizes, or check that it is."""
+        shapes = {name: list(tensor.shape) for name, tensor in self.classifiers.state_dict().items()}
+        mine = {"capacity": self._capacity, "shapes": shapes}
+        if not path.exists():
+            write_json(path, mine)
+        elif json.loads(path.read_text()) != mine:
+            raise ValueError(
+                f"A `shared_state` folder belongs to one run; {path.parent} holds a learner of other sizes. Choose "
+                "another folder, or delete it."
+            )
+
+    def _say_once_that_a_domain_is_missing(self) -> None:
+        if not self._said:
+            self._said = True
+            seen = " and ".join(str(store.added) for store in self._stores)
+            warnings.warn(
+                f"The domain classifiers have not been trained in {self.steps} steps: they need {self._half} "
+                f"transitions of each domain and saw {seen} of source and target, so that nothing is added to any "
+                "reward. Raise `target_ratio` or `target_budget`, or lower `batch_size`.",
+                stacklevel=2,
+            )
 
     def _train(self, updates: int, *, show: bool) -> None:
         """Take gradient steps on balanced batches."""
@@ -202,6 +242,7 @@ class ClassifierLearner:
         return {
             "steps": self.steps,
             "updates": self.updates,
+            "owed": self.owed,
             "warm": self.warm,
             "loss": self.loss,
             "added": [store.added for store in self._stores],
@@ -214,7 +255,7 @@ class ClassifierLearner:
         load_optimizer_tensors(self._optimizer, without_prefix("optimizer", tensors))
         self._normalizer.load_tensors(without_prefix("normalizer", tensors))
         self._generator.set_state(tensors["generator"])
-        self.steps, self.updates = about["steps"], about["updates"]
+        self.steps, self.owed, self.updates = about["steps"], about["owed"], about["updates"]
         self.warm, self.loss = about["warm"], about["loss"]
         for store, added in zip(self._stores, about["added"], strict=True):
             store.added = added

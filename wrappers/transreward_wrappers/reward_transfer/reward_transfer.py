@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
+from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.shifts import shifts_to_json
@@ -60,7 +60,7 @@ class RewardTransfer(Compensation):
     """Steps after which the run's search cuts a rollout off."""
 
     members: int = 5
-    """Networks in the ensemble."""
+    """Networks in the ensemble; two at least, so that they can disagree."""
 
     hidden: int = 128
     """Units in each of the two hidden layers."""
@@ -79,10 +79,10 @@ class RewardTransfer(Compensation):
     def __post_init__(self) -> None:
         require_non_negative("lam", self.lam)
         require_positive("learning_rate", self.learning_rate)
-        if not 0.0 <= self.random_share <= 1.0:
-            raise ValueError(f"`random_share` must lie in [0, 1]; got {self.random_share!r}.")
-        for name in ("fit_budget", "horizon", "members", "hidden", "batch_size"):
+        require_share("random_share", self.random_share)
+        for name in ("fit_budget", "horizon", "hidden", "batch_size"):
             require_count(name, getattr(self, name), at_least=1)
+        require_count("members", self.members, at_least=2)
         for name in ("fit_updates", "seed"):
             require_count(name, getattr(self, name))
         if self.estimator not in get_args(Estimator):
@@ -118,7 +118,7 @@ class RewardTransfer(Compensation):
         data = run.collect()
         self._model.fit(data, updates=self.fit_updates, batch_size=self.batch_size, learning_rate=self.learning_rate)
         _, spread = self._model(data.select(slice(None, None, max(len(data) // 4096, 1))))
-        self._fit_spread = float(spread.mean())
+        self._fit_spread = float(spread.mean()) + 1e-12
 
     def __call__(self, batch: Transitions) -> Float:
         """Return ``lam * (r_S*(s, a) - r)``, as ``(B,)``."""

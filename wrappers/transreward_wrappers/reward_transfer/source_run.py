@@ -40,7 +40,7 @@ class SourceRun:
     def __init__(self, source: Env, *, budget: int, random_share: float, horizon: int, seed: int) -> None:
         assert isinstance(source.action_space, gym.spaces.Box)
         self._env, self._budget, self._horizon = source, budget, horizon
-        self._random_budget = int(budget * random_share)
+        self._random_budget = max(int(budget * random_share), 1)  # the search starts from their statistics
         self._low, self._high = source.action_space.low, source.action_space.high
         self._generator = np.random.default_rng(seed)
         self._seed = seed
@@ -51,7 +51,7 @@ class SourceRun:
         """Return the transitions, in the order in which they were made."""
         self._env.reset(seed=self._seed)
         with tqdm(total=self._budget, desc="collecting source transitions", leave=False, disable=None) as self._bar:
-            while len(self._rows) < max(self._random_budget, 1):
+            while len(self._rows) < self._random_budget:
                 self._rollout(lambda _: self._generator.uniform(self._low, self._high), self._random_budget)
             self._search()
         columns = list(zip(*self._rows, strict=True))
