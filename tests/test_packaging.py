@@ -29,6 +29,12 @@ def test_the_wheel_installs_into_a_clean_environment_and_makes_an_id(tmp_path: P
         "assert all('site-packages' in str(folder) for folder in folders), folders\n"
         "assert all((folder / 'py.typed').exists() for folder in folders), folders\n"
         "assert not any(util.find_spec(name) for name in ('wrappers', 'baselines', 'assets', 'tests'))\n"
+        "try:\n"
+        "    gym.make('TransReward/Hopper-gravity-2.0-darc-v0')\n"
+        "except ModuleNotFoundError as error:\n"
+        "    assert \"pip install 'transreward-envs[wrappers]'\" in str(error), error\n"
+        "else:\n"
+        "    raise AssertionError('compensation without its extra')\n"
         "print(env.unwrapped.model.actuator_gear[0, 0])"
     )
     run = subprocess.run([python, "-c", code], cwd=tmp_path, check=False, capture_output=True, text=True)

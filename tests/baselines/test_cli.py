@@ -50,6 +50,7 @@ def test_train_evaluate_and_plot(capsys: pytest.CaptureFixture[str], tmp_path: P
     table = run(capsys, "evaluate", out, "--episodes", "3")
     assert "source" in table
     assert "target" in table
+    assert "`episodes` must be an integer >= 1" in failure(capsys, "evaluate", out, "--episodes", "0")
     figure = tmp_path / "figure.png"
     assert str(figure) in run(capsys, "plot", out, "--out", str(figure))
     assert figure.exists()
@@ -65,6 +66,7 @@ def test_wrong_names_get_a_suggestion_and_exit_with_two(capsys: pytest.CaptureFi
     assert "Did you mean 'sb3-sac'" in failure(capsys, *pair, "--agent", "sb3-sca")
     assert "Did you mean 'eta'" in failure(capsys, *pair, "--method", "darc", "--set", "etta=1")
     assert "A setting has the form name=value" in failure(capsys, *pair, "--set", "eta")
+    assert "`n_envs` must be an integer >= 1" in failure(capsys, *pair, "--n-envs", "0")
     assert "A run directory holds a config.json" in failure(capsys, "evaluate", str(tmp_path / "nothing"))
     assert "needs the directory of at least one run" in failure(capsys, "plot")
 

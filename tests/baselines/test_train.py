@@ -15,13 +15,14 @@ from transreward_baselines.checkpoint import _agent_tensors, checkpoints, load_c
 from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
 from transreward_baselines.evaluation import evaluate
 from transreward_baselines.plot import plot_learning_curves, runs_by_method
-from transreward_baselines.results import read_results
+from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import make_agent, make_training_env
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
 
 PAIR = "InvertedPendulum-gravity-2.0"
-FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": {"warmup": 100, "fit_budget": 2}}
+DARC = {"warmup": 60, "fit_budget": 2, "update_every": 16, "batch_size": 16, "hidden": 8, "time_limit": 25}
+FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": DARC}
 
 
 def config(method: str = "darc", agent: str = "sb3-ppo", **changes: object) -> RunConfig:
@@ -43,7 +44,8 @@ def test_every_method_trains_under_every_agent(method: str, agent: str, tmp_path
     assert last.step >= run.steps
     fitted = 40 if method == "reward-transfer" else 0
     assert last.source_steps + last.target_steps == last.step + fitted
-    assert (last.target_steps > 0) == (method not in ("source",)) or method in ("mixture", "darc")
+    assert (last.target_steps > 0) == (method != "source")
+    assert (last.source_steps > 0) == (method != "target")
     assert read_results(tmp_path / "run") == [last]
     assert read_config(tmp_path / "run") == run
     assert (tmp_path / "run" / "logs" / "from-0" / "progress.csv").exists()
@@ -68,6 +70,7 @@ def test_a_checkpoint_brings_back_agent_environment_and_learner(agent: str, tmp_
     assert steps[0] == steps[1]
     learners = [one.env.get_attr("diagnostics")[0] for one in agents]
     assert learners[0] == learners[1]
+    assert learners[0]["classifier_updates"] > 2
     if agent == "sb3-sac":
         size = agents[0].replay_buffer.size()
         assert agents[1].replay_buffer.size() == size
@@ -85,6 +88,47 @@ def test_a_finished_run_is_left_alone_and_more_steps_go_on_from_it(tmp_path: Pat
     assert both[1].step == 4096
     assert both[1].seconds > first.seconds
     assert len(checkpoints(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(120, 300), (300, 120)])
+def test_a_replay_buffer_of_another_size_holds_the_newest_transitions_and_nothing_else(
+    before: int, after: int, tmp_path: Path
+) -> None:
+    runs = [config("source", "sb3-sac", steps=steps) for steps in (before, after)]
+    agents = [make_agent(run, make_training_env(run)) for run in runs]
+    agents[0].learn(200)
+    save_checkpoint(agents[0], runs[0], tmp_path)
+    assert load_checkpoint(agents[1], runs[1], tmp_path)
+    old, new = (one.replay_buffer for one in agents)
+    count = min(200, before, after)
+    assert new.size() == count
+    assert new.full == (count == after)
+    order = (old.pos - count + np.arange(count)) % old.buffer_size
+    assert np.array_equal(new.observations[:count], old.observations[order])
+    assert np.abs(new.observations[:count]).sum(axis=(1, 2)).min() > 0
+
+
+def test_a_checkpoint_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
+    train(config(), tmp_path / "run")
+    (checkpoints(tmp_path / "run")[-1] / "compensation.safetensors").unlink()
+    with pytest.raises(RunDirectoryError, match="compensation.safetensors missing"):
+        train(config(steps=4096), tmp_path / "run")
+
+
+def test_a_wrong_setting_leaves_the_directory_free_for_the_right_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Did you mean 'eta'"):
+        train(config(settings={"etta": 1.0}), tmp_path / "run")
+    train(config(settings={"eta": 1.0}), tmp_path / "run")
+
+
+def test_results_that_were_lost_are_made_again(tmp_path: Path) -> None:
+    (last,) = train(config("source"), tmp_path / "run")
+    (tmp_path / "run" / "results.csv").unlink()
+    (again,) = train(config("source"), tmp_path / "run")
+    assert again.target_return == last.target_return
+    (tmp_path / "run" / "results.csv").write_text("step,reward\n1,2\n")
+    with pytest.raises(RunDirectoryError, match="does not hold a run's results"):
+        read_results(tmp_path / "run")
 
 
 def _train_on(directory: str) -> None:
@@ -111,8 +155,10 @@ def test_a_killed_run_resumes_from_its_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["target", "reward-transfer"])
 def test_a_run_in_the_target_ends_when_its_budget_is_spent(method: str, tmp_path: Path) -> None:
-    (last,) = train(config(method, steps=4096, target_budget=3000), tmp_path / "run")
-    assert last.target_steps == 3000
+    run = config(method, steps=4096, target_budget=3000)
+    for _ in range(2):
+        (last,) = train(run, tmp_path / "run")
+        assert last.target_steps == 3000
 
 
 def test_a_directory_of_another_configuration_is_refused(tmp_path: Path) -> None:
@@ -176,6 +222,24 @@ def test_learning_curves_are_of_one_pair_and_agent(tmp_path: Path) -> None:
     config().claim(tmp_path / "empty")
     with pytest.raises(RunDirectoryError, match="has no results yet"):
         runs_by_method([tmp_path / "empty"])
+
+
+def test_runs_are_averaged_only_with_their_like(tmp_path: Path) -> None:
+    def record(name: str, *steps: int, **changes: object) -> Path:
+        config(**changes).claim(tmp_path / name)
+        spent = {"source_steps": 1, "target_steps": 1, "target_spread": 0.0, "source_spread": 0.0, "seconds": 0.0}
+        results = [Result(step=step, target_return=1.0, source_return=1.0, **spent) for step in steps]
+        write_results(tmp_path / name, results)
+        return tmp_path / name
+
+    first, second = record("0", 10, 20), record("1", 10, 20, seed=1)
+    assert {name: len(seeds) for name, seeds in runs_by_method([first, second, first]).items()} == {"darc": 2}
+    other = record("other", 10, 20, settings={"eta": 0.5})
+    assert len(runs_by_method([first, second, other])) == 2
+    with pytest.raises(RunDirectoryError, match="repeats seed 0 of darc"):
+        runs_by_method([first, record("again", 10, 20)])
+    with pytest.raises(RunDirectoryError, match="was evaluated at other steps"):
+        runs_by_method([first, record("sparse", 20, seed=2)])
 
 
 @pytest.mark.parametrize(
