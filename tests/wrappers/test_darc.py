@@ -163,6 +163,20 @@ def test_learning_is_reproducible_and_leaves_global_generators_alone() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def test_reseeding_draws_other_batches_and_forgets_nothing() -> None:
+    batch, ratios = some_transitions(10, seed=1), []
+    for seed in (3, 3, 4):
+        darc = small()
+        darc.update(some_transitions(256))
+        before = darc.log_ratio(batch)
+        darc.reseed(seed)
+        assert np.array_equal(darc.log_ratio(batch), before)
+        darc.update(some_transitions(256, seed=2))
+        ratios.append(darc.log_ratio(batch))
+    assert np.array_equal(ratios[0], ratios[1])
+    assert not np.array_equal(ratios[0], ratios[2])
+
+
 @pytest.mark.parametrize("how", ["file", "pickle", "deepcopy"])
 def test_a_copy_goes_on_learning_as_the_original_would(how: str, tmp_path: Path) -> None:
     darc = small()

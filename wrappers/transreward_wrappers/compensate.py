@@ -28,8 +28,8 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     ``info["reward/env"]`` and ``info["reward/compensation"]`` sum to the reward exactly; the return of compensated
     rewards is ``info["episode_compensated"]``, beside the environment's own ``info["episode"]``. What the compensation
-    must fit is fitted at the first reset, and cached. A reset with a seed reseeds the domains; it forgets nothing that
-    was learnt.
+    must fit is fitted at the first reset, and cached. A reset with a seed reseeds domains and compensation; it forgets
+    nothing that was learnt.
 
     Args:
         env: The domains, their time limit and episode statistics.
@@ -79,6 +79,8 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; fit the compensation if this is the first."""
         self._prepare()
+        if seed is not None:
+            self.compensation.reseed(seed)
         self._observation, info = self.env.reset(seed=seed, options=options)
         self._compensated_return, self._length = 0.0, 0
         return self._observation, {**info, "reward/env": 0.0, "reward/compensation": 0.0}

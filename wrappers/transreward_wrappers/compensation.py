@@ -87,6 +87,9 @@ class Compensation(ABC):
     def update(self, batch: Transitions) -> None:  # noqa: B027  # a hook
         """Learn from transitions that have just been compensated."""
 
+    def reseed(self, seed: int) -> None:  # noqa: B027  # a hook
+        """Start all random streams anew; called at a reset with a seed. What was learnt stays."""
+
     @abstractmethod
     def __call__(self, batch: Transitions) -> Float:
         """Return what to add to each reward, as ``(B,)`` in float64."""

@@ -138,6 +138,10 @@ class DARC(Compensation):
         if self._learner.owed + self._pending_steps >= self.update_every:
             self._flush()
 
+    def reseed(self, seed: int) -> None:
+        """Draw batches and noise from ``seed`` on."""
+        self._learner.reseed(seed)
+
     def save(self, path: Path) -> None:
         """Write classifiers, optimiser, statistics and transitions."""
         self._flush()

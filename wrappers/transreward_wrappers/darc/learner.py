@@ -137,9 +137,13 @@ class ClassifierLearner:
                     self._train(burst, show=True)
                     self.warm = True
                 self._train(rounds * updates, show=False)
-            elif self.steps >= max(10 * warmup, 10_000):
+            elif self.steps >= max(2 * warmup, 10_000):
                 self._say_once_that_a_domain_is_missing()
             self._push()
+
+    def reseed(self, seed: int) -> None:
+        """Draw batches and noise from ``seed`` on."""
+        self._generator.manual_seed(seed)
 
     def share(self, directory: Path) -> None:
         """Map the transitions of, and take turns with, all processes that share ``directory``.
