@@ -6,7 +6,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transreward_envs.errors import BudgetSpentError
@@ -126,9 +126,12 @@ def test_copies_reserve_nothing_of_a_shared_budget(tmp_path: Path) -> None:
         env.step(env.action_space.sample())
 
 
-ledger_actions = st.lists(st.sampled_from(("reserve", "release", "spend", "source")), max_size=60)
+ledger_actions = st.lists(
+    st.sampled_from(("reserve", "reserve", "release", "spend", "source")), min_size=15, max_size=60
+)
 
 
+@settings(max_examples=100)
 @given(budget=st.none() | st.integers(1, 5), actions=ledger_actions)
 def test_a_shared_ledger_counts_as_a_local_one_and_neither_overspends(
     tmp_path_factory: pytest.TempPathFactory, budget: int | None, actions: list[str]
