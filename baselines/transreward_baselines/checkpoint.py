@@ -18,7 +18,6 @@ from stable_baselines3.common.vec_env import VecNormalize
 from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.sb3 import has_ledger, make_agent, make_plain_env, policy_of, training_steps
-from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
     Tensors,
@@ -43,10 +42,9 @@ def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
     save_tensors(draft / "agent.safetensors", _agent_tensors(agent), {"agent": config.agent})
     if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer):
         save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {})
-    if config.method not in ROLES:
+    if config.compensated:
         assert agent.env is not None
-        if config.method != "mixture":
-            agent.env.env_method("save_state", str(draft / "compensation.safetensors"), indices=[0])
+        agent.env.env_method("save_state", str(draft / "compensation.safetensors"), indices=[0])
     write_json(
         draft / "progress.json",
         {
@@ -83,7 +81,7 @@ def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
         assert agent.env is not None
         if has_ledger(config):
             agent.env.env_method("restore_steps", indices=[0], **progress["spent"])
-        if config.method not in (*ROLES, "mixture"):
+        if config.compensated:
             agent.env.env_method("load_state", str(path / "compensation.safetensors"), indices=[0])
     except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise RunDirectoryError(f"The checkpoint {path} cannot be read ({error}). Delete it to start again.") from error

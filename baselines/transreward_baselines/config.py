@@ -72,6 +72,11 @@ class RunConfig:
             if self.method == "source":
                 raise ValueError("`target_budget` needs a method that acts in the target; got method 'source'.")
 
+    @property
+    def compensated(self) -> bool:
+        """Whether the method has a compensation."""
+        return self.method in METHODS and METHODS[self.method].compensation is not None
+
     def check(self, directory: Path) -> None:
         """Check that a directory is this run's, or empty.
 

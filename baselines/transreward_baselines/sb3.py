@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import gymnasium as gym
@@ -15,6 +16,7 @@ from transreward_baselines.evaluation import Policy
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
 from transreward_envs.training import join_environments
+from transreward_wrappers.compensate import load_compensation
 
 _PPO: dict[str, Any] = {
     "batch_size": 256,
@@ -33,7 +35,7 @@ def make_training_env(config: RunConfig) -> VecEnv:
     kwargs = dict(config.settings)
     if config.target_budget is not None:
         kwargs["target_budget"] = config.target_budget
-    if config.method not in (*ROLES, "mixture"):
+    if _takes_seed(config):
         kwargs.setdefault("seed", config.seed)
     env_id = get_pair(config.pair).id(config.method)
 
@@ -45,6 +47,14 @@ def make_training_env(config: RunConfig) -> VecEnv:
     join_environments(lanes.envs)
     lanes.seed(config.seed)
     return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
+
+
+def _takes_seed(config: RunConfig) -> bool:
+    """Whether the run's method has a compensation with a setting ``seed``."""
+    method = METHODS.get(config.method)
+    if method is None or method.compensation is None:
+        return False
+    return "seed" in inspect.signature(load_compensation(method.compensation)).parameters
 
 
 def make_plain_env(config: RunConfig) -> VecEnv:
@@ -91,7 +101,7 @@ def training_steps(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
 def steps_spent(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
     """Return the steps that a run has taken in each domain, those of fitting its compensation included."""
     counts = training_steps(agent, config)
-    if config.method in (*ROLES, "mixture"):
+    if not config.compensated:
         return counts
     assert agent.env is not None
     fitted = agent.env.get_attr("compensation", indices=[0])[0].fit_steps()

@@ -103,7 +103,7 @@ class _Progress(BaseCallback):
     def __init__(self, config: RunConfig, bar: tqdm, report: Report | None) -> None:
         super().__init__()
         self._bar, self._report = bar, report
-        self._compensated = config.method not in (*ROLES, "mixture")
+        self._compensated = config.compensated
 
     def _on_step(self) -> bool:
         self._bar.update(self.num_timesteps - self._bar.n)

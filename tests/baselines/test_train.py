@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import make_agent, make_training_env
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
+from transreward_wrappers import Compensation, Transitions, register_compensation
 
 PAIR = "InvertedPendulum-gravity-2.0"
 DARC = {"warmup": 60, "fit_budget": 2, "update_every": 16, "batch_size": 16, "hidden": 8, "time_limit": 25}
@@ -49,6 +52,25 @@ def test_every_method_trains_under_every_agent(method: str, agent: str, tmp_path
     assert read_results(tmp_path / "run") == [last]
     assert read_config(tmp_path / "run") == run
     assert (tmp_path / "run" / "logs" / "from-0" / "progress.csv").exists()
+
+
+@dataclass(kw_only=True, eq=False)
+class Seedless(Compensation):
+    """Adds nothing, and has no setting."""
+
+    def __call__(self, batch: Transitions) -> np.ndarray:
+        return np.zeros(len(batch))
+
+
+def test_a_compensation_of_ones_own_trains_and_resumes(tmp_path: Path) -> None:
+    register_compensation("seedless", Seedless)
+    try:
+        train(config("seedless"), tmp_path / "run")
+        assert train(config("seedless", steps=4096), tmp_path / "run")[-1].step == 4096
+    finally:
+        METHODS.pop("seedless")
+        for env_id in [env_id for env_id in gym.registry if env_id.endswith("-seedless-v0")]:
+            del gym.registry[env_id]
 
 
 @pytest.mark.parametrize("agent", ["sb3-ppo", "sb3-sac"])

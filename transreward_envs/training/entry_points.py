@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -62,8 +62,8 @@ def make_lanes(*, num_envs: int, make_one: Callable[..., Env] = make_mixture, **
     return envs
 
 
-def check_keywords(pair: Pair, keywords: Mapping[str, Any], more: Iterable[str] = ()) -> None:
-    """Raise ``ValueError`` for a keyword that neither the schedule, the robot nor ``more`` has."""
+def check_keywords(pair: Pair, keywords: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for a keyword that neither the schedule nor the robot has."""
     if "shift" in keywords:
         raise ValueError(
             "A training id has two domains, so `shift` alone is ambiguous. Make a pair instead: "
@@ -71,7 +71,7 @@ def check_keywords(pair: Pair, keywords: Mapping[str, Any], more: Iterable[str] 
         )
     classes = [DomainSchedule, *load_domain(pair.robot).__mro__]
     names = {name for cls in classes for name in inspect.signature(vars(cls).get("__init__", object)).parameters}
-    valid = (names | set(more)) - {"self", "args", "kwargs", "pair", "acts_in", "domain_kwargs", "shift"}
+    valid = names - {"self", "args", "kwargs", "pair", "acts_in", "domain_kwargs", "shift"}
     for name in keywords:
         if name not in valid:
             raise ValueError(unknown("keyword", name, valid))
