@@ -78,6 +78,7 @@ def train(
     eval_every: int = 10_000,
     eval_episodes: int = 5,
     set: tuple[str, ...] = (),
+    imports: tuple[str, ...] = (),
 ) -> None:
     """Train an unmodified agent; run the same command again to resume, or with more steps to go on.
 
@@ -93,6 +94,7 @@ def train(
         eval_every: Steps between two evaluations, each followed by a checkpoint.
         eval_episodes: Episodes of an evaluation, in each domain.
         set: Further keywords of the training id, such as `eta=0.1`.
+        imports: Modules, found from here, that register pairs or compensations of your own.
     """
     from transreward_baselines.config import RunConfig
     from transreward_baselines.train import train as train_run
@@ -108,6 +110,7 @@ def train(
         eval_every=eval_every,
         eval_episodes=eval_episodes,
         settings=parse_settings(set),
+        imports=imports,
     )
     last = train_run(config, out)[-1]
     print(
@@ -195,6 +198,7 @@ def main(args: list[str] | None = None) -> None:
         "evaluate": evaluate,
         "plot": plot,
     }
+    sys.path.insert(0, "")  # modules of one's own are found where the command is typed
     try:
         tyro.extras.subcommand_cli_from_dict(
             commands, prog="transreward", description="Source and target domains for off-dynamics RL.", args=args

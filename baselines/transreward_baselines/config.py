@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,9 @@ from transreward_envs.pairs import ROLES
 from transreward_wrappers.storage import write_json
 
 AgentName = Literal["sb3-ppo", "sb3-sac"]
+
+
+_NOT_SETTINGS = frozenset({"pair", "compensation", "target_budget", "shared_state", "render_mode"})
 
 
 class RunDirectoryError(RuntimeError):
@@ -58,7 +62,15 @@ class RunConfig:
     settings: dict[str, Any] = field(default_factory=dict)
     """Further keywords of the training id, such as ``eta``."""
 
+    imports: tuple[str, ...] = ()
+    """Modules to import first, which register pairs or compensations of one's own."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "imports", tuple(self.imports))
+        for module in self.imports:
+            _import(module)
+        for name in _NOT_SETTINGS.intersection(self.settings):
+            raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
         get_pair(self.pair)
         if self.method not in (valid := [*ROLES, *METHODS]):
             raise ValueError(unknown("method", self.method, valid))
@@ -110,6 +122,14 @@ class RunConfig:
         """Return the settings that differ, theirs first; ``steps`` may grow when a run is resumed."""
         theirs, ours = dataclasses.asdict(other), dataclasses.asdict(self)
         return {name: (theirs[name], ours[name]) for name in ours if theirs[name] != ours[name] and name != "steps"}
+
+
+def _import(module: str) -> None:
+    """Import a module that registers something."""
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"`imports` names modules that can be imported; {module!r} cannot: {error}.") from error
 
 
 def read_config(directory: Path) -> RunConfig:

@@ -16,6 +16,7 @@ from transreward_baselines.evaluation import Policy
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
 from transreward_envs.training import join_environments
+from transreward_envs.training.entry_points import STATISTICS_KEY
 from transreward_wrappers.compensate import load_compensation
 
 _PPO: dict[str, Any] = {
@@ -30,6 +31,17 @@ _SAC: dict[str, Any] = {"batch_size": 256, "learning_rate": 3e-4, "gamma": 0.99}
 _PPO_ROLLOUT = 2048
 
 
+class OwnReturns(gym.Wrapper[Any, Any, Any, Any]):
+    """Has the agent's logger show the environment's own return, which no compensation is mixed into."""
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step, and name the episode's own statistics as the logger expects them."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if STATISTICS_KEY in info:
+            info = {**info, "episode": info[STATISTICS_KEY]}
+        return observation, reward, terminated, truncated, info
+
+
 def make_training_env(config: RunConfig) -> VecEnv:
     """Make a run's environments, normalised for PPO; they share one learner, and one budget."""
     kwargs = dict(config.settings)
@@ -41,7 +53,7 @@ def make_training_env(config: RunConfig) -> VecEnv:
 
     def maker() -> gym.Env[Any, Any]:
         env = gym.make(env_id, **kwargs)
-        return gym.wrappers.RecordEpisodeStatistics(env) if config.method in ROLES else env
+        return gym.wrappers.RecordEpisodeStatistics(env) if config.method in ROLES else OwnReturns(env)
 
     lanes = DummyVecEnv([maker] * config.n_envs)
     join_environments(lanes.envs)

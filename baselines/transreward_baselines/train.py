@@ -67,7 +67,7 @@ def train(config: RunConfig, directory: Path, *, report: Report | None = None) -
 
 
 def _train(
-    agent: BaseAlgorithm, config: RunConfig, directory: Path, results: list[Result], progress: BaseCallback
+    agent: BaseAlgorithm, config: RunConfig, directory: Path, results: list[Result], progress: _Progress
 ) -> None:
     """Learn, evaluate and keep, by turns, until the steps are taken or no target step may be."""
     spent_before = results[-1].seconds if results else 0.0
@@ -77,6 +77,7 @@ def _train(
         with suppress(BudgetSpentError):  # a method that acts in the target alone ends where its budget does
             agent.learn(steps, reset_num_timesteps=False, callback=progress)
         results.append(_evaluation(agent, config, spent_before + time.perf_counter() - start))
+        progress.tell(results[-1])
         write_results(directory, results)  # first: rows beyond the checkpoint are dropped when a run resumes
         save_checkpoint(agent, config, directory)
 
@@ -104,6 +105,14 @@ class _Progress(BaseCallback):
         super().__init__()
         self._bar, self._report = bar, report
         self._compensated = config.compensated
+
+    def tell(self, result: Result) -> None:
+        """Show an evaluation, in a log file too."""
+        if self._report is None:
+            self._bar.write(
+                f"step {result.step}: return {result.target_return:.0f} in the target, {result.source_return:.0f} in "
+                f"the source, after {result.source_steps} source and {result.target_steps} target steps"
+            )
 
     def _on_step(self) -> bool:
         self._bar.update(self.num_timesteps - self._bar.n)

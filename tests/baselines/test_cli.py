@@ -1,5 +1,7 @@
 """The command line, as a user types it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,43 @@ def test_wrong_names_get_a_suggestion_and_exit_with_two(capsys: pytest.CaptureFi
     assert "`n_envs` must be an integer >= 1" in failure(capsys, *pair, "--n-envs", "0")
     assert "A run directory holds a config.json" in failure(capsys, "evaluate", str(tmp_path / "nothing"))
     assert "needs the directory of at least one run" in failure(capsys, "plot")
+
+
+OWN = """
+from dataclasses import dataclass
+import numpy as np
+from transreward_envs import make_pair, register_pair
+from transreward_wrappers import Compensation, Transitions, register_compensation
+
+@dataclass(kw_only=True, eq=False)
+class Gentle(Compensation):
+    def __call__(self, batch: Transitions) -> np.ndarray:
+        return np.zeros(len(batch))
+
+register_pair(make_pair("InvertedPendulum", {"kind": "gravity", "scale": 1.5}))
+register_compensation("gentle", Gentle)
+"""
+
+
+def test_pairs_and_compensations_of_ones_own_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "gentle.py").write_text(OWN)
+
+    def transreward(*words: str) -> str:
+        command = [sys.executable, "-m", "transreward_baselines.cli", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    words = ["--pair", "InvertedPendulum-gravity-1.5", "--method", "gentle", "--steps", "2048", "--out", "run"]
+    assert "Unknown pair" in transreward("train", *words)
+    text = transreward("train", *words, "--imports", "gentle", "--eval-episodes", "1")
+    assert "step 2048: return" in text
+    assert "InvertedPendulum-gravity-1.5, gentle, seed 0" in transreward("evaluate", "run", "--episodes", "1")
+    assert "`imports` names modules that can be imported" in transreward("train", *words, "--imports", "nowhere")
+
+
+def test_what_belongs_to_the_run_is_no_setting(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["train", "--pair", "Hopper-gravity-2.0", "--out", str(tmp_path / "run"), "--set"]
+    assert "'pair' is not a setting" in failure(capsys, *words, "pair=Hopper-gravity-5.0")
 
 
 def test_settings_are_json_or_plain_words() -> None:

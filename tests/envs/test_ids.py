@@ -126,7 +126,7 @@ def test_compensation_sees_truncation_and_the_real_last_observation() -> None:
     assert not terminated
     assert np.array_equal(seen[-1].next_observation[0], observation)
     assert not seen[-1].terminated[0]
-    assert info["episode"]["l"] == info["episode_compensated"]["l"] == 5
+    assert info["episode_env"]["l"] == info["episode_compensated"]["l"] == 5
 
 
 @pytest.mark.parametrize("env_id", SAMPLE)

@@ -47,8 +47,8 @@ def test_all_but_the_reward_passes_through_untouched() -> None:
         extra = {"reward/env", "reward/compensation"}
         if other[2] or other[3]:
             extra.add("episode_compensated")
-            assert mine[4]["episode"]["r"] == other[4]["episode"]["r"]
-            returns = mine[4]["episode_compensated"]["r"], float(other[4]["episode"]["r"])
+            assert mine[4]["episode_env"]["r"] == other[4]["episode_env"]["r"]
+            returns = mine[4]["episode_compensated"]["r"], float(other[4]["episode_env"]["r"])
             assert returns[0] == pytest.approx(returns[1] + 20 * 0.1)
             env.reset()
             plain.reset()
@@ -188,3 +188,41 @@ def test_environments_that_are_joined_learn_together() -> None:
             if any(env.step(env.action_space.sample())[2:4]):
                 env.reset()
     assert sum(envs[0].get_wrapper_attr("steps")().values()) == 80
+
+
+def test_environments_that_differ_or_have_started_are_not_joined() -> None:
+    from transreward_envs.training import join_environments
+
+    env_id = "TransReward/HalfCheetah-broken-bthigh-darc-v0"
+    with pytest.raises(ValueError, match="have the same compensation and settings"):
+        join_environments([gym.make(env_id, eta=0.1), gym.make(env_id, eta=5.0)])
+    started = gym.make(env_id)
+    started.reset(seed=0)
+    with pytest.raises(RuntimeError, match="joined before their first reset"):
+        join_environments([gym.make(env_id), started])
+
+
+@pytest.mark.parametrize("method", ["mixture", "darc"])
+def test_cleanrls_stack_of_wrappers_goes_around_a_training_id(method: str) -> None:
+    def thunk() -> gym.Env:
+        env = gym.make(PAIR.id(method), time_limit=20)
+        env = gym.wrappers.FlattenObservation(env)
+        env = gym.wrappers.RecordEpisodeStatistics(env)
+        env = gym.wrappers.ClipAction(env)
+        env = gym.wrappers.NormalizeObservation(env)
+        env = gym.wrappers.TransformObservation(env, lambda observation: np.clip(observation, -10, 10), None)
+        env = gym.wrappers.NormalizeReward(env, gamma=0.99)
+        return gym.wrappers.TransformReward(env, lambda reward: float(np.clip(reward, -10, 10)))
+
+    envs = gym.vector.SyncVectorEnv([thunk] * 2, autoreset_mode=gym.vector.AutoresetMode.SAME_STEP)
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    finished = []
+    for _ in range(45):
+        infos = envs.step(envs.action_space.sample())[4]
+        finished += [infos["final_info"]] if "final_info" in infos else []
+    assert len(finished) == 2
+    assert all(episode in finished[0] for episode in ("episode", "episode_env"))
+    lanes = gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec(PAIR.id(method), num_envs=2, time_limit=20))
+    lanes.reset(seed=0)
+    assert any("episode" in lanes.step(lanes.action_space.sample())[4] for _ in range(25))

@@ -124,8 +124,9 @@ def test_a_folder_of_another_run_is_refused_before_its_files_are_touched(tmp_pat
         make(env_id.replace("Hopper-gravity-2.0", "HalfCheetah-gravity-2.0"), **kwargs)
     with pytest.raises(ValueError, match="belongs to one run; .* with a target budget of 90, not"):
         make(env_id, **{**kwargs, "target_budget": 80})
-    with pytest.raises(ValueError, match="holds a learner of other sizes"):
-        make(env_id, **{**kwargs, "hidden": 16}).reset(seed=0)
+    for changed in ({"hidden": 16}, {"eta": 0.2}, {"seed": 7}):
+        with pytest.raises(ValueError, match="A `shared_state` folder belongs to one run"):
+            make(env_id, **{**kwargs, **changed}).reset(seed=0)
     assert files == {path: path.read_bytes() for path in tmp_path.rglob("*.f32")}
     (tmp_path / "steps.sqlite").write_bytes(b"nonsense" * 200)
     with pytest.raises(ValueError, match="is no ledger of steps"):

@@ -20,6 +20,9 @@ from transreward_envs.training.schedule import DomainSchedule
 
 Env = gym.Env[Any, Any]
 
+STATISTICS_KEY = "episode_env"
+"""Of the environment's own return in ``info``; ``episode`` is left to the agent's library, which insists on it."""
+
 
 def make_target(*, robot: str, target_budget: int | None = None, shared_state: str | None = None, **kwargs: Any) -> Env:
     """Make a target domain, with a budget of steps if one is given; the time limit goes around it."""
@@ -45,7 +48,7 @@ def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:
     """
     the_pair = resolve_pair(pair)
     check_keywords(the_pair, schedule)
-    return RecordEpisodeStatistics(DomainSchedule(the_pair, **schedule))
+    return RecordEpisodeStatistics(DomainSchedule(the_pair, **schedule), stats_key=STATISTICS_KEY)
 
 
 def make_lanes(*, num_envs: int, make_one: Callable[..., Env] = make_mixture, **kwargs: Any) -> SyncVectorEnv:

@@ -57,13 +57,15 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         if target_budget is not None:
             require_count("target_budget", target_budget, at_least=1)
         self.pair = pair
-        self.ledger = open_ledger(target_budget, shared_state, owner=f"{pair.name}, acting in {acts_in}")
+        owner = f"{pair.name}, acting in {acts_in}, ratio {target_ratio}, time limit {time_limit},"
+        self.ledger = open_ledger(target_budget, shared_state, owner=owner)
         self._acts_in = acts_in
         self._target_ratio = target_ratio
         self._domain_kwargs = {"max_episode_steps": time_limit, "disable_env_checker": True, **domain_kwargs}
         self._domains: dict[Role, Env] = {}
         self._pending_seeds: dict[Role, int] = {}
         self._uncounted_source_steps = 0
+        self._started = False
         self._first: Role = "source" if acts_in == "both" else "target"
         self.role: Role = self._first
         super().__init__(self._domain(self._first))
@@ -80,6 +82,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         """Choose the next episode's domain and start it; a seed reaches both domains, each at its next reset."""
         if seed is not None:
             self._pending_seeds = dict.fromkeys(DOMAIN_INDEX, seed)
+        self._started = True
         self._flush()
         self._enter(self._choose())
         observation, info = self.env.reset(seed=self._pending_seeds.pop(self.role, None), options=options)
@@ -105,7 +108,13 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         self.ledger.restore(source, target)
 
     def join(self, other: DomainSchedule) -> None:
-        """Count steps, and spend the budget, together with another schedule of this process."""
+        """Count steps, and spend the budget, together with another schedule of this process.
+
+        Raises:
+            RuntimeError: An episode has been started.
+        """
+        if self._started:
+            raise RuntimeError("Environments are joined before their first reset; this one has been reset.")
         self.ledger = other.ledger
         if isinstance(target := self._domains.get("target"), TargetBudget):
             target.join(other)

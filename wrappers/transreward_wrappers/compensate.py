@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from filelock import FileLock
 from gymnasium.spaces import Box
 from gymnasium.utils import RecordConstructorArgs
 
@@ -19,6 +21,7 @@ from transreward_envs.training.schedule import DOMAIN_INDEX
 from transreward_wrappers.cache import fit_or_load
 from transreward_wrappers.compensation import Compensation, Transitions
 from transreward_wrappers.errors import CompensationError
+from transreward_wrappers.storage import write_json
 
 Env = gym.Env[Any, Any]
 
@@ -27,8 +30,8 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Pay ``env reward + compensation``; observations, actions and the ends of episodes pass through untouched.
 
     ``info["reward/env"]`` and ``info["reward/compensation"]`` sum to the reward exactly; the return of compensated
-    rewards is ``info["episode_compensated"]``, beside the environment's own ``info["episode"]``. What the compensation
-    must fit is fitted at the first reset, and cached. A reset with a seed reseeds domains and compensation; it forgets
+    rewards is ``info["episode_compensated"]``, beside the environment's own ``info["episode_env"]``. What the
+    compensation must fit is fitted at the first reset, and cached. A reset with a seed reseeds domains and compensation; it forgets
     nothing that was learnt.
 
     Args:
@@ -115,7 +118,17 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return self.compensation.diagnostics()
 
     def join(self, other: Compensate) -> None:
-        """Learn, count steps and spend the budget together with another environment of this process."""
+        """Learn, count steps and spend the budget together with another environment of this process.
+
+        Raises:
+            ValueError: The other has another compensation or other settings.
+            RuntimeError: An episode has been started.
+        """
+        if self._identity() != other._identity():
+            raise ValueError(
+                f"Environments that learn together have the same compensation and settings; got {self._identity()} and "
+                f"{other._identity()}."
+            )
         self.compensation, self._leader = other.compensation, other
         join_environments([other.env, self.env])
 
@@ -154,8 +167,27 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         if fit and self.compensation.fits:
             fit_or_load(self.compensation, self.pair)
         if self._shared_state is not None:
+            self._claim(Path(self._shared_state))
             self.compensation.share(Path(self._shared_state))
         self._prepared = True
+
+    def _claim(self, directory: Path) -> None:
+        """Make a shared folder that of this compensation and these settings, or check that it is."""
+        path, mine = directory / "compensation.json", self._identity()
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                write_json(path, mine)
+            elif (theirs := json.loads(path.read_text())) != mine:
+                raise ValueError(
+                    f"A `shared_state` folder belongs to one run; {directory} to {theirs}, not to {mine}. Choose "
+                    "another folder, or delete it."
+                )
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what environments that learn together have in common."""
+        cls = type(self.compensation)
+        return {"compensation": f"{cls.__module__}:{cls.__qualname__}", "settings": self.compensation.settings()}
 
     @staticmethod
     def _check_env(env: Env) -> None:

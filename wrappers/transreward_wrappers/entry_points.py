@@ -12,7 +12,13 @@ from gymnasium.wrappers import RecordEpisodeStatistics
 from transreward_envs.methods import Method
 from transreward_envs.pairs import Pair
 from transreward_envs.registration import register_method
-from transreward_envs.training.entry_points import RENDER_METADATA, check_keywords, make_lanes, resolve_pair
+from transreward_envs.training.entry_points import (
+    RENDER_METADATA,
+    STATISTICS_KEY,
+    check_keywords,
+    make_lanes,
+    resolve_pair,
+)
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers.compensate import Compensate, load_compensation
 from transreward_wrappers.compensation import Compensation
@@ -50,7 +56,7 @@ def make_compensated(
         the_pair, acts_in=cls.acts_in, shared_state=shared_state, render_mode=render_mode, **schedule
     )
     return Compensate(
-        RecordEpisodeStatistics(domains),
+        RecordEpisodeStatistics(domains, stats_key=STATISTICS_KEY),
         pair=the_pair,
         compensation=cls,
         settings=settings,

@@ -153,11 +153,7 @@ class DARC(Compensation):
         self._learner.load(path)
 
     def share(self, directory: Path) -> None:
-        """Learn one pair of classifiers in several processes.
-
-        Raises:
-            ValueError: The folder belongs to a learner of other sizes.
-        """
+        """Learn one pair of classifiers in several processes."""
         self._learner.share(directory / "darc")
 
     def diagnostics(self) -> dict[str, float]:

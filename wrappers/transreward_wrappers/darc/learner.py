@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -27,7 +26,6 @@ from transreward_wrappers.storage import (
     save_tensors,
     with_prefix,
     without_prefix,
-    write_json,
 )
 from transreward_wrappers.store import RowStore
 
@@ -146,16 +144,11 @@ class ClassifierLearner:
         self._generator.manual_seed(seed)
 
     def share(self, directory: Path) -> None:
-        """Map the transitions of, and take turns with, all processes that share ``directory``.
-
-        Raises:
-            ValueError: The folder belongs to a learner of other sizes.
-        """
+        """Map the transitions of, and take turns with, all processes that share ``directory``."""
         directory.mkdir(parents=True, exist_ok=True)
         self._shared = directory
         self._lock = FileLock(directory / "learner.lock")
         with self._lock:
-            self._claim(directory / "learner.json")
             paths = [directory / f"{domain}.f32" for domain in ("source", "target")]
             self._stores = [RowStore(self._capacity, self._width, path) for path in paths]
             self._pull()
@@ -178,18 +171,6 @@ class ClassifierLearner:
                 store.added = 0
                 store.add(rows.numpy())
             self._push()
-
-    def _claim(self, path: Path) -> None:
-        """Make a shared folder that of learners of these sizes, or check that it is."""
-        shapes = {name: list(tensor.shape) for name, tensor in self.classifiers.state_dict().items()}
-        mine = {"capacity": self._capacity, "shapes": shapes}
-        if not path.exists():
-            write_json(path, mine)
-        elif json.loads(path.read_text()) != mine:
-            raise ValueError(
-                f"A `shared_state` folder belongs to one run; {path.parent} holds a learner of other sizes. Choose "
-                "another folder, or delete it."
-            )
 
     def _say_once_that_a_domain_is_missing(self) -> None:
         if not self._said:
