@@ -31,8 +31,8 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     ``info["reward/env"]`` and ``info["reward/compensation"]`` sum to the reward exactly; the return of compensated
     rewards is ``info["episode_compensated"]``, beside the environment's own ``info["episode_env"]``. What the
-    compensation must fit is fitted at the first reset, and cached. A reset with a seed reseeds domains and compensation;
-    it forgets nothing that was learnt.
+    compensation must fit is fitted at the first reset, and cached. A reset with a seed reseeds both domains and the
+    compensation; it forgets nothing that was learnt.
 
     Args:
         env: The domains, their time limit and episode statistics.
