@@ -15,6 +15,7 @@ from transreward_envs.pairs import ROLES, Pair
 from transreward_envs.robots.control import ControlPath
 from transreward_envs.shifts import ModelShift
 from transreward_envs.shifts.actuator import actuator_names
+from transreward_envs.shifts.apply import read_field
 
 FLOAT_TOLERANCE = 1e-10
 
@@ -77,14 +78,6 @@ def declared_fields(pair: Pair) -> tuple[set[str], set[str]]:
     shifts = [shift for shift in (*pair.source, *pair.target) if isinstance(shift, ModelShift)]
     writes = {name for shift in shifts for name in shift.writes}
     return writes, {name for shift in shifts for name in shift.derives} - writes
-
-
-def read_field(model: mujoco.MjModel, name: str) -> Any:
-    """Return the value at a dotted name."""
-    value: Any = model
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
 
 
 def _model_rows(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> Iterator[Difference]:

@@ -206,6 +206,21 @@ def test_a_checkpoint_that_cannot_be_read_says_so(tmp_path: Path) -> None:
         load_policy(tmp_path / "run")
 
 
+@pytest.mark.parametrize("method", ["source", "mixture", "darc", "reward-transfer"])
+def test_the_logger_sees_the_environments_own_return_whatever_is_paid(method: str) -> None:
+    settings = {**FIT.get(method, {}), **({} if method == "source" else {"time_limit": 25})}
+    env = make_training_env(config(method, settings=settings)).venv
+    env.reset()
+    own, seen = np.zeros(2), 0
+    while seen < 20:
+        _, paid, over, infos = env.step(np.stack([env.action_space.sample() for _ in range(2)]))
+        for lane, info in enumerate(infos):
+            own[lane] += info.get("reward/env", paid[lane])
+            if over[lane]:
+                assert info["episode"]["r"] == pytest.approx(own[lane], rel=1e-5)
+                own[lane], seen = 0.0, seen + 1
+
+
 def test_a_loaded_policy_scores_what_was_recorded(tmp_path: Path) -> None:
     (last,) = train(config(), tmp_path / "run")
     run, policy = load_policy(tmp_path / "run")

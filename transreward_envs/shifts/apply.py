@@ -26,9 +26,9 @@ def apply_shifts(nominal: mujoco.MjModel, shifts: Sequence[Shift]) -> mujoco.MjM
     model = copy.copy(nominal)
     active = [shift for shift in shifts if isinstance(shift, ModelShift) and not shift.neutral]
     for shift in active:
-        before = {name: _read(model, name) for name in shift.writes}
+        before = {name: read_field(model, name) for name in shift.writes}
         shift.apply(model)
-        if all(np.array_equal(before[name], _read(model, name)) for name in shift.writes):
+        if all(np.array_equal(before[name], read_field(model, name)) for name in shift.writes):
             raise ValueError(
                 f"A shift must change the model; {shift!r} leaves {', '.join(shift.writes)} as they were, because "
                 "those values are zero here. Choose another shift or another part of the robot."
@@ -54,7 +54,7 @@ def _mean(values: Iterable[float]) -> float:
     return sum(listed) / len(listed)
 
 
-def _read(model: mujoco.MjModel, name: str) -> Any:
+def read_field(model: mujoco.MjModel, name: str) -> Any:
     """Return a copy of the value at a dotted name; ``None`` where this version of MuJoCo lacks the field."""
     value = reduce(lambda owner, part: getattr(owner, part, None), name.split("."), model)
     return None if value is None else np.copy(value)
