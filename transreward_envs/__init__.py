@@ -4,7 +4,7 @@ Importing the package registers its ids with Gymnasium; it loads neither MuJoCo 
 """
 
 from transreward_envs.methods import METHODS
-from transreward_envs.pairs import PAIRS, Pair, get_pair, make_pair
+from transreward_envs.pairs import PAIRS, SUITES, Pair, get_pair, get_suite, make_odrl, make_pair
 from transreward_envs.registration import register_all, register_pair
 from transreward_envs.robots import ROBOTS
 from transreward_envs.shifts import Shift
@@ -15,9 +15,12 @@ __all__ = [
     "METHODS",
     "PAIRS",
     "ROBOTS",
+    "SUITES",
     "Pair",
     "Shift",
     "get_pair",
+    "get_suite",
+    "make_odrl",
     "make_pair",
     "register_pair",
 ]

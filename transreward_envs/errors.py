@@ -21,6 +21,19 @@ def unknown(what: str, given: object, valid: Iterable[str]) -> str:
     return f"Unknown {what} {given!r}. {hint or listing}".strip()
 
 
+def require_finite(name: str, value: object) -> None:
+    """Raise unless ``value`` is a finite number.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+    if not math.isfinite(value):
+        raise ValueError(f"`{name}` must be finite; got {value!r}.")
+
+
 def require_positive(name: str, value: object) -> None:
     """Raise unless ``value`` is a finite number above zero.
 

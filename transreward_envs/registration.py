@@ -36,7 +36,7 @@ def register_all() -> None:
 
 
 def register_pair(pair: Pair) -> None:
-    """Register a pair's domains and its id for each method; methods that are registered later serve it too.
+    """Register a pair's domains and its id for each method that fits; methods that are registered later serve it too.
 
     Raises:
         ValueError: Another pair has the name.
@@ -56,12 +56,13 @@ def register_pair(pair: Pair) -> None:
         max_episode_steps=target.max_episode_steps,
         kwargs={"robot": pair.robot, **target.kwargs},
     )
-    for method in METHODS:
-        _register_training(pair, method)
+    for name, method in METHODS.items():
+        if pair.fits(method):
+            _register_training(pair, name)
 
 
 def register_method(name: str, method: Method) -> None:
-    """Give every registered pair an id ``TransReward/<pair>-<name>-v0``.
+    """Give every registered pair that it fits an id ``TransReward/<pair>-<name>-v0``.
 
     Raises:
         ValueError: The name is taken by another method.
@@ -71,7 +72,8 @@ def register_method(name: str, method: Method) -> None:
     parse_env_id(f"{NAMESPACE}/{name}-v{VERSION}")  # raises for a name that no id can hold
     METHODS[name] = method
     for pair in PAIRS.values():
-        _register_training(pair, name)
+        if pair.fits(method):
+            _register_training(pair, name)
 
 
 def _register_training(pair: Pair, name: str) -> None:

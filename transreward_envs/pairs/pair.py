@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import mul
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from transreward_envs.errors import require_count, unknown
-from transreward_envs.robots import get_robot
+from transreward_envs.methods import Method
+from transreward_envs.robots import Robot, get_robot
 from transreward_envs.shifts import (
     ActionDelay,
     ActionRepeat,
     Shift,
     ShiftsLike,
+    TimestepShift,
     parse_shifts,
     shifts_to_json,
 )
 from transreward_envs.shifts.base import Json
 
+if TYPE_CHECKING:
+    from transreward_envs.verification.report import Verification
+
 NAMESPACE = "TransReward"
 VERSION = 0
+FORMAT = 1
+"""Of a pair's JSON; a reader refuses what is newer than itself."""
+
 Role = Literal["source", "target"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """A source and a target domain of one robot.
+    """A source and a target domain of one task.
 
     Args:
         robot: Name of the robot.
@@ -39,6 +48,8 @@ class Pair:
         source: Shifts of the source domain.
         target: Shifts of the target domain.
         observe_actions: Past actions appended to both observations; a delayed domain is Markov from its delay on.
+        source_robot: Name of the source's robot, where it is another one.
+        settings: Keywords of the robot in both domains, as names and JSON values.
         suites: Benchmark suites that the pair belongs to.
 
     Raises:
@@ -50,16 +61,28 @@ class Pair:
     source: tuple[Shift, ...] = ()
     target: tuple[Shift, ...] = ()
     observe_actions: int = 0
+    source_robot: str | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
     suites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         get_robot(self.robot)
         require_count("observe_actions", self.observe_actions)
-        if _active(self.source) == _active(self.target):
+        if self.source_robot is not None:
+            get_robot(self.source_robot)
+        elif _active(self.source) == _active(self.target):
             raise ValueError(
                 f"A pair's domains must differ; both of {self.name!r} have the shifts "
                 f"{shifts_to_json(_active(self.source))}. Give one a shift that is not neutral."
             )
+
+    def robot_of(self, role: Role) -> Robot:
+        """Return the robot of one domain."""
+        return get_robot(self.source_robot or self.robot if check_role(role) == "source" else self.robot)
+
+    def fits(self, method: Method) -> bool:
+        """Return whether a method can train in the pair: across robots, states have no common meaning to compare."""
+        return self.source_robot is None or (method.compensation is None and method.acts_in == "target")
 
     def shifts(self, role: Role) -> tuple[Shift, ...]:
         """Return the shifts of one domain."""
@@ -77,7 +100,8 @@ class Pair:
     def max_episode_steps(self, role: Role) -> int:
         """Return the time limit of one domain [agent steps]: the same simulated time in both."""
         repeats = [shift.times for shift in self.shifts(role) if isinstance(shift, ActionRepeat)]
-        return -(-get_robot(self.robot).max_episode_steps // reduce(mul, repeats, 1))
+        scales = [shift.scale for shift in self.shifts(role) if isinstance(shift, TimestepShift)]
+        return math.ceil(self.robot_of(role).max_episode_steps / reduce(mul, [*repeats, *scales], 1.0) - 1e-9)
 
     def id(self, suffix: str) -> str:
         """Return the id for ``source``, ``target`` or a training method."""
@@ -85,7 +109,7 @@ class Pair:
 
     def kwargs(self, role: Role) -> Json:
         """Return the keywords of one domain's constructor, as JSON types."""
-        kwargs: Json = {"shift": shifts_to_json(self.shifts(role))}
+        kwargs: Json = {"shift": shifts_to_json(self.shifts(role)), **dict(self.settings)}
         if self.observe_actions:
             kwargs["observe_actions"] = self.observe_actions
         return kwargs
@@ -94,7 +118,7 @@ class Pair:
         """Return the Gymnasium spec of one domain; the pair need not be registered."""
         return EnvSpec(
             id=self.id(role),
-            entry_point=get_robot(self.robot).entry_point,
+            entry_point=self.robot_of(role).entry_point,
             max_episode_steps=self.max_episode_steps(role),
             kwargs=self.kwargs(role),
         )
@@ -103,14 +127,23 @@ class Pair:
         """Make one domain, with Gymnasium's time limit around it; ``kwargs`` as for ``gymnasium.make``."""
         return gym.make(self.spec(role), **kwargs)
 
+    def verify(self) -> Verification:
+        """Return the proof that the pair is what it says, check by check; it compiles and steps both domains."""
+        from transreward_envs.verification import verify  # needs MuJoCo
+
+        return verify(self)
+
     def to_json(self) -> Json:
         """Return the pair as JSON types."""
         return {
+            "format": FORMAT,
             "robot": self.robot,
             "name": self.name,
             "source": shifts_to_json(self.source),
             "target": shifts_to_json(self.target),
             "observe_actions": self.observe_actions,
+            "source_robot": self.source_robot,
+            "settings": dict(self.settings),
         }
 
     @classmethod
@@ -119,15 +152,23 @@ class Pair:
 
         Raises:
             TypeError: It is no such description.
+            ValueError: It was written by a newer version.
         """
         if not isinstance(data, Mapping) or not {"robot", "name", "source", "target"} <= set(data):
             raise TypeError(f"A pair is given by its name or by `Pair.to_json()`; got {data!r}.")
+        if (version := data.get("format", FORMAT)) > FORMAT:
+            raise ValueError(
+                f"A pair's format must be at most {FORMAT}; got {version!r}, written by a newer transreward-envs. "
+                "Upgrade it: pip install --upgrade transreward-envs."
+            )
         return cls(
             robot=data["robot"],
             name=data["name"],
             source=parse_shifts(data["source"]),
             target=parse_shifts(data["target"]),
             observe_actions=data.get("observe_actions", 0),
+            source_robot=data.get("source_robot"),
+            settings=tuple(dict(data.get("settings", {})).items()),
         )
 
 
@@ -138,6 +179,7 @@ def make_pair(
     source: ShiftsLike = (),
     name: str | None = None,
     observe_actions: int | None = None,
+    settings: Mapping[str, Any] | None = None,
     validate: bool = True,
 ) -> Pair:
     """Return a pair of any shifts, registered or not.
@@ -148,10 +190,12 @@ def make_pair(
         source: Shifts of the source domain; the plain robot when left out.
         name: Name in ids; made from the shifts when left out.
         observe_actions: Past actions in both observations; the longer delay of the two when left out.
-        validate: Compile both models and check that they differ.
+        settings: Keywords of the robot in both domains, such as ``{"ctrl_cost_weight": 0.05}``.
+        validate: Verify the pair: its models differ in exactly the stated fields, and each shift has its effect.
 
     Raises:
-        ValueError: The robot, a shift or a part of the robot is unknown, or both domains are the same.
+        ValueError: The robot, a shift or a part of the robot is unknown, both domains are the same, or a shift does
+            not have its effect.
     """
     from_shifts, to_shifts = parse_shifts(source), parse_shifts(target)
     labels = [shift.label for shift in to_shifts] + [f"from-{shift.label}" for shift in from_shifts]
@@ -162,14 +206,10 @@ def make_pair(
         source=from_shifts,
         target=to_shifts,
         observe_actions=longer_delay if observe_actions is None else observe_actions,
+        settings=tuple((settings or {}).items()),
     )
     if validate:
-        from transreward_envs.differences import pair_differences  # compiles models, which needs MuJoCo
-
-        if not pair_differences(pair):
-            raise ValueError(
-                f"A pair's domains must differ; those of {pair.name!r} compile to the same. Change a shift."
-            )
+        pair.verify().require()
     return pair
 
 

@@ -4,63 +4,27 @@ from __future__ import annotations
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs.pair import Pair
-from transreward_envs.shifts import (
-    ActionDelay,
-    ActionNoise,
-    ActionRepeat,
-    ActuatorShift,
-    BrokenActuator,
-    DampingShift,
-    FrictionShift,
-    GravityShift,
-    JointRangeShift,
-    MassShift,
-    Shift,
-)
+from transreward_envs.pairs.suites.core import core_pairs
+from transreward_envs.pairs.suites.cross import cross_pairs
+from transreward_envs.pairs.suites.dara import dara_pairs
+from transreward_envs.pairs.suites.darc import darc_pairs
+from transreward_envs.pairs.suites.odrl import ODRL
+from transreward_envs.pairs.suites.sparse import sparse_pairs
 
-LOCOMOTION = ("Hopper", "Walker2d", "HalfCheetah", "Ant")
+SUITES: dict[str, str] = {
+    "odrl": "ODRL's 80 locomotion targets: friction, gravity, joint range, morphology",
+    "dara": "DARA's shifted sources: half the mass of the last body, noise on the last joint",
+    "core": "all robots: mass, friction, gravity, damping, actuators, delay, repeat, wind, noise, combinations",
+    "sparse": "no reward before a distance, and another mass or friction",
+    "cross": "another direction or velocity, a lame leg, another robot",
+    "darc": "DARC's tasks: broken joints and an obstacle",
+}
+"""The suites, and what each holds."""
 
-
-def _core(robot: str, *shifts: Shift, name: str | None = None, observe_actions: int = 0) -> Pair:
-    """Return a pair of suite ``core``: the plain robot as source, one shift or more in the target."""
-    label = name or "-".join(shift.label for shift in shifts)
-    return Pair(
-        robot=robot,
-        name=f"{robot}-{label}",
-        target=shifts,
-        observe_actions=observe_actions,
-        suites=("core",),
-    )
-
-
-def _pairs() -> tuple[Pair, ...]:
-    scaled = [
-        *(FrictionShift(scale=scale) for scale in (0.1, 0.5, 2.0, 5.0)),
-        *(GravityShift(scale=scale) for scale in (0.1, 0.5, 2.0, 5.0)),
-        *(MassShift(scale=scale) for scale in (0.5, 1.5, 2.0, 3.0)),
-        *(ActuatorShift(scale=scale) for scale in (0.5, 0.75)),
-    ]
-    return (
-        *(_core(robot, shift) for robot in LOCOMOTION for shift in scaled),
-        _core("HalfCheetah", BrokenActuator(actuator="bthigh")),
-        _core("HalfCheetah", ActionNoise(half_width=0.3)),
-        _core("Ant", BrokenActuator(actuator="hip_4")),
-        _core("Hopper", DampingShift(scale=2.0)),
-        _core("Hopper", JointRangeShift(scale=0.5, joints=("leg_joint",)), name="kinematic-legjnt-medium"),
-        _core("Walker2d", ActionDelay(steps=3), observe_actions=3),
-        Pair(
-            robot="Hopper",
-            name="Hopper-repeat-4to2",
-            source=(ActionRepeat(times=4),),
-            target=(ActionRepeat(times=2),),
-            suites=("core",),
-        ),
-        _core("InvertedPendulum", GravityShift(scale=2.0)),
-        _core("InvertedPendulum", MassShift(scale=2.0, body="pole"), name="mass-pole-2.0"),
-    )
-
-
-PAIRS: dict[str, Pair] = {pair.name: pair for pair in _pairs()}
+PAIRS: dict[str, Pair] = {
+    pair.name: pair
+    for pair in (*ODRL.values(), *dara_pairs(), *core_pairs(), *sparse_pairs(), *cross_pairs(), *darc_pairs())
+}
 
 
 def get_pair(name: str) -> Pair:
@@ -72,3 +36,14 @@ def get_pair(name: str) -> Pair:
     if name not in PAIRS:
         raise ValueError(unknown("pair", name, PAIRS))
     return PAIRS[name]
+
+
+def get_suite(name: str) -> tuple[Pair, ...]:
+    """Return the registered pairs of a suite.
+
+    Raises:
+        ValueError: There is no such suite.
+    """
+    if name not in SUITES:
+        raise ValueError(unknown("suite", name, SUITES))
+    return tuple(pair for pair in PAIRS.values() if name in pair.suites)

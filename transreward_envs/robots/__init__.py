@@ -17,15 +17,20 @@ class Robot:
     entry_point: str
     """Where its :class:`~transreward_envs.robots.domain.Domain` is, as ``module:class``."""
 
-    stock_id: str
-    """Gymnasium's id of the unshifted task."""
+    stock_id: str | None
+    """Gymnasium's id of the unshifted task; none for a robot of this suite's own."""
 
     max_episode_steps: int = 1000
     """Time limit [control steps]."""
 
 
-def _robot(name: str, module: str) -> Robot:
-    return Robot(name=name, entry_point=f"transreward_envs.robots.{module}:{name}", stock_id=f"{name}-v5")
+def _robot(name: str, module: str, *, max_episode_steps: int = 1000) -> Robot:
+    return Robot(
+        name=name,
+        entry_point=f"transreward_envs.robots.{module}:{name}",
+        stock_id=f"{name}-v5",
+        max_episode_steps=max_episode_steps,
+    )
 
 
 ROBOTS: dict[str, Robot] = {
@@ -35,7 +40,18 @@ ROBOTS: dict[str, Robot] = {
         _robot("Walker2d", "walker2d"),
         _robot("HalfCheetah", "half_cheetah"),
         _robot("Ant", "ant"),
+        _robot("Humanoid", "humanoid"),
+        _robot("Swimmer", "swimmer"),
+        _robot("Reacher", "reacher", max_episode_steps=50),
+        _robot("Pusher", "pusher", max_episode_steps=100),
         _robot("InvertedPendulum", "inverted_pendulum"),
+        _robot("InvertedDoublePendulum", "inverted_double_pendulum"),
+        Robot(
+            name="Reacher7",
+            entry_point="transreward_envs.robots.reacher7:Reacher7",
+            stock_id=None,
+            max_episode_steps=100,
+        ),
     )
 }
 

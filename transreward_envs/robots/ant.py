@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from gymnasium.envs.mujoco.ant_v5 import AntEnv
 
-from transreward_envs.robots.domain import Domain
+from transreward_envs.robots.running import RunningDomain
 
 
-class Ant(Domain, AntEnv):
+class Ant(RunningDomain, AntEnv):
     """Gymnasium's ``Ant-v5``, with shifts."""
 
     step_info: ClassVar[tuple[str, ...]] = (
@@ -20,3 +20,4 @@ class Ant(Domain, AntEnv):
         "reward_contact",
         "reward_survive",
     )
+    healthy_range: ClassVar[str | None] = "_healthy_z_range"

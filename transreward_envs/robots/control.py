@@ -1,4 +1,4 @@
-"""From the agent's action to the actuators: delay, then noise."""
+"""From the agent's action to the actuators: delay, then noise, held for some control steps."""
 
 from __future__ import annotations
 
@@ -12,24 +12,35 @@ from transreward_envs.shifts import ActionDelay, ActionNoise, ActionRepeat, Shif
 
 
 class ControlPath:
-    """What a domain's control shifts do to an action; several of a kind add up (delays, noise) or multiply (repeats).
+    """What a domain's control shifts do to an action.
 
     Args:
-        shifts: The domain's shifts; those of the model are ignored.
+        shifts: The domain's shifts; those of other families are ignored.
         action_size: Length of an action.
         memory: How many past actions are remembered for the observation.
 
     Raises:
-        ValueError: A noise shift names a dimension that the action does not have.
+        ValueError: A noise shift names a dimension that the action does not have, or two shifts of one kind act on the
+            same actions.
     """
 
     def __init__(self, shifts: Sequence[Shift], *, action_size: int, memory: int) -> None:
-        self.repeat = int(np.prod([shift.times for shift in shifts if isinstance(shift, ActionRepeat)], dtype=int))
-        self.delay = sum(shift.steps for shift in shifts if isinstance(shift, ActionDelay))
+        repeats = [shift for shift in shifts if isinstance(shift, ActionRepeat) and not shift.neutral]
+        delays = [shift for shift in shifts if isinstance(shift, ActionDelay) and not shift.neutral]
         noises = [shift for shift in shifts if isinstance(shift, ActionNoise) and not shift.neutral]
-        self._widths = [noise.width_per_dimension(action_size) for noise in noises]
+        widths = [noise.width_per_dimension(action_size) for noise in noises]
+        overlap = np.any(np.sum([width > 0 for width in widths], axis=0) > 1)
+        for same, doubled in ((repeats, len(repeats) > 1), (delays, len(delays) > 1), (noises, overlap)):
+            if doubled:
+                raise ValueError(
+                    f"Two shifts must not write the same field; {' and '.join(repr(one.label) for one in same)} act on "
+                    "the same actions. Join them into one."
+                )
+        self.repeat = repeats[0].times if repeats else 1
+        self.delay = delays[0].steps if delays else 0
         self._zero = np.zeros(action_size)
-        self.widths = sum(self._widths, self._zero)
+        self.widths = sum(widths, self._zero)
+        self._noisy = bool(self.widths.any())
         self.memory = memory
         kept = max(self.delay, memory)
         self._past: deque[NDArray[np.float64]] = deque([self._zero] * kept, maxlen=kept)
@@ -38,16 +49,18 @@ class ControlPath:
     @property
     def passive(self) -> bool:
         """Whether every action reaches the actuators untouched, once, and none is remembered."""
-        return self.repeat == 1 and self.delay == 0 and not self._widths and self.memory == 0
+        return self.repeat == 1 and self.delay == 0 and not self._noisy and self.memory == 0
 
-    def reset(self, np_random: np.random.Generator, *, reseeded: bool) -> None:
-        """Forget the actions under way; start the noise's own stream anew if the env was reseeded.
-
-        The stream is a child of the env's generator, so that noise leaves the initial states as they are.
-        """
+    def reset(self, noise: np.random.Generator) -> None:
+        """Forget the actions under way; noise is drawn from ``noise`` from now on."""
         self._past.extend([self._zero] * (self._past.maxlen or 0))
-        if self._widths and (reseeded or self._noise is None):
-            (self._noise,) = np_random.spawn(1)
+        self._noise = noise
+
+    def take_over(self, past: ControlPath) -> None:
+        """Go on from the actions under way on another path."""
+        for action in reversed(past._past):
+            self._past.appendleft(action)
+        self._noise = past._noise
 
     def control(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return what reaches the actuators now, as ``(action_size,)``, and remember the action."""
@@ -56,9 +69,9 @@ class ControlPath:
             raise ValueError(f"Action dimension mismatch. Expected {self._zero.shape}, found {chosen.shape}")
         control = self._past[self.delay - 1] if self.delay else chosen
         self._past.appendleft(chosen)
-        for width in self._widths:
+        if self._noisy:
             assert self._noise is not None
-            control = control + self._noise.uniform(-width, width)
+            control = control + self._noise.uniform(-self.widths, self.widths)
         return control
 
     def past_actions(self) -> NDArray[np.float64]:

@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 
 from transreward_envs.errors import require_count
 from transreward_envs.robots.control import ControlPath
-from transreward_envs.robots.model import load_nominal_model
-from transreward_envs.shifts import Shift, ShiftsLike, parse_shifts, shifts_to_json
-from transreward_envs.shifts.apply import apply_shifts
+from transreward_envs.robots.dynamics import Dynamics
+from transreward_envs.robots.model import load_base_model, load_model
+from transreward_envs.robots.start import start_height
+from transreward_envs.robots.streams import Streams
+from transreward_envs.shifts import ShiftsLike, parse_shifts, shifts_to_json
+from transreward_envs.variation.changes import parse_changes
+from transreward_envs.variation.varying import VaryingLike
 
 Observation = NDArray[np.float64]
 Action = NDArray[np.float32]
@@ -29,44 +33,78 @@ class Domain(MujocoEnv):
     Without shifts the robot steps bit for bit as Gymnasium's. Everything that shifts it is a keyword of JSON types,
     so that pickle, deepcopy, ``EnvSpec.to_json`` and ``gym.make(env.spec)`` keep it. Reward, observation and
     termination are Gymnasium's, seen from the agent: the control cost is that of the agent's own action, and a
-    repeated action earns the sum of its rewards. ``info`` has the same keys at reset, where what a step would report
-    is 0, as at a step.
+    repeated action earns the sum of its rewards. Where a shift of the robot's shape moves the start height, the heights
+    that end an episode move in proportion, unless they are given. ``info`` has the same keys at reset, where what a
+    step would report is 0, as at a step.
 
     A pickled or copied domain is a new one with the same settings: it does not carry the simulator's state.
 
     Args:
         shift: One shift or a list of them, as JSON or as values.
         observe_actions: How many past actions to append to the observation, the newest first.
+        shift_range: Further shifts with ranges as settings, drawn at each reset from a stream of their own: see
+            :class:`~transreward_envs.variation.varying.VaryingShifts`. ``info["shift/<name>"]`` has the values.
+        shift_schedule: Further shifts that follow a schedule over episodes.
+        shift_change: Fixed shifts that take the place of ``shift`` within each episode, from given steps on.
+        observe_shift: Append the values of ``shift_range`` and ``shift_schedule`` to the observation.
         kwargs: The keywords of Gymnasium's class.
 
     Raises:
         TypeError: A shift is not of the stated form.
-        ValueError: A shift breaks a rule, names a part that the robot does not have, or changes nothing.
+        ValueError: A shift breaks a rule, names a part that the robot does not have, or changes nothing, or two write
+            the same.
     """
 
     step_info: ClassVar[tuple[str, ...]]
     """Keys that Gymnasium's class adds to ``info`` at a step only."""
 
     observation_structure: dict[str, int]
+    healthy_range: ClassVar[str | None] = None
+    """Attribute of Gymnasium's class with the heights between which an episode goes on."""
 
-    _control: ControlPath | None = None
+    dynamics: Dynamics | None = None
+    _streams: Streams | None = None
     _spec: EnvSpec | None = None
 
-    def __init__(self, *, shift: ShiftsLike = (), observe_actions: int = 0, **kwargs: Any) -> None:
-        self.shifts: tuple[Shift, ...] = parse_shifts(shift)
+    def __init__(
+        self,
+        *,
+        shift: ShiftsLike = (),
+        observe_actions: int = 0,
+        shift_range: VaryingLike = None,
+        shift_schedule: VaryingLike = None,
+        shift_change: Any = (),
+        observe_shift: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.shifts = parse_shifts(shift)
         require_count("observe_actions", observe_actions)
         super().__init__(**kwargs)
-        EzPickle.__init__(
-            cast(EzPickle, self), shift=shifts_to_json(self.shifts), observe_actions=observe_actions, **kwargs
-        )
-        self._control = ControlPath(self.shifts, action_size=self.model.nu, memory=observe_actions)
-        self._executed = np.zeros(self.model.nu)
+        changes = parse_changes(shift_change)
+        recorded: dict[str, Any] = {"shift": shifts_to_json(self.shifts), "observe_actions": observe_actions}
+        optional = {
+            "shift_range": shift_range,
+            "shift_schedule": shift_schedule,
+            "shift_change": [change.to_json() for change in changes],
+            "observe_shift": observe_shift,
+        }
+        recorded |= {name: value for name, value in optional.items() if value}
+        EzPickle.__init__(cast(EzPickle, self), **recorded, **kwargs)
         self._reseeded = False
-        if observe_actions:
-            self._append_actions_to_observation(observe_actions)
-        if self._control.repeat > 1:
-            fps = max(int(np.round(1.0 / (self.dt * self._control.repeat))), 1)
-            self.metadata = {**self.metadata, "render_fps": fps}
+        self._nominal_height = start_height(load_base_model(self.fullpath))
+        self._given_range = getattr(self, self.healthy_range) if self.healthy_range else None
+        self._range_follows = "healthy_z_range" not in kwargs
+        self.dynamics = Dynamics(
+            self,
+            self.shifts,
+            shift_range=shift_range,
+            shift_schedule=shift_schedule,
+            changes=changes,
+            observe_actions=observe_actions,
+            observe_shift=observe_shift,
+        )
+        self.on_dynamics()
+        self._widen_observation()
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -79,69 +117,107 @@ class Domain(MujocoEnv):
             spec.kwargs["shift"] = shifts_to_json(parse_shifts(spec.kwargs["shift"]))
         self._spec = spec
 
+    @property
+    def control(self) -> ControlPath:
+        """The way of the action to the actuators, as it is now."""
+        assert self.dynamics is not None
+        return self.dynamics.control
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode; actions under way are forgotten."""
+        """Start an episode; actions under way are forgotten, and varying shifts are drawn."""
+        assert self.dynamics is not None
         self._reseeded = seed is not None
         observation, info = super().reset(seed=seed, options=options)
-        return observation, {**dict.fromkeys(self.step_info, 0.0), **info}
+        info = {**dict.fromkeys(self.step_info, 0.0), **info, **self.dynamics.info()}
+        return self._observed(observation), info
 
     def reset_model(self) -> Observation:
-        """Draw an initial state, as Gymnasium's class does."""
-        assert self._control is not None
-        self._control.reset(self.np_random, reseeded=self._reseeded)
+        """Draw the shifts of the episode, and an initial state as Gymnasium's class does."""
+        assert self.dynamics is not None
+        if self._streams is None or self._reseeded:
+            self._streams = Streams.spawn(self.np_random)
+            self.dynamics.restart()
+        self.dynamics.start_episode(self._streams)
         observation: Observation = super().reset_model()
         return observation
 
     def step(self, action: Action) -> StepResult:
         """Advance by one action of the agent; ``truncated`` is always ``False``."""
-        assert self._control is not None
-        if self._control.passive:
+        assert self.dynamics is not None
+        if self.dynamics.plain:
             return super().step(action)
-        self._executed = self._control.control(action)
-        return self._repeat(action)
+        self.dynamics.start_step()
+        self._executed = self.dynamics.control.control(action)
+        observation, reward, terminated, truncated, info = self._repeat(action)
+        return self._observed(observation), reward, terminated, truncated, {**info, **self.dynamics.info()}
 
     def do_simulation(self, ctrl: Action, n_frames: int) -> None:
         """Simulate one control step, with the control that the shifts make of the action."""
-        if self._control is not None and not self._control.passive:
+        if self.dynamics is not None and not self.dynamics.control.passive:
             ctrl = self._executed
         super().do_simulation(ctrl, n_frames)
 
+    def on_dynamics(self) -> None:
+        """Follow a change of the model: time between frames, initial state, heights that end an episode."""
+        assert self.dynamics is not None
+        fps = max(int(np.round(1.0 / (self.dt * self.dynamics.control.repeat))), 1)
+        if fps != self.metadata.get("render_fps"):
+            self.metadata = {**self.metadata, "render_fps": fps}
+        if self.healthy_range and self._range_follows and self._nominal_height:
+            height = start_height(self.model)
+            factor = 1.0 if height == self._nominal_height else height / self._nominal_height
+            setattr(self, self.healthy_range, tuple(factor * side for side in self._given_range))
+
     def _repeat(self, action: Action) -> StepResult:
         """Hold the executed control for its control steps, adding up rewards and reward terms."""
-        assert self._control is not None
+        assert self.dynamics is not None
         observation, reward, terminated, truncated, info = super().step(action)
-        for _ in range(self._control.repeat - 1):
+        for _ in range(self.dynamics.control.repeat - 1):
             if terminated:
                 break
             observation, more, terminated, truncated, next_info = super().step(action)
             reward = reward + more
-            terms = {key: info[key] + next_info[key] for key in info if key.startswith("reward_")}
+            terms = {key: info[key] + next_info[key] for key in info if key.startswith("reward_") or "penalty" in key}
             info = {**next_info, **terms}
         return observation, reward, terminated, truncated, info
 
-    def _get_obs(self) -> Observation:
-        observation: Observation = super()._get_obs()  # type: ignore[misc]  # of the class mixed with
-        if self._control is None or self._control.memory == 0:
-            return observation
-        return np.concatenate([observation, self._control.past_actions()])
+    def _observed(self, observation: Observation) -> Observation:
+        """Return what the agent sees: the robot's observation with its noise, past actions, values of shifts."""
+        assert self.dynamics is not None
+        parts = [observation]
+        if self.dynamics.observation_std > 0.0:
+            assert self._streams is not None
+            noise = self._streams.observation.normal(0.0, self.dynamics.observation_std, observation.shape)
+            parts = [observation + noise]
+        if self.dynamics.control.memory:
+            parts.append(self.dynamics.control.past_actions())
+        if self.dynamics.observe_shift:
+            parts.append(self.dynamics.values)
+        return observation if len(parts) == 1 and parts[0] is observation else np.concatenate(parts)
 
-    def _append_actions_to_observation(self, count: int) -> None:
-        """Widen the observation space by ``count`` actions."""
+    def _widen_observation(self) -> None:
+        """Add the past actions and the values of shifts to the observation space."""
+        assert self.dynamics is not None
         assert isinstance(self.observation_space, Box)
         assert isinstance(self.action_space, Box)
-        low, high = (np.tile(bound, count) for bound in (self.action_space.low, self.action_space.high))
-        self.observation_space = Box(
-            np.concatenate([self.observation_space.low, low]),
-            np.concatenate([self.observation_space.high, high]),
-            dtype=np.float64,
-        )
-        self.observation_structure = {**self.observation_structure, "actions": count * self.model.nu}
+        count, varying = self.dynamics.control.memory, self.dynamics.varying
+        low, high = [self.observation_space.low], [self.observation_space.high]
+        low += [self.action_space.low] * count
+        high += [self.action_space.high] * count
+        added = {"actions": count * self.model.nu}
+        if self.dynamics.observe_shift:
+            low, high = [*low, varying.low], [*high, varying.high]
+            added["shift"] = len(varying.names)
+        if any(added.values()):
+            self.observation_space = Box(np.concatenate(low), np.concatenate(high), dtype=np.float64)
+            structure = getattr(self, "observation_structure", {})
+            self.observation_structure = {**structure, **{name: size for name, size in added.items() if size}}
 
     def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """Load the nominal model and apply the shifts; called by Gymnasium's constructor."""
-        model = apply_shifts(load_nominal_model(self.fullpath), self.shifts)
+        """Load the model with the fixed shifts; called by Gymnasium's constructor."""
+        model = load_model(self.fullpath, self.shifts)
         model.vis.global_.offwidth = max(model.vis.global_.offwidth, self.width)
         model.vis.global_.offheight = max(model.vis.global_.offheight, self.height)
         return model, mujoco.MjData(model)

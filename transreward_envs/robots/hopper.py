@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
 
-from transreward_envs.robots.domain import Domain
+from transreward_envs.robots.running import RunningDomain
 
 
-class Hopper(Domain, HopperEnv):
+class Hopper(RunningDomain, HopperEnv):
     """Gymnasium's ``Hopper-v5``, with shifts."""
 
     step_info: ClassVar[tuple[str, ...]] = ("x_velocity", "reward_forward", "reward_ctrl", "reward_survive")
+    healthy_range: ClassVar[str | None] = "_healthy_z_range"

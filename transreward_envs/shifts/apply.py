@@ -16,23 +16,33 @@ from transreward_envs.shifts.base import ModelShift, Shift
 def apply_shifts(nominal: mujoco.MjModel, shifts: Sequence[Shift]) -> mujoco.MjModel:
     """Return a copy of ``nominal`` with the model shifts among ``shifts`` applied; ``nominal`` is not touched.
 
-    Shifts compose: two that scale the same field multiply. Because each call starts from the nominal model, applying
-    the same shifts twice is the same as applying them once. Constants that follow from mass, inertia and gears
-    are computed again, so that the result equals a model compiled with the new values.
+    Because each call starts from the nominal model, applying the same shifts twice is the same as applying them once;
+    because no two write the same element of a field, their order does not matter. Constants that follow from mass,
+    inertia and gears are computed again, so that the result equals a model compiled with the new values.
 
     Raises:
-        ValueError: A shift names a part that the robot does not have, or changes nothing.
+        ValueError: A shift names a part that the robot does not have, or changes nothing, or two write the same.
     """
     model = copy.copy(nominal)
     active = [shift for shift in shifts if isinstance(shift, ModelShift) and not shift.neutral]
+    owners: dict[str, list[tuple[Shift, Any]]] = {}
     for shift in active:
         before = {name: read_field(model, name) for name in shift.writes}
         shift.apply(model)
-        if all(np.array_equal(before[name], read_field(model, name)) for name in shift.writes):
+        written = {name: before[name] != read_field(model, name) for name in shift.writes}
+        if not any(np.any(elements) for elements in written.values()):
             raise ValueError(
                 f"A shift must change the model; {shift!r} leaves {', '.join(shift.writes)} as they were, because "
                 "those values are zero here. Choose another shift or another part of the robot."
             )
+        for name, elements in written.items():
+            for owner, taken in owners.setdefault(name, []):
+                if np.any(elements & taken):
+                    raise ValueError(
+                        f"Two shifts must not write the same field; {owner.label!r} and {shift.label!r} both write "
+                        f"{name} of the same part. Join them into one, or name other parts."
+                    )
+            owners[name].append((shift, elements))
     if any(shift.derives for shift in active):
         recompute_constants(model)
     return model

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from transreward_envs.errors import require_positive
-from transreward_envs.shifts.base import ModelShift, names_of, select_names
+from transreward_envs.shifts.base import ScaledShift, body_names, model_name, select_names
 
 if TYPE_CHECKING:
     import mujoco
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MassShift(ModelShift):
+class MassShift(ScaledShift):
     """Scale the mass and the inertia of one body, or of all: the material becomes denser, the shape stays.
 
     HalfCheetah's model file fixes the total mass; the shift acts after that, so that it is not renormalised away.
@@ -29,30 +28,19 @@ class MassShift(ModelShift):
         "dof_invweight0",
         "stat.meaninertia",
         "stat.meanmass",
+        "tendon_invweight0",
     )
 
-    scale: float
-    """Multiplier on mass [kg] and inertia [kg m^2]; 1.0 changes nothing."""
-
     body: str | None = None
-    """Name of the body; every body when left out."""
-
-    def __post_init__(self) -> None:
-        require_positive("scale", self.scale)
+    """Name of the body, or of the joint that moves it where it has none; every body when left out."""
 
     @property
-    def neutral(self) -> bool:
-        """Whether the scale is one."""
-        return self.scale == 1.0
-
-    @property
-    def label(self) -> str:
-        """Such as ``mass-2.0`` or ``mass-foot-0.5``."""
-        return f"mass-{self.body}-{self.scale}" if self.body else f"mass-{self.scale}"
+    def part(self) -> str | None:
+        """The body."""
+        return self.body
 
     def apply(self, model: mujoco.MjModel) -> None:
         """Scale both; the derived constants are recomputed by the caller."""
-        names = names_of(model.nbody, model.body)
-        bodies = select_names("body", self.body, names, robot=model.names.split(b"\0")[0].decode())
+        bodies = select_names("body", self.body, body_names(model), robot=model_name(model))
         model.body_mass[bodies] *= self.scale
         model.body_inertia[bodies] *= self.scale

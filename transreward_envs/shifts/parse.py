@@ -12,25 +12,45 @@ from transreward_envs.shifts.action_noise import ActionNoise
 from transreward_envs.shifts.action_repeat import ActionRepeat
 from transreward_envs.shifts.actuator import ActuatorShift, BrokenActuator
 from transreward_envs.shifts.base import Json, Shift
-from transreward_envs.shifts.damping import DampingShift
 from transreward_envs.shifts.friction import FrictionShift
+from transreward_envs.shifts.friction_odrl import OdrlFriction
 from transreward_envs.shifts.gravity import GravityShift
 from transreward_envs.shifts.joint_range import JointRangeShift
+from transreward_envs.shifts.joints import ArmatureShift, DampingShift, StiffnessShift
+from transreward_envs.shifts.limb import LimbShift
+from transreward_envs.shifts.link import LinkShift
 from transreward_envs.shifts.mass import MassShift
+from transreward_envs.shifts.observation_noise import ObservationNoise
+from transreward_envs.shifts.obstacle import ObstacleShift
+from transreward_envs.shifts.reward import DirectionShift, SparseReward, VelocityShift
+from transreward_envs.shifts.time_step import TimestepShift
+from transreward_envs.shifts.wind import WindShift
 
 SHIFT_KINDS: dict[str, type[Shift]] = {
     cls.kind: cls
     for cls in (
         MassShift,
         FrictionShift,
+        OdrlFriction,
         GravityShift,
         DampingShift,
+        ArmatureShift,
+        StiffnessShift,
         ActuatorShift,
         BrokenActuator,
         JointRangeShift,
+        LimbShift,
+        LinkShift,
+        ObstacleShift,
+        WindShift,
+        TimestepShift,
         ActionNoise,
         ActionDelay,
         ActionRepeat,
+        ObservationNoise,
+        DirectionShift,
+        VelocityShift,
+        SparseReward,
     )
 }
 

@@ -1,0 +1,151 @@
+"""Which shifts are in force in a domain, and what they make of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from transreward_envs.robots.control import ControlPath
+from transreward_envs.robots.model import load_model
+from transreward_envs.robots.streams import Streams
+from transreward_envs.shifts import GeometryShift, ModelShift, ObservationNoise, RewardShift, Shift
+from transreward_envs.variation.changes import ShiftChange
+from transreward_envs.variation.varying import VaryingLike, VaryingShifts
+
+if TYPE_CHECKING:
+    from transreward_envs.robots.domain import Domain
+
+
+class Dynamics:
+    """The shifts of a domain: fixed ones, those that vary from episode to episode, and changes within one.
+
+    Args:
+        domain: Whose model is written to.
+        fixed: Shifts in force throughout, until a change takes their place.
+        shift_range: Shifts drawn at each reset.
+        shift_schedule: Shifts that follow a schedule over episodes.
+        changes: Changes within each episode.
+        observe_actions: How many past actions are remembered.
+        observe_shift: Whether the values of varying shifts are observed.
+
+    Raises:
+        ValueError: A combination of shifts breaks a rule, or there is nothing to observe.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        fixed: tuple[Shift, ...],
+        *,
+        shift_range: VaryingLike,
+        shift_schedule: VaryingLike,
+        changes: tuple[ShiftChange, ...],
+        observe_actions: int,
+        observe_shift: bool,
+    ) -> None:
+        self.varying = VaryingShifts(shift_range, shift_schedule)
+        if observe_shift and not self.varying:
+            raise ValueError("`observe_shift` needs shifts that vary; give `shift_range` or `shift_schedule`.")
+        self.observe_shift = observe_shift
+        self.values: NDArray[np.float64] = self.varying.low.copy()
+        self.control = ControlPath((), action_size=domain.model.nu, memory=observe_actions)
+        self.observation_std = 0.0
+        self.reward: RewardShift | None = None
+        self._domain = domain
+        self._fixed, self._changes = fixed, changes
+        self._step, self._changed = 0, 0
+        self._varies = bool(self.varying or changes)
+        self._fields: set[str] = set()
+        if self._varies:
+            self._check_combinations()
+        self._install(fixed, write=False)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step is the robot's own, but for its model."""
+        unseen = self.observation_std == 0.0 and self.control.passive and self.reward is None
+        return unseen and not self._varies
+
+    def restart(self) -> None:
+        """Begin schedules over episodes again: the env was seeded."""
+        self.varying.restart()
+
+    def start_episode(self, streams: Streams) -> None:
+        """Draw what varies, and put the episode's first shifts in force."""
+        self._step, self._changed = 0, 0
+        if self._varies:
+            self.values = self.varying.draw(streams.shift)
+            self._install((*self._fixed, *self.varying.at(self.values)))
+        self.control.reset(streams.action)
+
+    def start_step(self) -> None:
+        """Put in force what changes at this step."""
+        while self._changed < len(self._changes) and self._step >= self._changes[self._changed].step:
+            change = self._changes[self._changed]
+            self._changed += 1
+            past = self.control
+            self._install((*change.shifts, *self.varying.at(self.values)))
+            self.control.take_over(past)
+        self._step += 1
+
+    def info(self) -> dict[str, float]:
+        """Return the values in force, for ``info``."""
+        info = {f"shift/{name}": float(value) for name, value in zip(self.varying.names, self.values, strict=True)}
+        return {**info, "shift/changes": float(self._changed)} if self._changes else info
+
+    def _install(self, shifts: tuple[Shift, ...], *, write: bool = True) -> None:
+        """Put shifts in force."""
+        domain = self._domain
+        if write:
+            overwrite(domain.model, load_model(domain.fullpath, shifts), self._fields)
+            domain.init_qpos = domain.model.qpos0.copy()
+        self.control = ControlPath(shifts, action_size=domain.model.nu, memory=self.control.memory)
+        noises = [shift.std for shift in shifts if isinstance(shift, ObservationNoise)]
+        rewards = [shift for shift in shifts if isinstance(shift, RewardShift) and not shift.neutral]
+        for same in (noises, rewards):
+            if len(same) > 1:
+                raise ValueError(
+                    f"Two shifts must not write the same field; {[shift.label for shift in shifts]} hold {len(same)} "
+                    "of the observation or of the reward. Keep one."
+                )
+        self.observation_std = noises[0] if noises else 0.0
+        self.reward = rewards[0] if rewards else None
+        if self.reward is not None and not hasattr(domain, "_forward_reward_weight"):
+            raise ValueError(
+                f"A {self.reward.kind} shift needs a robot that is rewarded for running; "
+                f"{type(domain).__name__} is not. Choose Hopper, Walker2d, HalfCheetah, Ant, Humanoid or Swimmer."
+            )
+        if write:
+            domain.on_dynamics()
+
+    def _check_combinations(self) -> None:
+        """Raise ``ValueError`` unless every combination of shifts at the ends of their ranges is legal."""
+        for end in (self.varying.low, self.varying.high):
+            for fixed in (self._fixed, *(change.shifts for change in self._changes)):
+                shifts = (*fixed, *self.varying.at(end))
+                for shift in shifts:
+                    if isinstance(shift, (ModelShift, GeometryShift)):
+                        self._fields |= {*shift.writes, *shift.derives}
+                    if isinstance(shift, GeometryShift) and shift.adds and shift not in self._fixed:
+                        raise ValueError(
+                            f"A shift that varies must keep the size of the model; {shift.label!r} adds to it. Give it "
+                            "as `shift`."
+                        )
+                load_model(self._domain.fullpath, shifts)
+
+
+def overwrite(model: mujoco.MjModel, other: mujoco.MjModel, fields: set[str]) -> None:
+    """Write the given fields of ``other`` into ``model``, which the simulation and the renderer hold on to."""
+    for field in fields:
+        *path, name = field.split(".")
+        target, source = (reduce(getattr, path, owner) for owner in (model, other))
+        value: Any = getattr(source, name, None)
+        if isinstance(value, np.ndarray):
+            getattr(target, name)[...] = value
+        elif value is not None and name != "ngeom":
+            setattr(target, name, value)
