@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 
 from transreward_envs.pairs import ROLES, Pair
 from transreward_envs.robots.control import ControlPath
-from transreward_envs.shifts import ModelShift
+from transreward_envs.shifts import GeometryShift, ModelShift, ObservationNoise, RewardShift
 from transreward_envs.shifts.actuator import actuator_names
 from transreward_envs.shifts.apply import read_field
+from transreward_envs.shifts.base import body_names
 
 FLOAT_TOLERANCE = 1e-10
+
+BOOKKEEPING = {
+    *("names", "nnames", "names_map", "nnames_map", "nbuffer", "signature", "geom_dataid"),
+    *("nbvh", "nbvhstatic", "bvh_aabb", "bvh_child", "bvh_depth", "bvh_nodeid", "body_bvhadr", "body_bvhnum"),
+    *("body_geomadr", "body_geomnum", "name_actuatoradr", "name_bodyadr", "name_camadr", "name_geomadr"),
+    *("name_jntadr", "name_lightadr", "name_matadr", "name_siteadr", "name_texadr", "name_sensoradr"),
+}
+"""What the compiler renumbers when a model gets a further geom."""
 
 _UNITS = {
     "actuator_acc0": "1/kg or 1/(kg m^2)",
@@ -25,13 +34,22 @@ _UNITS = {
     "body_inertia": "kg m^2",
     "body_invweight0": "1/kg",
     "body_mass": "kg",
+    "body_pos": "m",
     "body_subtreemass": "kg",
+    "dof_armature": "kg or kg m^2",
     "dof_M0": "kg or kg m^2",
     "dof_damping": "N s/m or N m s/rad",
     "dof_invweight0": "1/kg",
     "geom_friction": "-",
+    "geom_pos": "m",
+    "geom_size": "m",
     "jnt_range": "rad or m",
+    "jnt_stiffness": "N/m or N m/rad",
+    "opt.density": "kg/m^3",
     "opt.gravity": "m/s^2",
+    "opt.timestep": "s",
+    "opt.wind": "m/s",
+    "qpos0": "m or rad",
     "stat.meaninertia": "kg m^2",
     "stat.meanmass": "kg",
 }
@@ -50,23 +68,41 @@ class Difference:
     """Whether it follows from other differences."""
 
 
-def differing_fields(first: mujoco.MjModel, second: mujoco.MjModel) -> set[str]:
+def differing_fields(first: mujoco.MjModel, second: mujoco.MjModel, *, added: Sequence[str] = ()) -> set[str]:
     """Return the names of all fields that differ: integers and names exactly, floats by more than 1e-10.
 
     Sizes, arrays, and the numbers of ``opt`` and ``stat`` are compared; ``vis`` only draws.
+
+    Args:
+        first: A compiled model.
+        second: Another.
+        added: Geoms that only ``second`` has. They are left out of the comparison of the geoms, and with them the
+            compiler's own bookkeeping, which any further geom renumbers.
     """
     names = _field_names(mujoco.MjModel, first)
     names += [f"opt.{name}" for name in _field_names(mujoco.MjOption, first.opt)]
     names += [f"stat.{name}" for name in _field_names(mujoco.MjStatistic, first.stat)]
-    return {name for name in names if not _equal(read_field(first, name), read_field(second, name))}
+    if not added:
+        return {name for name in names if not _equal(read_field(first, name), read_field(second, name))}
+    kept = [index for index in range(second.ngeom) if second.geom(index).name not in added]
+    differing = set()
+    for name in names:
+        if name not in BOOKKEEPING:
+            value = read_field(second, name)
+            aligned = value[kept] if name.startswith("geom_") and value.shape[0] == second.ngeom else value
+            if not _equal(read_field(first, name), aligned):
+                differing.add(name)
+    return differing
 
 
 def pair_differences(pair: Pair) -> list[Difference]:
     """Return everything in which the target differs from the source, one row an element."""
+    if pair.source_robot is not None:
+        return [_setting("robot", "", pair.source_robot, pair.robot), *_shift_rows(pair)]
     source, target = pair.make("source"), pair.make("target")
     try:
         models = source.unwrapped.model, target.unwrapped.model  # type: ignore[attr-defined]
-        rows = [*_model_rows(pair, *models), *_control_rows(pair, models[0].nu)]
+        rows = [*_model_rows(pair, *models), *_control_rows(pair, models[0].nu), *_shift_rows(pair)]
     finally:
         source.close()
         target.close()
@@ -75,17 +111,29 @@ def pair_differences(pair: Pair) -> list[Difference]:
 
 def declared_fields(pair: Pair) -> tuple[set[str], set[str]]:
     """Return the fields that the pair's shifts write, and those that follow from them."""
-    shifts = [shift for shift in (*pair.source, *pair.target) if isinstance(shift, ModelShift)]
+    shifts = [shift for shift in (*pair.source, *pair.target) if isinstance(shift, (ModelShift, GeometryShift))]
     writes = {name for shift in shifts for name in shift.writes}
     return writes, {name for shift in shifts for name in shift.derives} - writes
+
+
+def added_geoms(pair: Pair) -> tuple[str, ...]:
+    """Return the geoms that only the target has."""
+    return tuple(name for shift in pair.target if isinstance(shift, GeometryShift) for name in shift.adds)
 
 
 def _model_rows(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> Iterator[Difference]:
     """Yield the differing elements of the compiled models, the written fields first."""
     writes, _ = declared_fields(pair)
-    for field in sorted(differing_fields(source, target), key=lambda name: (name not in writes, name)):
+    added = added_geoms(pair)
+    for geom in added:
+        yield _setting("geom", geom, "none", f"at {np.array2string(target.geom(geom).pos, precision=6)}", "m")
+    for field in sorted(
+        differing_fields(source, target, added=added), key=lambda name: (name not in writes, name)
+    ):
         before = np.atleast_1d(np.asarray(read_field(source, field), dtype=np.float64))
         after = np.atleast_1d(np.asarray(read_field(target, field), dtype=np.float64))
+        if before.shape != after.shape:
+            continue  # a count, which the added geoms themselves say
         for index in np.argwhere(np.abs(before - after) > FLOAT_TOLERANCE):
             yield Difference(
                 field=field,
@@ -113,6 +161,22 @@ def _control_rows(pair: Pair, action_size: int) -> Iterator[Difference]:
             )
 
 
+def _shift_rows(pair: Pair) -> Iterator[Difference]:
+    """Yield what neither the model nor the control path shows: observation noise and the reward."""
+    for field, family in (("observation noise", ObservationNoise), ("reward", RewardShift)):
+        labels = [
+            ", ".join(shift.label for shift in pair.shifts(role) if isinstance(shift, family)) or "the robot's own"
+            for role in ROLES
+        ]
+        if labels[0] != labels[1]:
+            yield _setting(field, "", *labels)
+
+
+def _setting(field: str, element: str, source: str, target: str, unit: str = "") -> Difference:
+    """Return a row of a setting that is no number of the model."""
+    return Difference(field=field, element=element, source=source, target=target, unit=unit, derived=False)
+
+
 def _noise(path: ControlPath) -> str:
     """Return the half width of a path's noise, once if it is the same for all dimensions."""
     if not path.widths.any():
@@ -126,14 +190,16 @@ def _element_name(model: mujoco.MjModel, field: str, index: NDArray[np.int64]) -
     first, rest = int(index[0]), "".join(f"[{position}]" for position in index[1:])
     if field.startswith("actuator_"):
         return actuator_names(model)[first] + rest
-    kinds = {"body_": model.body, "geom_": model.geom, "jnt_": model.joint}
+    if field.startswith("body_"):
+        return f"{body_names(model)[first] or 'body_' + str(first)}{rest}"
+    kinds = {"geom_": model.geom, "jnt_": model.joint, "site_": model.site}
     for prefix, access in kinds.items():
         if field.startswith(prefix):
             return f"{access(first).name or prefix + str(first)}{rest}"
     if field.startswith("dof_"):
         return f"{model.joint(int(model.dof_jntid[first])).name}{rest}"
     axes = ("x", "y", "z")
-    return axes[first] if field == "opt.gravity" else ""
+    return axes[first] if field in ("opt.gravity", "opt.wind") else rest
 
 
 @cache

@@ -91,6 +91,17 @@ def capsule_ends(model: mujoco.MjModel, geom: int) -> tuple[Point, Point]:
     return model.geom_pos[geom] - half, model.geom_pos[geom] + half
 
 
+def child_gaps(model: mujoco.MjModel, link: Link) -> list[float]:
+    """Return how far from the link's nearer end each child turns [m]."""
+    (index,) = select_names("body", link.body, body_names(model), robot=model_name(model))
+    anchors = [
+        model.body_pos[child] + _rotated(model, child, _anchor(model, child))
+        for child in range(model.nbody)
+        if model.body_parentid[child] == index
+    ]
+    return [min(float(np.linalg.norm(anchor - end)) for end in (link.start, link.end)) for anchor in anchors]
+
+
 def _anchor(model: mujoco.MjModel, body: int) -> Point:
     """Return where a body turns, in its own frame."""
     count = int(model.body_jntnum[body])

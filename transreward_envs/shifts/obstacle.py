@@ -20,7 +20,7 @@ class ObstacleShift(GeometryShift):
 
     kind: ClassVar[str] = "obstacle"
     writes: ClassVar[tuple[str, ...]] = ("ngeom",)
-    derives: ClassVar[tuple[str, ...]] = ("body_geomnum", "stat.center", "stat.extent", "stat.meansize")
+    derives: ClassVar[tuple[str, ...]] = ("stat.center", "stat.extent", "stat.meansize")
     adds: ClassVar[tuple[str, ...]] = (WALL,)
 
     x: float
