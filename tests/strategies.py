@@ -7,22 +7,49 @@ from transreward_envs.shifts import (
     ActionNoise,
     ActionRepeat,
     ActuatorShift,
+    ArmatureShift,
     DampingShift,
+    DirectionShift,
     FrictionShift,
     GravityShift,
     JointRangeShift,
+    LimbShift,
+    LinkShift,
     MassShift,
     ModelShift,
+    ObservationNoise,
+    ObstacleShift,
+    OdrlFriction,
     Shift,
+    SparseReward,
+    StiffnessShift,
+    TimestepShift,
+    VelocityShift,
+    WindShift,
 )
 
 scales = st.floats(0.1, 10.0).filter(lambda scale: scale != 1.0)
-scaled_kinds = st.sampled_from((MassShift, FrictionShift, GravityShift, DampingShift, ActuatorShift, JointRangeShift))
+SCALED = (
+    MassShift,
+    FrictionShift,
+    GravityShift,
+    DampingShift,
+    ArmatureShift,
+    ActuatorShift,
+    JointRangeShift,
+    TimestepShift,
+)
+"""Kinds with a scale that change any robot which walks on a floor."""
 
 
 @st.composite
 def model_shifts(draw: st.DrawFn) -> ModelShift:
-    return draw(scaled_kinds)(scale=draw(scales))
+    return draw(
+        st.one_of(
+            st.sampled_from(SCALED).flatmap(lambda kind: st.builds(kind, scale=scales)),
+            st.builds(WindShift, x=st.floats(-20.0, 20.0), density=st.floats(0.1, 10.0)),
+        )
+    )
 
 
 @st.composite
@@ -36,4 +63,23 @@ def control_shifts(draw: st.DrawFn) -> Shift:
     )
 
 
+points = st.tuples(*[st.floats(-1.0, 1.0)] * 3)
+
+other_shifts = st.one_of(
+    st.builds(StiffnessShift, scale=scales),
+    st.builds(OdrlFriction, scale=scales),
+    st.builds(ObservationNoise, std=st.floats(0.01, 1.0)),
+    st.builds(DirectionShift, heading=st.sampled_from(("backward", "either"))),
+    st.builds(VelocityShift, goal=st.floats(-5.0, 5.0)),
+    st.builds(SparseReward, distance=st.floats(0.1, 10.0)),
+    st.builds(LimbShift, bodies=st.just(("foot",)), length=scales, radius=scales),
+    st.builds(LinkShift, body=st.just("foot"), end=points, radius=st.floats(0.01, 0.1)),
+    st.builds(ObstacleShift, x=st.floats(-5.0, 5.0)),
+    st.builds(JointRangeShift, joints=st.just(("foot_joint",)), limits=st.just((-0.5, 0.25))),
+)
+
 shifts = st.one_of(model_shifts(), control_shifts())
+"""Shifts of the dynamics that any robot on a floor takes."""
+
+all_shifts = st.one_of(shifts, other_shifts)
+"""Shifts of every kind, legal as values."""

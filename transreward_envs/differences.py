@@ -127,9 +127,7 @@ def _model_rows(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> I
     added = added_geoms(pair)
     for geom in added:
         yield _setting("geom", geom, "none", f"at {np.array2string(target.geom(geom).pos, precision=6)}", "m")
-    for field in sorted(
-        differing_fields(source, target, added=added), key=lambda name: (name not in writes, name)
-    ):
+    for field in sorted(differing_fields(source, target, added=added), key=lambda name: (name not in writes, name)):
         before = np.atleast_1d(np.asarray(read_field(source, field), dtype=np.float64))
         after = np.atleast_1d(np.asarray(read_field(target, field), dtype=np.float64))
         if before.shape != after.shape:

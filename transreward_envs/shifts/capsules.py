@@ -91,15 +91,14 @@ def capsule_ends(model: mujoco.MjModel, geom: int) -> tuple[Point, Point]:
     return model.geom_pos[geom] - half, model.geom_pos[geom] + half
 
 
-def child_gaps(model: mujoco.MjModel, link: Link) -> list[float]:
-    """Return how far from the link's nearer end each child turns [m]."""
-    (index,) = select_names("body", link.body, body_names(model), robot=model_name(model))
-    anchors = [
-        model.body_pos[child] + _rotated(model, child, _anchor(model, child))
+def child_anchors(model: mujoco.MjModel, link: Link) -> dict[str, Point]:
+    """Return where each child of a link turns, in the link's frame [m], by the child's name."""
+    names = body_names(model)
+    return {
+        names[child] or f"body {child}": model.body_pos[child] + _rotated(model, child, _anchor(model, child))
         for child in range(model.nbody)
-        if model.body_parentid[child] == index
-    ]
-    return [min(float(np.linalg.norm(anchor - end)) for end in (link.start, link.end)) for anchor in anchors]
+        if names[int(model.body_parentid[child])] == link.body
+    }
 
 
 def _anchor(model: mujoco.MjModel, body: int) -> Point:

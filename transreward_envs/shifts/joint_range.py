@@ -79,7 +79,9 @@ class JointRangeShift(ModelShift):
                     f"Joints with limits: {', '.join(names[index] for index in limited)}."
                 )
             rest = float(model.qpos0[model.jnt_qposadr[joint]])
-            model.jnt_range[joint] = self._range(model.jnt_range[joint], rest=rest, joint=f"{names[joint]!r} of {robot}")
+            model.jnt_range[joint] = self._range(
+                model.jnt_range[joint], rest=rest, joint=f"{names[joint]!r} of {robot}"
+            )
 
     def _range(self, nominal: Sequence[float], *, rest: float, joint: str) -> Sequence[float]:
         """Return the new range of one joint."""

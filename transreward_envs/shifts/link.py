@@ -69,9 +69,12 @@ class LinkShift(GeometryShift):
         from transreward_envs.shifts.capsules import find_link, reshape
 
         link = find_link(nominal, self.body)
-        start = link.joint if self.start is None else np.array(self.start)
-        radius = link.radius if self.radius is None else self.radius
-        reshape(spec, nominal, link, start=start, end=np.array(self.end), radius=radius)
+        start, end = link.joint if self.start is None else np.array(self.start), np.array(self.end)
+        if np.linalg.norm(link.start - end) + np.linalg.norm(link.end - start) < (
+            np.linalg.norm(link.start - start) + np.linalg.norm(link.end - end)
+        ):  # each end goes to the nearer of the new ones: a torso turns in its middle
+            start, end = end, start
+        reshape(spec, nominal, link, start=start, end=end, radius=self.radius or link.radius)
 
 
 def _point(name: str, value: object) -> tuple[float, ...]:

@@ -77,7 +77,9 @@ class VaryingShifts:
             for law, value in zip(laws, self._values, strict=True)
         ]
         integral = [name in one.integral for one in self._varying for name in one.laws]
-        self._values = np.array([round(value) if whole else value for value, whole in zip(drawn, integral, strict=True)])
+        self._values = np.array(
+            [round(value) if whole else value for value, whole in zip(drawn, integral, strict=True)]
+        )
         self._episode += 1
         return self._values
 
@@ -115,7 +117,7 @@ def _law(value: Any, keyword: str, laws: Mapping[str, type[Law]]) -> Law:
     """Return the law that a setting follows."""
     if _is_list(value):
         if len(value) != 2 or "uniform" not in laws:
-            example = '[0.5, 2.0]' if "uniform" in laws else '{"law": "cyclic", "low": 0.5, "high": 2.0, "period": 10}'
+            example = "[0.5, 2.0]" if "uniform" in laws else '{"law": "cyclic", "low": 0.5, "high": 2.0, "period": 10}'
             raise ValueError(f"A setting of `{keyword}` is given as {example}; got {value!r}.")
         return Uniform(low=value[0], high=value[1])
     settings = dict(value)

@@ -63,9 +63,13 @@ def _noise(shift: ActionNoise, domain: Domain) -> Iterator[Check]:
     widths = shift.width_per_dimension(size)
     noisy = widths > 0
     yield Check.holds("draws lie within the width", bool(np.all(np.abs(drawn) <= widths)), f"{np.abs(drawn).max():.4g}")
-    yield Check.holds("they nearly reach it", bool(np.all(np.abs(drawn[:, noisy]).max(0) > 0.98 * widths[noisy])), "yes")
+    yield Check.holds(
+        "they nearly reach it", bool(np.all(np.abs(drawn[:, noisy]).max(0) > 0.98 * widths[noisy])), "yes"
+    )
     error = STANDARD_ERRORS * shift.half_width / np.sqrt(3.0 * DRAWS)
-    yield Check.holds("their mean is 0", bool(np.abs(drawn.mean(0)).max() < error), f"{np.abs(drawn.mean(0)).max():.4g}")
+    yield Check.holds(
+        "their mean is 0", bool(np.abs(drawn.mean(0)).max() < error), f"{np.abs(drawn.mean(0)).max():.4g}"
+    )
     spread = drawn[:, noisy].std(0) * np.sqrt(3.0) / shift.half_width
     yield Check.holds("their deviation is that of a uniform law", bool(np.abs(spread - 1.0).max() < 0.05), "yes")
 

@@ -31,7 +31,7 @@ from transreward_envs.shifts import (
 )
 from transreward_envs.shifts.actuator import actuator_names
 from transreward_envs.shifts.base import body_names, model_name, names_of
-from transreward_envs.shifts.capsules import capsule_ends, child_gaps, find_link
+from transreward_envs.shifts.capsules import capsule_ends, child_anchors, find_link
 from transreward_envs.shifts.joints import JointShift
 from transreward_envs.shifts.obstacle import WALL
 from transreward_envs.verification import probes
@@ -163,10 +163,24 @@ def _link(shift: LinkShift, models: Models) -> Checks:
 
 
 def _attached(body: str, models: Models) -> Check:
-    """The next links begin where they did on this one: no farther from its ends."""
-    gaps = [child_gaps(model, find_link(model, body)) for model in (models.without, models.shifted)]
-    kept = all(after <= before + 1e-9 for before, after in zip(*gaps, strict=True))
-    return Check.holds(f"what hangs on {body} is attached to it", kept, [f"{gap:.3g} m" for gap in gaps[1]])
+    """The next links begin at the ends at which they began: as near to them, and moved no farther than they."""
+    before, after = (find_link(model, body) for model in (models.without, models.shifted))
+    moved = min(
+        max(float(np.linalg.norm(old - new)) for old, new in zip((before.start, before.end), ends, strict=True))
+        for ends in ((after.start, after.end), (after.end, after.start))
+    )
+    kept, gaps = True, []
+    for name, anchor in child_anchors(models.without, before).items():
+        now = child_anchors(models.shifted, after)[name]
+        old, new = (
+            min(np.linalg.norm(at - end) for end in (link.start, link.end))
+            for at, link in ((anchor, before), (now, after))
+        )
+        kept &= bool(new <= old + 1e-9 and np.linalg.norm(now - anchor) <= moved + old + 1e-9)
+        gaps.append(f"{name} {new:.3g}")
+    return Check.holds(
+        f"what hangs on {body} is attached to it [m away]", kept, ", ".join(gaps) or "nothing hangs on it"
+    )
 
 
 def _kept_clearance(models: Models) -> Check:

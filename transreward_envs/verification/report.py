@@ -31,7 +31,6 @@ class Check:
         """Return a check of a statement that holds or does not."""
         return cls(what=what, expected="yes", measured=str(measured), passed=bool(passed))
 
-
     def of(self, what: str) -> Check:
         """Return the check with what it is about put before its statement."""
         return replace(self, what=f"{what}: {self.what}")

@@ -166,5 +166,3 @@ def _starts(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
 def verify_json(data: dict[str, Any]) -> Verification:
     """Return the checks of a pair given by its JSON: for worker processes."""
     return verify(Pair.from_json(data))
-
-

@@ -84,9 +84,7 @@ MORPHOLOGIES: dict[tuple[str, str], tuple[tuple[Shift, ...], ...]] = {
 
 
 def _odrl(robot: str, name: str, *shifts: Shift, core: bool = False) -> Pair:
-    return Pair(
-        robot=robot, name=f"{robot}-{name}", target=shifts, suites=("odrl", "core") if core else ("odrl",)
-    )
+    return Pair(robot=robot, name=f"{robot}-{name}", target=shifts, suites=("odrl", "core") if core else ("odrl",))
 
 
 def odrl_pairs() -> Iterator[Pair]:
@@ -106,9 +104,7 @@ def odrl_pairs() -> Iterator[Pair]:
             yield _odrl(robot, f"morph-{part}-{level}", *shifts)
 
 
-ODRL: dict[str, Pair] = {
-    pair.name.lower().replace("frictionodrl", "friction"): pair for pair in odrl_pairs()
-}
+ODRL: dict[str, Pair] = {pair.name.lower().replace("frictionodrl", "friction"): pair for pair in odrl_pairs()}
 """The pairs by ODRL's own names, such as ``hopper-friction-0.1``."""
 
 
