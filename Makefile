@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-all lint format bench docs clean
 
 demo: $(READY)  ## the main job: train with and without compensation, and look at the difference
 	$(BIN)/python -m transreward_baselines.demo
@@ -27,6 +27,9 @@ format: $(READY)
 
 bench: $(READY)  ## times, not tests: run it on a quiet machine
 	$(BIN)/python tests/performance/wrapper_cost.py
+
+docs: $(READY)  ## the generated pages: robots, pairs, effective values
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

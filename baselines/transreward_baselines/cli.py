@@ -1,4 +1,4 @@
-"""The command line: ``transreward list``, ``show``, ``train``, ``evaluate`` and ``plot``."""
+"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``evaluate`` and ``plot``."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ from typing import Any
 
 try:
     import tyro
-    from rich.console import Console
     from rich.table import Table
+
+    from transreward_baselines.console import console
+    from transreward_baselines.verify import verify
 except ModuleNotFoundError as error:
     sys.exit(f"transreward: needs {error.name}, which is not installed: pip install 'transreward-envs[baselines]'.")
 
 import transreward_envs
-from transreward_envs import METHODS, PAIRS, Pair
+from transreward_envs import METHODS, PAIRS, Pair, get_suite
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import ROLES
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
 
 
-def list_pairs(pattern: tyro.conf.Positional[str] = "") -> None:
+def list_pairs(pattern: tyro.conf.Positional[str] = "", suite: str | None = None) -> None:
     """List the pairs, or those whose name contains a pattern.
 
     Args:
         pattern: Part of a name, such as `Hopper` or `gravity`.
+        suite: List this suite alone, such as `odrl`.
     """
-    found = [pair for pair in PAIRS.values() if pattern.lower() in pair.name.lower()]
+    pairs = PAIRS.values() if suite is None else get_suite(suite)
+    found = [pair for pair in pairs if pattern.lower() in pair.name.lower()]
     if not found:
         raise ValueError(unknown("pair", pattern, PAIRS))
     table = Table(title=f"{len(found)} pairs", box=None)
@@ -35,7 +39,7 @@ def list_pairs(pattern: tyro.conf.Positional[str] = "") -> None:
         table.add_column(column)
     for pair in found:
         table.add_row(pair.name, *(_describe(pair.shifts(role)) for role in ROLES), ", ".join(pair.suites))
-    _console().print(table)
+    console().print(table)
     methods = ",".join(METHODS)
     print(f"Each has the ids {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}.")
 
@@ -55,7 +59,7 @@ def show(id: tyro.conf.Positional[str]) -> None:
     limits = ", ".join(f"{pair.max_episode_steps(role)} in the {role}" for role in ROLES)
     print(f"  time limit: {limits} [steps]\n  ids:")
     env.close()
-    for suffix in (*ROLES, *METHODS):
+    for suffix in (*ROLES, *(name for name, method in METHODS.items() if pair.fits(method))):
         print(f"    {pair.id(suffix)}")
     table = Table(title="What differs", box=None)
     for column in ("field", "element", "source", "target", "unit", "kind"):
@@ -63,7 +67,7 @@ def show(id: tyro.conf.Positional[str]) -> None:
     for row in pair_differences(pair):
         kind = "derived" if row.derived else "shifted"
         table.add_row(row.field, row.element.replace("[", r"\["), row.source, row.target, row.unit, kind)
-    _console().print(table)
+    console().print(table)
 
 
 def train(
@@ -138,7 +142,7 @@ def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
         returns = evaluate_policy(policy, pair, role, episodes=episodes)
         figures = (returns.mean(), returns.std(), returns.min(), returns.max())
         table.add_row(role, *(f"{figure:.1f}" for figure in figures))
-    _console().print(table)
+    console().print(table)
 
 
 def plot(runs: tyro.conf.Positional[tuple[Path, ...]], out: Path = Path("learning-curves.png")) -> None:
@@ -194,6 +198,7 @@ def main(args: list[str] | None = None) -> None:
     commands: dict[str, Any] = {
         "list": list_pairs,
         "show": show,
+        "verify": verify,
         "train": train,
         "evaluate": evaluate,
         "plot": plot,
@@ -209,12 +214,6 @@ def main(args: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("transreward: stopped; run the same command again to resume.", file=sys.stderr)
         sys.exit(130)
-
-
-def _console() -> Console:
-    """Return a console that does not cut tables when the output is not a terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
 
 
 def _describe(shifts: tuple[transreward_envs.Shift, ...]) -> str:

@@ -105,23 +105,27 @@ class Dynamics:
             overwrite(domain.model, load_model(domain.fullpath, shifts), self._fields)
             domain.init_qpos = domain.model.qpos0.copy()
         self.control = ControlPath(shifts, action_size=domain.model.nu, memory=self.control.memory)
-        noises = [shift.std for shift in shifts if isinstance(shift, ObservationNoise)]
-        rewards = [shift for shift in shifts if isinstance(shift, RewardShift) and not shift.neutral]
-        for same in (noises, rewards):
-            if len(same) > 1:
-                raise ValueError(
-                    f"Two shifts must not write the same field; {[shift.label for shift in shifts]} hold {len(same)} "
-                    "of the observation or of the reward. Keep one."
-                )
-        self.observation_std = noises[0] if noises else 0.0
-        self.reward = rewards[0] if rewards else None
-        if self.reward is not None and not hasattr(domain, "_forward_reward_weight"):
-            raise ValueError(
-                f"A {self.reward.kind} shift needs a robot that is rewarded for running; "
-                f"{type(domain).__name__} is not. Choose Hopper, Walker2d, HalfCheetah, Ant, Humanoid or Swimmer."
-            )
+        self.observation_std = sum(shift.std for shift in shifts if isinstance(shift, ObservationNoise))
+        self.reward = next((shift for shift in shifts if isinstance(shift, RewardShift) and not shift.neutral), None)
+        self._check(shifts)
         if write:
             domain.on_dynamics()
+
+    def _check(self, shifts: tuple[Shift, ...]) -> None:
+        """Raise ``ValueError`` for shifts of the observation or the reward that do not go together, or not here."""
+        active = [shift for shift in shifts if not shift.neutral]
+        for family in (ObservationNoise, RewardShift):
+            same = [shift.label for shift in active if isinstance(shift, family)]
+            if len(same) > 1:
+                raise ValueError(
+                    f"Two shifts must not write the same field; {' and '.join(map(repr, same))} change the same "
+                    "observation or reward. Keep one."
+                )
+        if self.reward is not None and not hasattr(self._domain, "_forward_reward_weight"):
+            raise ValueError(
+                f"A {self.reward.kind} shift needs a robot that is rewarded for running; "
+                f"{type(self._domain).__name__} is not. Choose Hopper, Walker2d, HalfCheetah, Ant, Humanoid or Swimmer."
+            )
 
     def _check_combinations(self) -> None:
         """Raise ``ValueError`` unless every combination of shifts at the ends of their ranges is legal."""
@@ -136,6 +140,8 @@ class Dynamics:
                             f"A shift that varies must keep the size of the model; {shift.label!r} adds to it. Give it "
                             "as `shift`."
                         )
+                self._check(shifts)
+                ControlPath(shifts, action_size=self._domain.model.nu, memory=0)
                 load_model(self._domain.fullpath, shifts)
 
 

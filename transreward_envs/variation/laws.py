@@ -59,6 +59,17 @@ class Uniform(_Between):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UniformInteger(_Between):
+    """Drawn anew at each reset, every whole number from ``low`` to ``high`` as likely as any other."""
+
+    name: ClassVar[str] = "uniform"
+
+    def value(self, rng: np.random.Generator, *, episode: int, previous: float) -> float:
+        """Return a draw."""
+        return float(rng.integers(round(self.low), round(self.high), endpoint=True))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LogUniform(_Between):
     """Drawn anew at each reset, every ratio as likely as any other: what suits factors such as 0.1 to 10."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from transreward_envs.errors import unknown
 from transreward_envs.shifts import SHIFT_KINDS, Shift, parse_shift
-from transreward_envs.variation.laws import RANDOM_LAWS, SCHEDULES, Law, Uniform
+from transreward_envs.variation.laws import RANDOM_LAWS, SCHEDULES, Law, Uniform, UniformInteger
 
 NUMERIC = {"float", "int", "float | None", "int | None"}
 
@@ -100,7 +100,7 @@ def _parse(data: Mapping[str, Any], keyword: str, laws: Mapping[str, type[Law]])
         raise ValueError(unknown("shift kind", kind, SHIFT_KINDS))
     types = {field.name: field.type for field in dataclasses.fields(SHIFT_KINDS[kind])}  # type: ignore[arg-type]
     varying = {
-        name: _law(value, keyword, laws)
+        name: _law(value, keyword, laws, whole=str(types[name]).startswith("int"))
         for name, value in data.items()
         if types.get(name) in NUMERIC and (isinstance(value, Mapping) or _is_list(value))
     }
@@ -113,13 +113,13 @@ def _parse(data: Mapping[str, Any], keyword: str, laws: Mapping[str, type[Law]])
     return _Varying(template=fixed, laws=varying, integral=integral)
 
 
-def _law(value: Any, keyword: str, laws: Mapping[str, type[Law]]) -> Law:
+def _law(value: Any, keyword: str, laws: Mapping[str, type[Law]], *, whole: bool) -> Law:
     """Return the law that a setting follows."""
     if _is_list(value):
         if len(value) != 2 or "uniform" not in laws:
             example = "[0.5, 2.0]" if "uniform" in laws else '{"law": "cyclic", "low": 0.5, "high": 2.0, "period": 10}'
             raise ValueError(f"A setting of `{keyword}` is given as {example}; got {value!r}.")
-        return Uniform(low=value[0], high=value[1])
+        return (UniformInteger if whole else Uniform)(low=value[0], high=value[1])
     settings = dict(value)
     name = settings.pop("law", None)
     if name not in laws:
@@ -131,7 +131,7 @@ def _law(value: Any, keyword: str, laws: Mapping[str, type[Law]]) -> Law:
     missing = [one for one, field in fields.items() if field.default is dataclasses.MISSING and one not in settings]
     if missing:
         raise TypeError(f"The law {name} needs {', '.join(f'`{one}`' for one in missing)}; got {dict(value)!r}.")
-    return laws[name](**settings)
+    return (UniformInteger if whole and laws[name] is Uniform else laws[name])(**settings)
 
 
 def _listed(keyword: str, data: VaryingLike) -> list[Mapping[str, Any]]:

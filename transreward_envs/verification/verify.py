@@ -39,7 +39,7 @@ def verify(pair: Pair) -> Verification:
     against the same domain without it; the same actions from matched states lead elsewhere, if the dynamics differ, or
     to the same states, if they do not; the target's start is no worse than the source's.
     """
-    domains = {role: _domain(pair, role, pair.shifts(role)) for role in ROLES}
+    domains = {role: make_domain(pair, role, pair.shifts(role)) for role in ROLES}
     try:
         checks = [
             *_fields(pair, domains["source"], domains["target"]),
@@ -53,7 +53,7 @@ def verify(pair: Pair) -> Verification:
     return Verification(pair=pair.name, checks=tuple(checks))
 
 
-def _domain(pair: Pair, role: Role, shifts: tuple[Shift, ...]) -> Domain:
+def make_domain(pair: Pair, role: Role, shifts: tuple[Shift, ...]) -> Domain:
     """Return a domain of the pair with other shifts, without wrappers."""
     module, name = pair.robot_of(role).entry_point.split(":")
     domain: Domain = getattr(importlib.import_module(module), name)(**{**pair.kwargs(role), "shift": shifts})
@@ -94,7 +94,7 @@ def _effects(pair: Pair, role: Role, domain: Domain) -> Iterator[Check]:
             without = load_model(domain.fullpath, _comparable(shift, others))
             checks = model_effects(shift, Models(without=without, shifted=domain.model))
         else:
-            other = _domain(pair, role, others)
+            other = make_domain(pair, role, others)
             checks = behaviour_effects(shift, domain, other)
         yield from (check.of(role) for check in checks)
 
