@@ -39,7 +39,7 @@ def rollout(env: gym.Env, *, steps: int, seed: int = 0) -> tuple[NDArray[np.floa
 
 
 @STOCK_WARNINGS
-@pytest.mark.parametrize("robot", ROBOTS)
+@pytest.mark.parametrize("robot", [name for name, robot in ROBOTS.items() if robot.stock_id])
 def test_the_unshifted_robot_is_gymnasiums_bit_for_bit(robot: str) -> None:
     ours, stock = make(robot), gym.make(ROBOTS[robot].stock_id)
     for mine, theirs in zip(rollout(ours, steps=1000), rollout(stock, steps=1000), strict=True):
@@ -147,6 +147,132 @@ def test_the_agents_own_action_is_what_costs() -> None:
 def test_noise_in_a_dimension_that_is_not_there_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"`dimension` must lie in \[-3, 2\]"):
         make("Hopper", shift={"kind": "noise", "half_width": 0.1, "dimension": 3})
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"),
+    [
+        ({"kind": "direction", "heading": "backward"}, lambda velocity, position: -velocity),
+        ({"kind": "direction", "heading": "either"}, lambda velocity, position: abs(velocity)),
+        ({"kind": "velocity", "goal": 3.0}, lambda velocity, position: -abs(velocity - 3.0)),
+    ],
+)
+@pytest.mark.parametrize("robot", ["Hopper", "Walker2d", "HalfCheetah", "Ant", "Humanoid", "Swimmer"])
+def test_a_reward_shift_changes_the_forward_term_and_nothing_else(robot: str, shift: dict, expected) -> None:
+    plain, shifted = make(robot), make(robot, shift=shift)
+    plain.reset(seed=0)
+    shifted.reset(seed=0)
+    plain.action_space.seed(0)
+    weight = plain.unwrapped._forward_reward_weight
+    for _ in range(5):
+        action = plain.action_space.sample()
+        before, reward, terminated, _, terms = plain.step(action)
+        after, other, other_terminated, _, info = shifted.step(action)
+        assert np.array_equal(before, after)
+        assert terminated == other_terminated
+        forward = weight * expected(info["x_velocity"], info["x_position"])
+        assert info["reward_forward"] == pytest.approx(forward)
+        assert other == pytest.approx(reward - terms["reward_forward"] + forward, abs=1e-6)  # stock costs are float32
+        assert {key for key in terms if np.any(terms[key] != info[key])} <= {"reward_forward"}
+
+
+def test_a_sparse_reward_is_one_past_the_distance_and_nothing_before() -> None:
+    env = make("HalfCheetah", shift={"kind": "sparse", "distance": 1.0}).unwrapped
+    env.reset(seed=0)
+    for position, expected in ((0.9, 0.0), (1.1, 1.0)):
+        env.set_state(np.array([position, *[0.0] * 8]), np.zeros(9))
+        _, reward, _, _, info = env.step(np.full(6, 0.1, dtype=np.float32))
+        assert reward == info["reward_forward"] == expected
+        assert info["reward_ctrl"] == 0.0
+
+
+@pytest.mark.parametrize("robot", ["Reacher", "Pusher", "InvertedPendulum", "Reacher7"])
+def test_a_reward_shift_needs_a_robot_that_runs(robot: str) -> None:
+    with pytest.raises(ValueError, match=f"needs a robot that is rewarded for running; {robot} is not"):
+        make(robot, shift={"kind": "velocity", "goal": 1.0})
+
+
+@pytest.mark.parametrize(
+    "kind", [{"kind": "observation_noise", "std": 0.1}, {"kind": "direction", "heading": "either"}]
+)
+def test_one_shift_of_the_observation_and_one_of_the_reward_at_most(kind: dict) -> None:
+    with pytest.raises(ValueError, match="Two shifts must not write the same field"):
+        make("Hopper", shift=[kind, kind])
+
+
+@pytest.mark.parametrize(
+    "shifts",
+    [
+        [{"kind": "delay", "steps": 1}, {"kind": "delay", "steps": 2}],
+        [{"kind": "repeat", "times": 2}, {"kind": "repeat", "times": 2}],
+        [{"kind": "noise", "half_width": 0.1}, {"kind": "noise", "half_width": 0.1, "dimension": 0}],
+    ],
+)
+def test_two_shifts_of_the_same_actions_are_an_error(shifts: list) -> None:
+    with pytest.raises(ValueError, match="Two shifts must not write the same field"):
+        make("Hopper", shift=shifts)
+
+
+def test_observation_noise_is_reproducible_and_leaves_state_reward_and_past_actions_alone() -> None:
+    noisy = make("Hopper", shift={"kind": "observation_noise", "std": 0.1}, observe_actions=1)
+    plain = make("Hopper", observe_actions=1)
+    first = noisy.reset(seed=3)[0]
+    assert np.array_equal(first, noisy.reset(seed=3)[0])
+    plain.reset(seed=3)
+    action, differences = np.array([0.5, -0.5, 0.2], dtype=np.float32), []
+    for _ in range(30):
+        seen, reward, *_ = noisy.step(action)
+        true, own, *_ = plain.step(action)
+        assert reward == own
+        assert np.array_equal(seen[-3:], action)
+        differences.append(seen[:-3] - true[:-3])
+    assert np.std(differences) == pytest.approx(0.1, rel=0.1)
+    assert np.array_equal(noisy.unwrapped.data.qpos, plain.unwrapped.data.qpos)
+
+
+def test_reacher7_is_rewarded_for_being_near_its_goal() -> None:
+    env = make("Reacher7")
+    observation, _ = env.reset(seed=0)
+    assert observation.shape == (20,)
+    observation, reward, terminated, truncated, info = env.step(np.full(7, 0.5, dtype=np.float32))
+    distance = np.linalg.norm(env.unwrapped.get_body_com("goal") - env.unwrapped.get_body_com("fingertip"))
+    assert reward == pytest.approx(-distance - 0.01 * 7 * 0.25)
+    assert np.linalg.norm(observation[-3:]) == pytest.approx(distance)
+    assert info["distance"] == pytest.approx(distance)
+    goal = env.unwrapped.get_body_com("goal").copy()
+    for _ in range(99):
+        _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+    assert truncated
+    assert not terminated
+    assert np.allclose(env.unwrapped.get_body_com("goal"), goal)
+
+
+def test_reacher7_can_reach_every_corner_of_the_goals() -> None:
+    from itertools import product
+
+    import mujoco
+
+    from transreward_envs.robots.reacher7 import GOAL_HIGH, GOAL_LOW
+
+    model = make("Reacher7").unwrapped.model
+    data, rng = mujoco.MjData(model), np.random.default_rng(0)
+    low, high = model.jnt_range[:7].T
+    tip = model.body("fingertip").id
+    for corner in product(*zip(GOAL_LOW, GOAL_HIGH, strict=True)):
+        nearest = np.inf
+        for _ in range(20):
+            data.qpos[:7] = rng.uniform(low, high)
+            for _ in range(100):
+                mujoco.mj_kinematics(model, data)
+                mujoco.mj_comPos(model, data)
+                jacobian = np.zeros((3, model.nv))
+                mujoco.mj_jacBody(model, data, jacobian, None, tip)
+                way = np.array(corner) - data.xpos[tip]
+                data.qpos[:7] = np.clip(data.qpos[:7] + 0.5 * np.linalg.pinv(jacobian[:, :7], 0.05) @ way, low, high)
+            nearest = min(nearest, float(np.linalg.norm(way)))
+            if nearest < 0.02:
+                break
+        assert nearest < 0.02, corner
 
 
 def test_an_action_of_the_wrong_length_is_an_error_under_noise_as_without() -> None:

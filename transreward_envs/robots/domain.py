@@ -92,7 +92,7 @@ class Domain(MujocoEnv):
         EzPickle.__init__(cast(EzPickle, self), **recorded, **kwargs)
         self._reseeded = False
         self._nominal_height = start_height(load_base_model(self.fullpath))
-        self._given_range = getattr(self, self.healthy_range) if self.healthy_range else None
+        self._given_range: tuple[float, float] = getattr(self, self.healthy_range) if self.healthy_range else (0.0, 0.0)
         self._range_follows = "healthy_z_range" not in kwargs
         self.dynamics = Dynamics(
             self,
@@ -156,7 +156,7 @@ class Domain(MujocoEnv):
     def do_simulation(self, ctrl: Action, n_frames: int) -> None:
         """Simulate one control step, with the control that the shifts make of the action."""
         if self.dynamics is not None and not self.dynamics.control.passive:
-            ctrl = self._executed
+            ctrl = self._executed  # type: ignore[assignment]  # in double precision
         super().do_simulation(ctrl, n_frames)
 
     def on_dynamics(self) -> None:

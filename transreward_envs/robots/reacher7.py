@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from transreward_envs.robots.domain import Domain
 
 JOINTS = 7
-GOAL_LOW, GOAL_HIGH = (0.35, -0.45, 0.35), (0.65, 0.45, 0.95)
+GOAL_LOW, GOAL_HIGH = (0.35, -0.4, 0.35), (0.6, 0.4, 0.9)
 """Corners of the box from which goals are drawn [m]; the arm reaches all of it."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from transreward_envs.robots.domain import Domain
 
 
@@ -17,9 +19,10 @@ class RunningDomain(Domain):
         reward, terms = super()._get_rew(x_velocity, action)  # type: ignore[misc]  # of the class mixed with
         if self.dynamics is None or self.dynamics.reward is None:
             return reward, terms
-        return self.dynamics.reward.reward(
+        reward, terms = self.dynamics.reward.reward(
             terms,
             position=float(self.data.qpos[0]),
             velocity=float(x_velocity),
             weight=self._forward_reward_weight,
         )
+        return np.float64(reward), terms

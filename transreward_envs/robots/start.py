@@ -33,7 +33,7 @@ def lift_start(spec: mujoco.MjSpec, model: mujoco.MjModel, lift: float) -> None:
     joint = vertical_joint(model)
     assert joint is not None
     body = spec.bodies[int(model.jnt_bodyid[joint])]
-    body.pos = np.asarray(body.pos) + (0.0, 0.0, lift)
+    body.pos = np.asarray(body.pos) + np.array([0.0, 0.0, lift])
     if model.jnt_type[joint] == SLIDE and model.qpos0[model.jnt_qposadr[joint]] != 0.0:
         spec.joints[joint].ref += lift
 

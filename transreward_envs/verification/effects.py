@@ -201,7 +201,7 @@ def _wind(shift: WindShift, models: Models) -> Checks:
     before, after = (probes.wind_forces(model) for model in (models.without, models.shifted))
     felt = float(np.abs(after - before).max())
     yield Check.holds("the wind pushes the resting robot [N]", felt > 1e-6, f"{felt:.6g}")
-    wanted = models.without.opt.wind + (shift.x, shift.y, shift.z)
+    wanted = models.without.opt.wind + np.array([shift.x, shift.y, shift.z])
     yield Check.close("wind [m/s]", wanted, models.shifted.opt.wind)
 
 

@@ -124,7 +124,7 @@ def wall_faces(model: mujoco.MjModel, wall: str) -> tuple[float, float]:
     centre = np.array(data.geom(wall).xpos)
     faces = []
     for sign in (-1.0, 1.0):
-        start = centre + (sign * 50.0, 5.0, 0.0)  # beside a planar robot
+        start = centre + np.array([sign * 50.0, 5.0, 0.0])  # beside a planar robot
         hit = np.zeros(1, dtype=np.int32)
         distance = mujoco.mj_ray(model, data, start, np.array([-sign, 0.0, 0.0]), None, 1, -1, hit)
         faces.append(float(start[0] - sign * distance) if hit[0] == model.geom(wall).id else np.nan)

@@ -23,7 +23,7 @@ from transreward_envs.shifts import (
 )
 from transreward_envs.shifts.apply import recompute_constants
 from transreward_envs.verification import probes
-from transreward_envs.verification.behaviour import behaviour_effects
+from transreward_envs.verification.behaviour import behaviour_effects, highest_action
 from transreward_envs.verification.effects import Models, model_effects
 from transreward_envs.verification.report import Check, Verification
 
@@ -135,10 +135,10 @@ def _distance(source: Domain, target: Domain, *, obstacle: float) -> float:
         qpos, qvel = domain.model.qpos0.copy(), np.zeros(domain.model.nv)
         qpos[0] += obstacle
         domain.set_state(qpos, qvel)
-    farthest, low, high = 0.0, source.action_space.low, source.action_space.high
+    farthest, high = 0.0, highest_action(source)
     for step in range(STEPS):
         if step % 10 == 0:
-            action = np.where(rng.random(low.shape) < 0.5, low, high)
+            action = np.where(rng.random(high.shape) < 0.5, -high, high)
         moved = []
         for domain in (source, target):
             domain.step(action)

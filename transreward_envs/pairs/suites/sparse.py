@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from transreward_envs.pairs.pair import Pair
 from transreward_envs.shifts import FrictionShift, MassShift, SparseReward
 
-DISTANCES = {"Hopper": 2.0, "Walker2d": 2.0, "HalfCheetah": 5.0, "Ant": 3.0}
-"""From the start to where reward begins [m]."""
+DISTANCES = {"Hopper": 2.0, "Walker2d": 2.0, "HalfCheetah": 8.0, "Ant": 8.0}
+"""From the start to where reward begins [m]: farther than random actions get in 95 of 100 episodes."""
 
 SHIFTS = (
     MassShift(scale=0.5),
