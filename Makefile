@@ -5,10 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint format bench docs clean
+.PHONY: demo pictures docs test test-all lint format bench clean
 
 demo: $(READY)  ## the main job: train with and without compensation, and look at the difference
 	$(BIN)/python -m transreward_baselines.demo
+
+pictures: $(READY)  ## docs/gallery.md and its pictures
+	$(BIN)/python -m transreward_baselines.render.gallery
 
 test: $(READY)  ## the quick tests
 	$(BIN)/python -m pytest -n auto

@@ -162,6 +162,39 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], out: Path = Path("learnin
     print(f"The figure is {out}.")
 
 
+def render(
+    pair: tyro.conf.Positional[str],
+    out: str = "./",
+    run: Path | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    width: int = 320,
+    height: int = 240,
+    fps: int = 25,
+) -> None:
+    """Film source and target side by side: an MP4, a GIF, and a film strip as PNG.
+
+    Args:
+        pair: A pair, or any id of it.
+        out: Directory, or file name without an extension; the directory's files are named after the pair.
+        run: Directory of a run whose policy acts; a fixed sequence of actions when left out.
+        steps: Length in control steps, of the longer ones; 6 s, or the time limit, when left out.
+        seed: Of both domains and of the sequence of actions.
+        width: Of each domain's frames [pixels].
+        height: Of each domain's frames [pixels].
+        fps: Frames per second of the MP4, which runs in simulated time.
+    """
+    from transreward_baselines.render import RenderArgs, import_pairs, picture_stem, render_in_subprocess
+
+    if run is not None:
+        import_pairs(run)
+    name = find_pair(pair).name
+    stem = picture_stem(out, name)
+    args = RenderArgs(pair=name, out=stem, run=run, steps=steps, seed=seed, width=width, height=height, fps=fps)
+    for path in render_in_subprocess(args):
+        print(path)
+
+
 def find_pair(name: str) -> Pair:
     """Return the pair meant by its name or by any of its ids.
 
@@ -202,6 +235,7 @@ def main(args: list[str] | None = None) -> None:
         "train": train,
         "evaluate": evaluate,
         "plot": plot,
+        "render": render,
     }
     sys.path.insert(0, "")  # modules of one's own are found where the command is typed
     try:

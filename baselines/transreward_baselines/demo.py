@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from transreward_baselines.config import RunConfig
 from transreward_baselines.plot import METHOD_NAMES, plot_learning_curves, runs_by_method
-from transreward_baselines.render import ADVICE, render_in_subprocess
+from transreward_baselines.render import RenderArgs, RenderError, render_in_subprocess
 from transreward_baselines.results import Result
 from transreward_envs import get_pair
 from transreward_envs.errors import require_count
@@ -76,11 +76,19 @@ def run_demo(args: DemoArgs) -> None:
     title = f"{args.pair}: PPO of Stable-Baselines3, evaluated in the target"
     plot_learning_curves(by_method, args.out / "learning-curves.png", title=title)
     first_source_run = next(directory for directory in runs if runs[directory].method == "source")
-    pictures = render_in_subprocess(first_source_run, args.out / "source-and-target")
+    pictures, problem = _film(RenderArgs(run=first_source_run, out=args.out / "source-and-target"))
     print(f"\nDone in {time.perf_counter() - start:.0f} s. Look at:")
     for path in (args.out / "learning-curves.png", args.out / "results.csv", *pictures):
         print(f"  {path}")
-    print("" if pictures else f"  ({ADVICE})")
+    print(f"  ({problem})" if problem else "")
+
+
+def _film(args: RenderArgs) -> tuple[list[Path], str]:
+    """Return the pictures of a run, or none and why: the demonstration does without them."""
+    try:
+        return render_in_subprocess(args), ""
+    except RenderError as error:
+        return [], str(error)
 
 
 def results_table(by_method: dict[str, list[list[Result]]], *, title: str) -> Table:

@@ -1,0 +1,188 @@
+"""From a pair to its film strip, GIF and MP4; filming runs in a process with a way to render that works."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transreward_baselines.render.backend import working_backend
+from transreward_baselines.render.encode import require_encoder
+from transreward_baselines.render.errors import RenderError
+from transreward_envs import Pair, get_pair
+from transreward_envs.errors import require_count
+from transreward_envs.pairs import ROLES, Role
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from transreward_baselines.render.film import Actor, Film
+
+SUFFIXES = (".png", ".gif", ".mp4")
+SECONDS = 6.0
+"""Length of a film unless it is given [s]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderArgs:
+    """What to film."""
+
+    out: Path
+    """File name of the pictures, without an extension."""
+
+    pair: str | None = None
+    """The pair; the run's when left out."""
+
+    run: Path | None = None
+    """Directory of the run whose policy acts; a fixed sequence of actions when left out."""
+
+    steps: int | None = None
+    """Control steps of the domain whose control step is longer; 6 s, or the time limit, when left out."""
+
+    seed: int = 0
+    """Of both domains and of the sequence of actions."""
+
+    width: int = 320
+    """Of each domain's frames [pixels]."""
+
+    height: int = 240
+    """Of each domain's frames [pixels]."""
+
+    fps: int = 25
+    """Frames per second of the MP4, which runs in simulated time; at most one a control step [1/s]."""
+
+    def __post_init__(self) -> None:
+        if self.pair is None and self.run is None:
+            raise ValueError("A film needs a `pair` or a `run`; got neither.")
+        if self.steps is not None:
+            require_count("steps", self.steps, at_least=1)
+        require_count("seed", self.seed)
+        require_count("fps", self.fps, at_least=1)
+        for name in ("width", "height"):
+            require_count(name, getattr(self, name), at_least=16)
+
+
+def picture_stem(out: str, name: str) -> Path:
+    """Return the file name without an extension meant by a directory, a file name, or one with an extension."""
+    path = Path(out)
+    if out.endswith(("/", os.sep)) or path.is_dir():
+        return path / name
+    return path.with_suffix("") if path.suffix in SUFFIXES else path
+
+
+def import_pairs(run: Path) -> None:
+    """Import what a run's configuration imports, so that its own pairs are found.
+
+    Raises:
+        RenderError: No way to render works; one that is set and does not would keep MuJoCo from being imported.
+        RunDirectoryError: The directory is no run.
+    """
+    working_backend()
+    from transreward_baselines.config import read_config
+
+    read_config(run)
+
+
+def picture_files(stem: Path) -> list[Path]:
+    """Return the film strip, the GIF and the MP4 of a stem."""
+    return [stem.with_name(stem.name + suffix) for suffix in SUFFIXES]
+
+
+def render_in_subprocess(args: RenderArgs) -> list[Path]:
+    """Film with the first way to render that works, and return the files.
+
+    Raises:
+        ValueError: There is no such pair.
+        RenderError: No way to render works, there is no encoder, or filming failed.
+    """
+    if args.run is None:
+        get_pair(str(args.pair))
+    require_encoder()
+    backend = working_backend()
+    values = {field.name: getattr(args, field.name) for field in dataclasses.fields(args)}
+    command = [sys.executable, "-m", "transreward_baselines.render"]
+    command += [f"--{name}={value}" for name, value in values.items() if value is not None]
+    status = subprocess.run(command, env={**os.environ, "MUJOCO_GL": backend}, check=False).returncode
+    if status != 0:
+        raise RenderError(f"Filming with MUJOCO_GL={backend} failed with exit status {status}; its error is above.")
+    return picture_files(args.out)
+
+
+def render(args: RenderArgs) -> None:
+    """Write ``<out>.png``, five moments of both domains, ``<out>.gif`` and ``<out>.mp4``, in this process."""
+    from transreward_baselines.render.draw import film_strip, side_by_side
+    from transreward_baselines.render.encode import write_gif, write_mp4, write_png
+    from transreward_baselines.render.film import moments, shortened
+
+    pair, actors, who = cast(args)
+    times = moments(pair, steps=args.steps, seconds=SECONDS, fps=args.fps)
+    films = shortened(film_both(pair, actors, times, args), times)
+    name, count = f"{pair.name}: {who}", len(films[0].frames)
+    pictures = [side_by_side(pair, films, index, name) for index in range(count)]
+    fps = 1.0 / (times[1] - times[0]) if len(times) > 1 else float(args.fps)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    strip, gif, mp4 = picture_files(args.out)
+    write_png(film_strip(pair, films, name), strip)
+    write_gif(pictures, gif, fps=fps)
+    write_mp4(pictures, mp4, fps=fps)
+
+
+def film_both(pair: Pair, actors: dict[Role, Actor], times: NDArray[np.float64], args: RenderArgs) -> tuple[Film, Film]:
+    """Return the films of the source and the target, under one progress bar."""
+    from tqdm import tqdm
+
+    from transreward_baselines.render.film import film
+
+    with tqdm(total=len(ROLES) * len(times), unit="frame", desc=pair.name) as bar:
+        source, target = (
+            film(
+                pair,
+                role,
+                actors[role],
+                times,
+                seed=args.seed,
+                hold=args.run is not None,
+                width=args.width,
+                height=args.height,
+                report=bar.update,
+            )
+            for role in ROLES
+        )
+    return source, target
+
+
+def cast(args: RenderArgs) -> tuple[Pair, dict[Role, Actor], str]:
+    """Return the pair, who acts in each domain, and that in words.
+
+    Raises:
+        ValueError: The run's policy cannot act in the pair.
+    """
+    from transreward_baselines.render.actions import sequence
+
+    if args.run is None:
+        pair = get_pair(str(args.pair))
+        return pair, {role: sequence(pair, role, seed=args.seed) for role in ROLES}, "a fixed sequence of actions"
+    from transreward_baselines.checkpoint import load_policy
+    from transreward_baselines.render.film import space_shapes
+
+    config, policy = load_policy(args.run)
+    pair, trained = get_pair(args.pair or config.pair), get_pair(config.pair)
+    if pair.robot != trained.robot or space_shapes(pair) != space_shapes(trained):
+        raise ValueError(
+            f"A policy acts with the robot and the observation that it was trained with; that of {args.run} was "
+            f"trained on {trained.name}, and {pair.name} has others."
+        )
+
+    def act(observation: Any, time: float) -> Any:
+        return policy(observation[None])[0]
+
+    who = f"one policy, trained by {config.method}"
+    if pair.source_robot is None:
+        return pair, dict.fromkeys(ROLES, act), who
+    actors: dict[Role, Actor] = {"source": sequence(pair, "source", seed=args.seed), "target": act}
+    return pair, actors, f"a fixed sequence of actions in the source, and {who}"
