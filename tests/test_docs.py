@@ -1,5 +1,6 @@
 """The README's and the docs' code blocks run as they stand."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
     (page, index, block)
     for page in PAGES
@@ -39,6 +40,14 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not link.startswith("http"):
             assert (page.parent / link).exists(), link
+
+
+def test_the_generated_pages_are_fresh() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    stale = [path.name for path, text in generate.pages().items() if not path.exists() or path.read_text() != text]
+    assert not stale, "run `make docs`"
 
 
 def test_the_commands_of_the_readme_exist() -> None:

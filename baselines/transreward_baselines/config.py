@@ -71,7 +71,12 @@ class RunConfig:
             _import(module)
         for name in _NOT_SETTINGS.intersection(self.settings):
             raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
-        get_pair(self.pair)
+        pair = get_pair(self.pair)
+        if pair.source_robot is not None:
+            raise ValueError(
+                f"A run evaluates one policy in both domains; those of {self.pair!r} have different robots. Train in one "
+                f"of them by its id: gym.make({pair.id('target')!r})."
+            )
         if self.method not in (valid := [*ROLES, *METHODS]):
             raise ValueError(unknown("method", self.method, valid))
         if self.agent not in get_args(AgentName):
