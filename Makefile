@@ -30,6 +30,7 @@ format: $(READY)
 
 bench: $(READY)  ## times, not tests: run it on a quiet machine
 	$(BIN)/python tests/performance/wrapper_cost.py
+	$(BIN)/python tests/performance/suite_cost.py
 
 docs: $(READY)  ## the generated pages: robots, pairs, effective values
 	$(BIN)/python docs/generate.py

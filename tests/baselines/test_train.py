@@ -283,7 +283,10 @@ def test_runs_are_averaged_only_with_their_like(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"pair": "Hopper-frction-2.0"}, "Unknown pair 'Hopper-frction-2.0'. Did you mean 'Hopper-friction-2.0'"),
-        ({"pair": "Walker2d-from-Hopper"}, "evaluates one policy in both domains; those of 'Walker2d-from-Hopper' have"),
+        (
+            {"pair": "Walker2d-from-Hopper"},
+            "evaluates one policy in both domains; those of 'Walker2d-from-Hopper' have",
+        ),
         ({"method": "dar"}, "Unknown method 'dar'. Did you mean 'darc'"),
         ({"agent": "sb3-pp"}, "Unknown agent 'sb3-pp'. Did you mean 'sb3-ppo'"),
         ({"steps": 0}, "`steps` must be an integer >= 1"),
