@@ -74,8 +74,8 @@ class RunConfig:
         pair = get_pair(self.pair)
         if pair.source_robot is not None:
             raise ValueError(
-                f"A run evaluates one policy in both domains; those of {self.pair!r} have different robots. Train in one "
-                f"of them by its id: gym.make({pair.id('target')!r})."
+                f"A run evaluates one policy in both domains; those of {self.pair!r} have different robots. Train in "
+                f"one of them by its id: gym.make({pair.id('target')!r})."
             )
         if self.method not in (valid := [*ROLES, *METHODS]):
             raise ValueError(unknown("method", self.method, valid))
