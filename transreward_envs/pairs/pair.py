@@ -18,6 +18,7 @@ from transreward_envs.robots import Robot, get_robot
 from transreward_envs.shifts import (
     ActionDelay,
     ActionRepeat,
+    MazeShift,
     Shift,
     ShiftsLike,
     TimestepShift,
@@ -101,7 +102,9 @@ class Pair:
         """Return the time limit of one domain [agent steps]: the same simulated time in both."""
         repeats = [shift.times for shift in self.shifts(role) if isinstance(shift, ActionRepeat)]
         scales = [shift.scale for shift in self.shifts(role) if isinstance(shift, TimestepShift)]
-        return math.ceil(self.robot_of(role).max_episode_steps / reduce(mul, [*repeats, *scales], 1.0) - 1e-9)
+        mazes = [shift.max_episode_steps for shift in self.shifts(role) if isinstance(shift, MazeShift)]
+        limit = mazes[0] if mazes else self.robot_of(role).max_episode_steps
+        return math.ceil(limit / reduce(mul, [*repeats, *scales], 1.0) - 1e-9)
 
     def id(self, suffix: str) -> str:
         """Return the id for ``source``, ``target`` or a training method."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs.pair import Pair
+from transreward_envs.pairs.suites.adroit import adroit_pairs
+from transreward_envs.pairs.suites.antmaze import antmaze_pairs
 from transreward_envs.pairs.suites.core import core_pairs
 from transreward_envs.pairs.suites.cross import cross_pairs
 from transreward_envs.pairs.suites.dara import dara_pairs
 from transreward_envs.pairs.suites.darc import darc_pairs
+from transreward_envs.pairs.suites.dmc import dmc_pairs
 from transreward_envs.pairs.suites.odrl import ODRL
 from transreward_envs.pairs.suites.sparse import sparse_pairs
 
@@ -18,12 +21,25 @@ SUITES: dict[str, str] = {
     "sparse": "no reward before a distance, and another mass or friction",
     "cross": "another direction or velocity, a lame leg, another robot",
     "darc": "DARC's tasks: broken joints and an obstacle",
+    "antmaze": "ODRL's 18 mazes for an ant; needs the extra `robotics`",
+    "adroit": "ODRL's 24 hands with stiff or short fingers; needs the extra `robotics`",
+    "dmc": "action repeat on three tasks of the DeepMind Control Suite; needs the extra `dmc`",
 }
 """The suites, and what each holds."""
 
 PAIRS: dict[str, Pair] = {
     pair.name: pair
-    for pair in (*ODRL.values(), *dara_pairs(), *core_pairs(), *sparse_pairs(), *cross_pairs(), *darc_pairs())
+    for pair in (
+        *ODRL.values(),
+        *dara_pairs(),
+        *core_pairs(),
+        *sparse_pairs(),
+        *cross_pairs(),
+        *darc_pairs(),
+        *antmaze_pairs(),
+        *adroit_pairs(),
+        *dmc_pairs(),
+    )
 }
 
 

@@ -1,4 +1,4 @@
-"""Robots: Gymnasium's v5 MuJoCo tasks, by name. Importing this loads no simulator."""
+"""Robots: Gymnasium's v5 MuJoCo tasks, and those of two extras, by name. Importing this loads no simulator."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class Robot:
     max_episode_steps: int = 1000
     """Time limit [control steps]."""
 
+    extra: str | None = None
+    """The extra with the packages that it needs; none for what every installation has."""
+
 
 def _robot(name: str, module: str, *, max_episode_steps: int = 1000) -> Robot:
     return Robot(
@@ -30,6 +33,16 @@ def _robot(name: str, module: str, *, max_episode_steps: int = 1000) -> Robot:
         entry_point=f"transreward_envs.robots.{module}:{name}",
         stock_id=f"{name}-v5",
         max_episode_steps=max_episode_steps,
+    )
+
+
+def _extra(extra: str, name: str, module: str, max_episode_steps: int, stock_id: str | None = None) -> Robot:
+    return Robot(
+        name=name,
+        entry_point=f"transreward_envs.robots.{module}:{name}",
+        stock_id=stock_id,
+        max_episode_steps=max_episode_steps,
+        extra=extra,
     )
 
 
@@ -52,6 +65,14 @@ ROBOTS: dict[str, Robot] = {
             stock_id=None,
             max_episode_steps=100,
         ),
+        _extra("robotics", "AntMaze", "ant_maze", 700),
+        _extra("robotics", "AdroitPen", "adroit", 200, "AdroitHandPen-v1"),
+        _extra("robotics", "AdroitDoor", "adroit", 200, "AdroitHandDoor-v1"),
+        _extra("robotics", "AdroitHammer", "adroit", 200, "AdroitHandHammer-v1"),
+        _extra("robotics", "AdroitRelocate", "adroit", 200, "AdroitHandRelocate-v1"),
+        _extra("dmc", "CheetahRun", "dmc", 1000),
+        _extra("dmc", "WalkerWalk", "dmc", 1000),
+        _extra("dmc", "BallInCupCatch", "dmc", 1000),
     )
 }
 

@@ -13,6 +13,7 @@ from transreward_envs.shifts.base import (
     ScaledShift,
     Shift,
 )
+from transreward_envs.shifts.finger import FingerShift
 from transreward_envs.shifts.friction import FrictionShift
 from transreward_envs.shifts.friction_odrl import OdrlFriction
 from transreward_envs.shifts.gravity import GravityShift
@@ -21,6 +22,7 @@ from transreward_envs.shifts.joints import ArmatureShift, DampingShift, Stiffnes
 from transreward_envs.shifts.limb import LimbShift
 from transreward_envs.shifts.link import LinkShift
 from transreward_envs.shifts.mass import MassShift
+from transreward_envs.shifts.maze import MazeShift
 from transreward_envs.shifts.observation_noise import ObservationNoise
 from transreward_envs.shifts.obstacle import ObstacleShift
 from transreward_envs.shifts.parse import SHIFT_KINDS, ShiftsLike, parse_shift, parse_shifts, shifts_to_json
@@ -39,6 +41,7 @@ __all__ = [
     "ControlShift",
     "DampingShift",
     "DirectionShift",
+    "FingerShift",
     "FrictionShift",
     "GeometryShift",
     "GravityShift",
@@ -46,6 +49,7 @@ __all__ = [
     "LimbShift",
     "LinkShift",
     "MassShift",
+    "MazeShift",
     "ModelShift",
     "ObservationNoise",
     "ObservationShift",

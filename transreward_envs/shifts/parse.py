@@ -12,6 +12,7 @@ from transreward_envs.shifts.action_noise import ActionNoise
 from transreward_envs.shifts.action_repeat import ActionRepeat
 from transreward_envs.shifts.actuator import ActuatorShift, BrokenActuator
 from transreward_envs.shifts.base import Json, Shift
+from transreward_envs.shifts.finger import FingerShift
 from transreward_envs.shifts.friction import FrictionShift
 from transreward_envs.shifts.friction_odrl import OdrlFriction
 from transreward_envs.shifts.gravity import GravityShift
@@ -20,6 +21,7 @@ from transreward_envs.shifts.joints import ArmatureShift, DampingShift, Stiffnes
 from transreward_envs.shifts.limb import LimbShift
 from transreward_envs.shifts.link import LinkShift
 from transreward_envs.shifts.mass import MassShift
+from transreward_envs.shifts.maze import MazeShift
 from transreward_envs.shifts.observation_noise import ObservationNoise
 from transreward_envs.shifts.obstacle import ObstacleShift
 from transreward_envs.shifts.reward import DirectionShift, SparseReward, VelocityShift
@@ -41,7 +43,9 @@ SHIFT_KINDS: dict[str, type[Shift]] = {
         JointRangeShift,
         LimbShift,
         LinkShift,
+        FingerShift,
         ObstacleShift,
+        MazeShift,
         WindShift,
         TimestepShift,
         ActionNoise,

@@ -1,0 +1,43 @@
+"""Adroit: a hand that turns a pen, opens a door, drives in a nail and moves a ball."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from transreward_envs.robots.domain import Domain
+from transreward_envs.robots.extras import requires
+
+with requires("robotics"):
+    from gymnasium_robotics.envs.adroit_hand import (
+        AdroitHandDoorEnv,
+        AdroitHandHammerEnv,
+        AdroitHandPenEnv,
+        AdroitHandRelocateEnv,
+    )
+
+
+class AdroitDomain(Domain):
+    """Mixed in before one of Gymnasium-Robotics' Adroit classes; its ``options`` at reset are theirs."""
+
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array", "depth_array"]}  # noqa: RUF012
+    step_info: ClassVar[tuple[str, ...]] = ()
+
+    def _get_reset_info(self) -> dict[str, Any]:
+        """Return what a step reports too."""
+        return {"success": False}
+
+
+class AdroitPen(AdroitDomain, AdroitHandPenEnv):
+    """Gymnasium-Robotics' ``AdroitHandPen-v1``, with shifts."""
+
+
+class AdroitDoor(AdroitDomain, AdroitHandDoorEnv):
+    """Gymnasium-Robotics' ``AdroitHandDoor-v1``, with shifts."""
+
+
+class AdroitHammer(AdroitDomain, AdroitHandHammerEnv):
+    """Gymnasium-Robotics' ``AdroitHandHammer-v1``, with shifts."""
+
+
+class AdroitRelocate(AdroitDomain, AdroitHandRelocateEnv):
+    """Gymnasium-Robotics' ``AdroitHandRelocate-v1``, with shifts."""
