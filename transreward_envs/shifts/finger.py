@@ -9,7 +9,6 @@ import numpy as np
 
 from transreward_envs.errors import require_positive
 from transreward_envs.shifts.base import GeometryShift, body_names, model_name
-from transreward_envs.shifts.capsule_fields import GEOMETRY_DERIVES
 
 if TYPE_CHECKING:
     import mujoco
@@ -35,13 +34,26 @@ class FingerShift(GeometryShift):
     kind: ClassVar[str] = "finger"
     writes: ClassVar[tuple[str, ...]] = ("body_pos", "body_ipos", "geom_pos", "geom_size", "site_pos", "site_size")
     derives: ClassVar[tuple[str, ...]] = (
-        *(field for field in GEOMETRY_DERIVES if field not in ("body_inertia", "body_mass", "body_ipos", "qpos0")),
-        "geom_dataid",
+        "actuator_acc0",
+        "body_invweight0",
+        "bvh_aabb",
+        "bvh_nodeid",
+        "cam_poscom0",
+        "dof_M0",
+        "dof_invweight0",
+        "dof_length",
+        "geom_aabb",
+        "geom_quat",
+        "geom_rbound",
+        "light_poscom0",
+        "mesh_normal",
         "mesh_pos",
         "mesh_quat",
         "mesh_scale",
         "mesh_vert",
-        "nmesh",
+        "stat.meaninertia",
+        "stat.meansize",
+        "tendon_invweight0",
     )
 
     scale: float
