@@ -27,17 +27,17 @@ class AdroitDomain(Domain):
         return {"success": False}
 
 
-class AdroitPen(AdroitDomain, AdroitHandPenEnv):
+class AdroitPen(AdroitDomain, AdroitHandPenEnv):  # type: ignore[misc]  # untyped
     """Gymnasium-Robotics' ``AdroitHandPen-v1``, with shifts."""
 
 
-class AdroitDoor(AdroitDomain, AdroitHandDoorEnv):
+class AdroitDoor(AdroitDomain, AdroitHandDoorEnv):  # type: ignore[misc]  # untyped
     """Gymnasium-Robotics' ``AdroitHandDoor-v1``, with shifts."""
 
 
-class AdroitHammer(AdroitDomain, AdroitHandHammerEnv):
+class AdroitHammer(AdroitDomain, AdroitHandHammerEnv):  # type: ignore[misc]  # untyped
     """Gymnasium-Robotics' ``AdroitHandHammer-v1``, with shifts."""
 
 
-class AdroitRelocate(AdroitDomain, AdroitHandRelocateEnv):
+class AdroitRelocate(AdroitDomain, AdroitHandRelocateEnv):  # type: ignore[misc]  # untyped
     """Gymnasium-Robotics' ``AdroitHandRelocate-v1``, with shifts."""

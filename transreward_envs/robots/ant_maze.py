@@ -24,7 +24,7 @@ PLAIN = MazeShift(layout="small-0")
 XY = NDArray[np.float64]
 
 
-class MazeTask(MazeEnv):
+class MazeTask(MazeEnv):  # type: ignore[misc]  # untyped
     """Start, goal, reward and termination of Gymnasium-Robotics' ``AntMaze_*-v5``, without a simulator.
 
     Its own constructor writes a model file for each environment and leaves it; this one writes none.
@@ -118,7 +118,8 @@ class AntInMaze(AntEnv):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; ``options`` may give ``reset_cell`` and ``goal_cell``, as rows and columns."""
         self._options = options
-        return super().reset(seed=seed, options=options)
+        started: tuple[Observation, dict[str, Any]] = super().reset(seed=seed, options=options)
+        return started
 
     def reset_model(self) -> Observation:
         """Draw the goal and the start."""
