@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from transreward_envs import ROBOTS, Pair
+from transreward_envs.robots.extras import installed
+
 settings.register_profile("suite", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("suite")
 
@@ -23,3 +26,13 @@ def cache_of_its_own() -> Iterator[Path]:
         os.environ["TRANSREWARD_CACHE"] = directory
         yield Path(directory)
         del os.environ["TRANSREWARD_CACHE"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is run over all pairs, robots or ids, where a robot's extra is not installed."""
+    missing = {robot.name: robot.extra for robot in ROBOTS.values() if not installed(robot.extra)}
+    for item in items:
+        for value in item.callspec.params.values() if hasattr(item, "callspec") else ():
+            name = value.robot if isinstance(value, Pair) else str(value).removeprefix("TransReward/").split("-")[0]
+            if name in missing:
+                item.add_marker(pytest.mark.skip(reason=f"needs the extra `{missing[name]}`"))

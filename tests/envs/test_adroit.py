@@ -5,13 +5,12 @@ import mujoco
 import numpy as np
 import pytest
 
-from tests.envs.test_robotics import HANDS, ROBOTS, make, needs_robotics, pytestmark, rollout, same
+from tests.envs.test_robotics import HANDS, ROBOTS, make, needs_robotics, rollout, same
 from transreward_envs import Pair, get_pair
 from transreward_envs.differences import differing_fields
 from transreward_envs.robots import get_robot
 from transreward_envs.shifts import FingerShift
 
-__all__ = ["pytestmark"]
 RANGES = {
     "FFJ3": (-0.436, 0.436),
     "FFJ2": (0.0, 1.571),

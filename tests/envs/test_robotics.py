@@ -21,15 +21,9 @@ from transreward_envs import PAIRS, Pair, get_suite
 from transreward_envs.differences import differing_fields
 from transreward_envs.robots import get_robot
 from transreward_envs.robots.extras import installed
-from transreward_envs.shifts import FingerShift, MazeShift, parse_shift
+from transreward_envs.shifts import FingerShift, MassShift, MazeShift, parse_shift
 from transreward_envs.shifts.layouts import LAYOUTS
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*AdroitHandRelocateDense-v1.*"),
-    pytest.mark.filterwarnings("ignore:.*We recommend you to use a symmetric and normalized.*"),
-    pytest.mark.filterwarnings("ignore:.*Box observation space (min|max)imum value is.*"),
-    pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version.*"),
-]
 needs_robotics = pytest.mark.skipif(not installed("robotics"), reason="needs the extra `robotics`")
 
 MAZES, HANDS = get_suite("antmaze"), get_suite("adroit")
@@ -72,6 +66,8 @@ def test_time_limits_are_those_of_the_benchmark() -> None:
 
 
 @needs_robotics
+@pytest.mark.filterwarnings("ignore:.*Box observation space (min|max)imum value is.*")
+@pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version.*")
 @pytest.mark.parametrize("pair", [*MAZES, *HANDS], ids=lambda pair: pair.name)
 def test_a_pair_is_made_steps_and_passes_the_checker_in_equal_spaces(pair: Pair) -> None:
     envs = [gym.make(pair.id(role), disable_env_checker=True) for role in ("source", "target")]
@@ -198,6 +194,14 @@ def test_other_shifts_work_in_a_maze_and_draws_of_them_leave_the_start_in_its_ce
 
 
 @needs_robotics
+def test_an_ant_without_a_maze_gets_the_smallest() -> None:
+    env, mixed = make("AntMaze", shift={"kind": "mass", "scale": 2.0}), make("AntMaze-small-empty-mixture")
+    assert env.unwrapped.shifts == (MazeShift(layout="small-0"), MassShift(scale=2.0))
+    assert mixed.reset(seed=0)[0].shape == make("AntMaze").observation_space.shape == (109,)
+    assert sum(env.unwrapped.observation_structure.values()) == 109
+
+
+@needs_robotics
 def test_a_maze_leaves_no_file_behind() -> None:
     before = set(Path(tempfile.gettempdir()).glob("ant_maze*"))
     env = make("AntMaze")
@@ -222,13 +226,13 @@ def test_bad_mazes_say_what_is_wrong(kwargs: dict, message: str) -> None:
         make("AntMaze", **kwargs)
 
 
-@pytest.mark.parametrize("name", ["AntMaze", "AntMaze-small-empty-source", "AdroitPen-broken-joint-easy-target"])
-def test_a_missing_extra_is_named_with_its_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [module for module in sys.modules if module.startswith("gymnasium_robotics")]:
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, "gymnasium_robotics", None)
     for module in ("ant_maze", "adroit"):
         monkeypatch.delitem(sys.modules, f"transreward_envs.robots.{module}", raising=False)
-    with pytest.raises(gym.error.DependencyNotInstalled, match=r"pip install 'transreward-envs\[robotics\]'"):
-        make(name)
+    for name in ("AntMaze", "AntMaze-small-empty-source", "AdroitPen-broken-joint-easy-target"):
+        with pytest.raises(gym.error.DependencyNotInstalled, match=r"pip install 'transreward-envs\[robotics\]'"):
+            make(name)
     assert "AntMaze-small-empty" in PAIRS
