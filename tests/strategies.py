@@ -10,12 +10,14 @@ from transreward_envs.shifts import (
     ArmatureShift,
     DampingShift,
     DirectionShift,
+    FingerShift,
     FrictionShift,
     GravityShift,
     JointRangeShift,
     LimbShift,
     LinkShift,
     MassShift,
+    MazeShift,
     ModelShift,
     ObservationNoise,
     ObstacleShift,
@@ -27,6 +29,7 @@ from transreward_envs.shifts import (
     VelocityShift,
     WindShift,
 )
+from transreward_envs.shifts.layouts import LAYOUTS
 
 scales = st.floats(0.1, 10.0).filter(lambda scale: scale != 1.0)
 SCALED = (
@@ -75,6 +78,8 @@ other_shifts = st.one_of(
     st.builds(LimbShift, bodies=st.just(("foot",)), length=scales, radius=scales),
     st.builds(LinkShift, body=st.just("foot"), end=points, radius=st.floats(0.01, 0.1)),
     st.builds(ObstacleShift, x=st.floats(-5.0, 5.0)),
+    st.builds(MazeShift, layout=st.sampled_from(sorted(LAYOUTS))),
+    st.builds(FingerShift, scale=scales),
     st.builds(JointRangeShift, joints=st.just(("foot_joint",)), limits=st.just((-0.5, 0.25))),
 )
 

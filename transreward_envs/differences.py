@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,9 @@ from transreward_envs.shifts.apply import read_field
 from transreward_envs.shifts.base import body_names
 
 FLOAT_TOLERANCE = 1e-10
+
+MANY = 200
+"""Of more differing elements of a field than this, such as the corners of a mesh, the range is shown."""
 
 BOOKKEEPING = {
     *("names", "nnames", "names_map", "nnames_map", "nbuffer", "signature", "geom_dataid", "body_geomadr"),
@@ -75,23 +78,29 @@ def differing_fields(first: mujoco.MjModel, second: mujoco.MjModel, *, added: Se
     Args:
         first: A compiled model.
         second: Another.
-        added: Geoms that only ``second`` has. They are left out of the comparison of the geoms, and with them the
-            compiler's own bookkeeping, which any further geom renumbers.
+        added: Geoms that shifts have added to either. They are left out of the comparison of the geoms, and with them
+            the compiler's own bookkeeping, which any further geom renumbers.
     """
     names = _field_names(mujoco.MjModel, first)
     names += [f"opt.{name}" for name in _field_names(mujoco.MjOption, first.opt)]
     names += [f"stat.{name}" for name in _field_names(mujoco.MjStatistic, first.stat)]
     if not added:
         return {name for name in names if not _equal(read_field(first, name), read_field(second, name))}
-    kept = [index for index in range(second.ngeom) if second.geom(index).name not in added]
     differing = set()
     for name in names:
         if name not in BOOKKEEPING and not name.startswith("name_"):
-            value = read_field(second, name)
-            aligned = value[kept] if name.startswith("geom_") and value.shape[0] == second.ngeom else value
-            if not _equal(read_field(first, name), aligned):
+            values = [_without(model, name, added) for model in (first, second)]
+            if not _equal(*values):
                 differing.add(name)
     return differing
+
+
+def _without(model: mujoco.MjModel, name: str, added: Sequence[str]) -> Any:
+    """Return a field without the rows of added geoms."""
+    value = read_field(model, name)
+    if not (name.startswith("geom_") and value.shape[0] == model.ngeom):
+        return value
+    return value[[index for index in range(model.ngeom) if model.geom(index).name not in added]]
 
 
 def pair_differences(pair: Pair) -> list[Difference]:
@@ -116,8 +125,9 @@ def declared_fields(pair: Pair) -> tuple[set[str], set[str]]:
 
 
 def added_geoms(pair: Pair) -> tuple[str, ...]:
-    """Return the geoms that only the target has."""
-    return tuple(name for shift in pair.target if isinstance(shift, GeometryShift) for name in shift.adds)
+    """Return the geoms that the shifts add to either domain."""
+    shifts = [shift for shift in (*pair.source, *pair.target) if isinstance(shift, GeometryShift)]
+    return tuple(dict.fromkeys(name for shift in shifts for name in shift.adds))
 
 
 def _model_rows(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> Iterator[Difference]:
@@ -125,13 +135,21 @@ def _model_rows(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> I
     writes, _ = declared_fields(pair)
     added = added_geoms(pair)
     for geom in added:
-        yield _setting("geom", geom, "none", f"at {np.array2string(target.geom(geom).pos, precision=6)}", "m")
+        places = [_place(model, geom) for model in (source, target)]
+        if places[0] != places[1]:
+            yield _setting("geom", geom, places[0], places[1], "m")
     for field in sorted(differing_fields(source, target, added=added), key=lambda name: (name not in writes, name)):
         before = np.atleast_1d(np.asarray(read_field(source, field), dtype=np.float64))
         after = np.atleast_1d(np.asarray(read_field(target, field), dtype=np.float64))
         if before.shape != after.shape:
             continue  # a count, which the added geoms themselves say
-        for index in np.argwhere(np.abs(before - after) > FLOAT_TOLERANCE):
+        elements = np.argwhere(np.abs(before - after) > FLOAT_TOLERANCE)
+        if len(elements) > MANY:
+            old, new = (f"{values.min():.6g} to {values.max():.6g}" for values in (before, after))
+            row = _setting(field, f"{len(elements)} elements", old, new, _UNITS.get(field, ""))
+            yield replace(row, derived=field not in writes)
+            continue
+        for index in elements:
             yield Difference(
                 field=field,
                 element=_element_name(source, field, index),
@@ -140,6 +158,12 @@ def _model_rows(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> I
                 unit=_UNITS.get(field, ""),
                 derived=field not in writes,
             )
+
+
+def _place(model: mujoco.MjModel, geom: str) -> str:
+    """Return where a geom is [m], if it is there."""
+    index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, geom)
+    return "none" if index < 0 else f"at {np.array2string(model.geom_pos[index], precision=6)}"
 
 
 def _control_rows(pair: Pair, action_size: int) -> Iterator[Difference]:

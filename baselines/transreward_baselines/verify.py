@@ -11,12 +11,15 @@ from tqdm import tqdm
 
 from transreward_baselines.console import console
 from transreward_envs import PAIRS, Pair, get_pair, get_suite
+from transreward_envs.robots.extras import EXTRAS, installed
 
 
 def verify(
     pairs: tyro.conf.Positional[tuple[str, ...]] = (), suite: str | None = None, workers: int | None = None
 ) -> None:
     """Verify that pairs are what they say, by measuring what the simulator does; all pairs if none is named.
+
+    Pairs whose robot needs an extra that is not installed are left out of all.
 
     Args:
         pairs: Names of pairs, whose checks are shown one by one.
@@ -28,7 +31,10 @@ def verify(
     chosen: list[Pair] = [get_pair(name) for name in pairs]
     if suite is not None:
         chosen += get_suite(suite)
-    chosen = chosen or list(PAIRS.values())
+    if not chosen:
+        chosen = [pair for pair in PAIRS.values() if installed(pair.robot_of("target").extra)]
+        if left_out := len(PAIRS) - len(chosen):
+            print(f"{left_out} pairs are left out: their robots need extras, {', '.join(map(repr, EXTRAS))}.")
     start = time.perf_counter()
     done = list(tqdm(verify_many(chosen, workers=workers), total=len(chosen), unit="pair", disable=len(chosen) < 10))
     failed = [verification for verification in done if not verification.passed]

@@ -20,6 +20,9 @@ SHAPE = {*MASS, "geom_size", "geom_pos", "geom_quat", "geom_aabb", "geom_rbound"
 SHAPE |= {"body_pos", "body_ipos", "body_iquat", "body_sameframe", "body_simple", "jnt_pos", "qpos0", "qpos_spring"}
 SHAPE |= {"bvh_aabb", "bvh_nodeid", "cam_pos0", "light_pos0", "dof_length", "dof_simplenum", "key_qpos", "site_pos"}
 SHAPE |= {"stat.center", "stat.extent", "stat.meansize", "tendon_length0", "tendon_lengthspring", "actuator_length0"}
+FINGER = {"geom_aabb", "geom_quat", "geom_rbound", "mesh_normal", "mesh_pos", "mesh_quat", "mesh_scale", "mesh_vert"}
+FINGER |= {"bvh_aabb", "bvh_nodeid", "dof_length", "body_invweight0", "dof_M0", "dof_invweight0", "actuator_acc0"}
+FINGER |= {"cam_poscom0", "light_poscom0", "stat.meaninertia", "stat.meansize", "tendon_invweight0"}
 SETTINGS = {"action delay", "action repeat", "action noise", "time limit", "observation noise", "reward", "geom"}
 FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "mass": ({"body_mass", "body_inertia"}, MASS),
@@ -35,6 +38,8 @@ FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "limb": ({"geom_size"}, SHAPE),
     "link": ({"geom_size"}, SHAPE),
     "obstacle": ({"ngeom", "geom"}, {"stat.center", "stat.extent"}),
+    "maze": ({"geom"}, {"ngeom", "stat.center", "stat.extent", "stat.meansize"}),
+    "finger": ({"body_pos", "body_ipos", "geom_size", "geom_pos", "site_pos", "site_size"}, FINGER),
     "wind": ({"opt.wind"}, {"opt.density"}),
     "timestep": ({"opt.timestep", "time limit"}, set()),
     "noise": ({"action noise"}, set()),
@@ -76,6 +81,7 @@ def test_the_start_of_the_target_is_that_of_the_source(pair: Pair) -> None:
 def test_the_suites_have_their_pairs() -> None:
     sizes = {suite: len(get_suite(suite)) for suite in SUITES}
     least = {"odrl": 80, "dara": 8, "core": 40, "sparse": 16, "cross": 10, "darc": 4}
+    least |= {"antmaze": 18, "adroit": 24, "dmc": 6}
     assert all(sizes[suite] >= size for suite, size in least.items())
     assert sizes["odrl"] == 80
     assert {suite for pair in PAIRS.values() for suite in pair.suites} == set(SUITES)

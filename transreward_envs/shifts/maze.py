@@ -34,18 +34,8 @@ class MazeShift(GeometryShift):
     """
 
     kind: ClassVar[str] = "maze"
-    writes: ClassVar[tuple[str, ...]] = ("ngeom", "geom_pos")
-    derives: ClassVar[tuple[str, ...]] = (
-        "body_bvhadr",
-        "body_bvhnum",
-        "body_geomadr",
-        "body_geomnum",
-        "bvh_aabb",
-        "bvh_nodeid",
-        "stat.center",
-        "stat.extent",
-        "stat.meansize",
-    )
+    writes: ClassVar[tuple[str, ...]] = ("ngeom",)
+    derives: ClassVar[tuple[str, ...]] = ("stat.center", "stat.extent", "stat.meansize")
 
     layout: str
     """Name of a layout, such as ``small-centerblock`` or ``medium-3``."""

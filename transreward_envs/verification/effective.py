@@ -11,7 +11,7 @@ import numpy as np
 from transreward_envs.pairs.pair import ROLES, Pair
 from transreward_envs.robots.domain import Domain
 from transreward_envs.robots.start import clearance, start_height
-from transreward_envs.shifts import RewardShift
+from transreward_envs.shifts import MazeShift, RewardShift
 from transreward_envs.shifts.actuator import actuator_names
 from transreward_envs.shifts.base import body_names, names_of
 from transreward_envs.shifts.capsules import find_link
@@ -106,6 +106,7 @@ def _behaviour(domain: Domain, time_limit: int) -> dict[tuple[str, str], str]:
     assert domain.dynamics is not None
     control: Any = domain.dynamics.control
     rewards = [shift.label for shift in domain.shifts if isinstance(shift, RewardShift)]
+    mazes = [shift.layout for shift in domain.shifts if isinstance(shift, MazeShift)]
     heights = getattr(domain, domain.healthy_range) if domain.healthy_range else ()
     return {
         ("an action lasts", "s"): _number(domain.dt * control.repeat),
@@ -113,6 +114,7 @@ def _behaviour(domain: Domain, time_limit: int) -> dict[tuple[str, str], str]:
         ("noise on the control, half width", "units"): _range(list(control.widths[control.widths > 0])),
         ("noise on the observation, deviation", "units"): _number(domain.dynamics.observation_std),
         ("reward", ""): ", ".join(rewards) or "the robot's own",
+        ("maze", ""): ", ".join(mazes) or "none",
         ("an episode ends outside heights", "m"): " to ".join(map(_number, heights)),
         ("time limit", "steps"): str(time_limit),
     }

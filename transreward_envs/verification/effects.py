@@ -16,12 +16,14 @@ from transreward_envs.shifts import (
     ArmatureShift,
     BrokenActuator,
     DampingShift,
+    FingerShift,
     FrictionShift,
     GravityShift,
     JointRangeShift,
     LimbShift,
     LinkShift,
     MassShift,
+    MazeShift,
     ObstacleShift,
     OdrlFriction,
     Shift,
@@ -35,6 +37,7 @@ from transreward_envs.shifts.capsules import capsule_ends, child_anchors, find_l
 from transreward_envs.shifts.joints import JointShift
 from transreward_envs.shifts.obstacle import WALL
 from transreward_envs.verification import probes
+from transreward_envs.verification.optional import finger_effect, maze_effect
 from transreward_envs.verification.report import Check
 
 Checks = Iterator[Check]
@@ -233,6 +236,8 @@ EFFECTS: dict[type[Shift], Callable[[Any, Models], Checks]] = {
     LimbShift: _limb,
     LinkShift: _link,
     ObstacleShift: _obstacle,
+    MazeShift: maze_effect,
+    FingerShift: finger_effect,
     WindShift: _wind,
     TimestepShift: _timestep,
 }

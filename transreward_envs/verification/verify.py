@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import importlib
 from collections.abc import Iterator
+from functools import reduce
+from operator import xor
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from transreward_envs.robots.domain import Domain
 from transreward_envs.robots.model import load_model
 from transreward_envs.shifts import (
     GeometryShift,
+    MazeShift,
     ModelShift,
     ObservationNoise,
     ObstacleShift,
@@ -73,14 +76,16 @@ def _fields(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
     spaces = (source.observation_space == target.observation_space, source.action_space == target.action_space)
     yield Check.holds("both domains have one observation and one action space", all(spaces), spaces)
     differing = differing_fields(source.model, target.model, added=added_geoms(pair))
+    shown = {row.field for row in pair_differences(pair)}
     writes, derives = declared_fields(pair)
     undeclared = differing - writes - derives
     yield Check.holds("no other field of the models differs", not undeclared, sorted(undeclared) or "none")
     for shift in set(pair.source) ^ set(pair.target):
         if isinstance(shift, (ModelShift, GeometryShift)) and not shift.neutral:
-            written = sorted(differing & set(shift.writes))
+            geoms = {"geom"} if isinstance(shift, GeometryShift) and shift.adds else set()
+            written = sorted((differing & set(shift.writes)) | (shown & geoms))
             yield Check.holds(f"{shift.label}: a field that it writes differs", bool(written), ", ".join(written))
-    yield Check.holds("something differs", bool(pair_differences(pair)), "something")
+    yield Check.holds("something differs", bool(shown), "something")
 
 
 def _effects(pair: Pair, role: Role, domain: Domain) -> Iterator[Check]:
@@ -114,26 +119,28 @@ def _trajectories(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]
         return
     differing = [shift for shift in set(pair.source) ^ set(pair.target) if not shift.neutral]
     unseen = all(isinstance(shift, (RewardShift, ObservationNoise)) for shift in differing)
-    apart = max(_distance(source, target, obstacle=obstacle) for obstacle in _starting_points(pair))
+    apart = max(_distance(source, target, start=start) for start in _starting_points(pair))
     if unseen:
         yield Check.holds("the same actions lead to the same states", apart == 0.0, f"{apart:.3g} apart")
     else:
         yield Check.holds("the same actions lead elsewhere", apart > 1e-6, f"{apart:.3g} apart")
 
 
-def _starting_points(pair: Pair) -> list[float]:
-    """Return where along x to start: at 0, or so that the robot stands within an obstacle's reach."""
-    walls = [shift.x + shift.thickness / 2 for shift in pair.target if isinstance(shift, ObstacleShift)]
-    return [wall + 0.5 for wall in walls] or [0.0]
+def _starting_points(pair: Pair) -> list[tuple[float, float]]:
+    """Return where to start [m]: at the origin, within an obstacle's reach, or where one maze alone has a wall."""
+    walls = [(shift.x + shift.thickness / 2 + 0.5, 0.0) for shift in pair.target if isinstance(shift, ObstacleShift)]
+    mazes = [set(shift.walls.values()) for role in ROLES for shift in pair.shifts(role) if isinstance(shift, MazeShift)]
+    walls += sorted(reduce(xor, mazes, set()))[:1]
+    return walls or [(0.0, 0.0)]
 
 
-def _distance(source: Domain, target: Domain, *, obstacle: float) -> float:
+def _distance(source: Domain, target: Domain, *, start: tuple[float, float]) -> float:
     """Return how far apart the states get [m or rad], each from its own rest pose."""
     rng = np.random.default_rng(0)
     for domain in (source, target):
         domain.reset(seed=0)
         qpos, qvel = domain.model.qpos0.copy(), np.zeros(domain.model.nv)
-        qpos[0] += obstacle
+        qpos[:2] += start
         domain.set_state(qpos, qvel)
     farthest, high = 0.0, highest_action(source)
     for step in range(STEPS):
