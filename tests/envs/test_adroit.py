@@ -9,6 +9,7 @@ from tests.envs.test_robotics import HANDS, ROBOTS, make, needs_robotics, rollou
 from transreward_envs import Pair, get_pair
 from transreward_envs.differences import differing_fields
 from transreward_envs.robots import get_robot
+from transreward_envs.robots import model as compiled
 from transreward_envs.shifts import FingerShift
 
 RANGES = {
@@ -102,3 +103,18 @@ def test_a_finger_that_changes_nothing_changes_nothing_and_others_have_none() ->
         make("Ant", shift={"kind": "finger", "scale": 0.5})
     with pytest.raises(ValueError, match="`scale` must be finite and > 0; got 0.0"):
         FingerShift(scale=0.0)
+
+
+@needs_robotics
+def test_a_finger_that_shrinks_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def little_finger_ten_times_too_far(shift: FingerShift, spec: mujoco.MjSpec, nominal: mujoco.MjModel) -> None:
+        edit(shift, spec, nominal)
+        spec.body("lfmiddle").pos = 10.0 * np.asarray(spec.body("lfmiddle").pos)
+
+    edit, pair = FingerShift.edit, get_pair("AdroitPen-shrink-finger-hard")
+    monkeypatch.setattr(FingerShift, "edit", little_finger_ten_times_too_far)
+    compiled._compile.cache_clear()
+    try:
+        assert "length of lf from its knuckle" in " ".join(check.what for check in pair.verify().failures)
+    finally:
+        compiled._compile.cache_clear()

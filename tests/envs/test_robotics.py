@@ -17,9 +17,10 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transreward_envs import PAIRS, Pair, get_suite
+from transreward_envs import PAIRS, Pair, get_pair, get_suite, make_pair
 from transreward_envs.differences import differing_fields
 from transreward_envs.robots import get_robot
+from transreward_envs.robots import model as compiled
 from transreward_envs.robots.extras import installed
 from transreward_envs.shifts import FingerShift, MassShift, MazeShift, parse_shift
 from transreward_envs.shifts.layouts import LAYOUTS
@@ -224,6 +225,28 @@ def test_a_maze_leaves_no_file_behind() -> None:
 def test_bad_mazes_say_what_is_wrong(kwargs: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make("AntMaze", **kwargs)
+
+
+@needs_robotics
+def test_a_wall_that_is_missing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_a_gap(shift: MazeShift, spec: mujoco.MjSpec, nominal: mujoco.MjModel) -> None:
+        edit(shift, spec, nominal)
+        spec.delete(spec.geom("block_0_1"))
+
+    edit, pair = MazeShift.edit, get_pair("AntMaze-small-empty")
+    monkeypatch.setattr(MazeShift, "edit", with_a_gap)
+    compiled._compile.cache_clear()
+    try:
+        assert "height of each cell" in " ".join(check.what for check in pair.verify().failures)
+    finally:
+        compiled._compile.cache_clear()
+
+
+def test_a_maze_in_one_domain_alone_is_an_error() -> None:
+    with pytest.raises(ValueError, match="Both domains of a pair have a maze, or neither; only the target of"):
+        make_pair("AntMaze", {"kind": "maze", "layout": "medium-1"})
+    with pytest.raises(ValueError, match="A maze shift needs AntMaze; hopper has no goal"):
+        make("Hopper", shift={"kind": "maze", "layout": "medium-1"})
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ class Pair:
         suites: Benchmark suites that the pair belongs to.
 
     Raises:
-        ValueError: The robot is unknown, or both domains are the same.
+        ValueError: The robot is unknown, both domains are the same, or one alone has a maze.
     """
 
     robot: str
@@ -75,6 +75,12 @@ class Pair:
             raise ValueError(
                 f"A pair's domains must differ; both of {self.name!r} have the shifts "
                 f"{shifts_to_json(_active(self.source))}. Give one a shift that is not neutral."
+            )
+        mazes = [any(isinstance(shift, MazeShift) for shift in shifts) for shifts in (self.source, self.target)]
+        if self.source_robot is None and mazes[0] != mazes[1]:
+            raise ValueError(
+                f"Both domains of a pair have a maze, or neither; only the {ROLES[mazes[1]]} of {self.name!r} has one. "
+                'Give the other its own, such as {"kind": "maze", "layout": "small-0"}.'
             )
 
     def robot_of(self, role: Role) -> Robot:

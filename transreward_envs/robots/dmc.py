@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
+import mujoco
 import numpy as np
 from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
@@ -17,7 +18,6 @@ from transreward_envs.robots.extras import requires
 from transreward_envs.shifts import ObservationNoise, ShiftsLike, parse_shifts
 
 with requires("dmc"):
-    import mujoco
     from dm_control.mujoco.wrapper import MjModel
     from dm_control.mujoco.wrapper.mjbindings import sizes
     from dm_control.rl.control import Environment

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from transreward_envs.errors import unknown
-from transreward_envs.shifts.base import GeometryShift
+from transreward_envs.shifts.base import GeometryShift, model_name
 from transreward_envs.shifts.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TIME_LIMITS = {"small": 700, "medium": 1000, "large": 1000}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MazeShift(GeometryShift):
-    """Put the walls of a maze around the robot, and with them its start and its goal.
+    """Put the walls of a maze around an ant, and with them its start and its goal.
 
     Cells are squares of 4 m. The maze is centred on the origin, its first row is the northern one (largest y), and the
     walls are 2 m high, as in Gymnasium-Robotics.
@@ -89,9 +89,15 @@ class MazeShift(GeometryShift):
         return (j + 0.5 - len(self.rows[0]) / 2) * CELL, (len(self.rows) / 2 - i - 0.5) * CELL
 
     def edit(self, spec: mujoco.MjSpec, nominal: mujoco.MjModel) -> None:
-        """Add the walls, and a site that shows the goal."""
+        """Add the walls, and a site that shows the goal.
+
+        Raises:
+            ValueError: The robot is no ant.
+        """
         import mujoco
 
+        if model_name(nominal) != "ant":
+            raise ValueError(f"A maze shift needs AntMaze; {model_name(nominal)} has no goal. Choose AntMaze.")
         for name, (x, y) in self.walls.items():
             spec.worldbody.add_geom(
                 name=name,
