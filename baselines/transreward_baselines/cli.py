@@ -16,6 +16,8 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"transreward: needs {error.name}, which is not installed: pip install 'transreward-envs[baselines]'.")
 
+from gymnasium.error import DependencyNotInstalled
+
 import transreward_envs
 from transreward_envs import METHODS, PAIRS, Pair, get_suite
 from transreward_envs.errors import unknown
@@ -242,7 +244,7 @@ def main(args: list[str] | None = None) -> None:
         tyro.extras.subcommand_cli_from_dict(
             commands, prog="transreward", description="Source and target domains for off-dynamics RL.", args=args
         )
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
+    except (ValueError, TypeError, RuntimeError, OSError, DependencyNotInstalled) as error:
         print(f"transreward: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

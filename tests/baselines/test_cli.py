@@ -22,6 +22,17 @@ def failure(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().err
 
 
+def test_a_robot_whose_extra_is_missing_is_named_with_its_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("gymnasium_robotics")]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "gymnasium_robotics", None)
+    monkeypatch.delitem(sys.modules, "transreward_envs.robots.ant_maze", raising=False)
+    message = "pip install 'transreward-envs[robotics]'"
+    assert message in failure(capsys, "show", "AntMaze-small-empty")
+
+
 def test_list_names_every_pair_or_those_that_match(capsys: pytest.CaptureFixture[str]) -> None:
     everything = run(capsys, "list")
     assert all(name in everything for name in PAIRS)
