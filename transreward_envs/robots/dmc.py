@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import mujoco
 import numpy as np
 from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
-from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from transreward_envs.robots.extras import requires
 from transreward_envs.shifts import ObservationNoise, ShiftsLike, parse_shifts
 
 with requires("dmc"):
-    from dm_control.mujoco.wrapper import MjModel
+    from dm_control.mujoco.wrapper import MjData
     from dm_control.mujoco.wrapper.mjbindings import sizes
     from dm_control.rl.control import Environment
     from dm_control.suite import ball_in_cup, cheetah, walker
@@ -52,9 +51,7 @@ class SuiteEnv(MujocoEnv):
         forget_missing_fields()
         file = Path(self.suite.__file__ or "").with_suffix(".xml")
         super().__init__(str(file), frame_skip or self.steps, observation_space=None, **kwargs)
-        physics = self.suite.Physics.from_model(MjModel(self.model))
-        self.data = physics.data.ptr
-        self.mujoco_renderer = MujocoRenderer(self.model, self.data, width=self.width, height=self.height)
+        physics = self.suite.Physics(MjData(self.data))
         environment = Environment(physics, self.make_task(), n_sub_steps=self.frame_skip)
         self._wrapped = DmControlCompatibilityV0(environment)
         self._pixels = pixels

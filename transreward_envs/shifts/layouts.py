@@ -187,11 +187,11 @@ large-6
 def _layouts() -> dict[str, tuple[str, ...]]:
     """Return the rows of each drawing by its name."""
     layouts: dict[str, tuple[str, ...]] = {}
+    name = ""
     for line in _DRAWINGS.split():
-        if line[0] in "sml":
-            layouts[(name := line)] = ()
-        else:
-            layouts[name] += (line,)
+        if "-" in line:
+            name = line
+        layouts[name] = (*layouts.get(name, ()), *([] if line == name else [line]))
     return layouts
 
 
