@@ -141,6 +141,19 @@ STILLS = (
         note="A wall behind the cheetah, which may run either way.",
     ),
     Still(
+        kind="maze",
+        pair="AntMaze-medium-3",
+        seconds=0.0,
+        camera={"distance": 48.0, "azimuth": 90.0, "elevation": -90.0, "lookat": (0.0, 0.0, 0.0)},
+        note="Other walls around an ant; needs the extra `robotics`.",
+    ),
+    Still(
+        kind="finger",
+        pair="AdroitPen-shrink-finger-easy",
+        seconds=0.0,
+        note="Four fingers of half their length, and the same mass; needs the extra `robotics`.",
+    ),
+    Still(
         kind="wind",
         pair="HalfCheetah-wind--20.0",
         seconds=3.0,
