@@ -42,7 +42,8 @@ def index() -> str:
     rows = ["| robot | pairs | stock task | time limit [steps] |", "|---|---|---|---|"]
     for name, robot in ROBOTS.items():
         count = sum(pair.robot == name for pair in PAIRS.values())
-        stock = f"`{robot.stock_id}`" if robot.stock_id else "own model"
+        own = f"see extra `{robot.extra}`" if robot.extra else "own model"
+        stock = f"`{robot.stock_id}`" if robot.stock_id else own
         rows.append(f"| [{name}]({name}.md) | {count} | {stock} | {robot.max_episode_steps} |")
     return (
         "# Robots and their pairs\n\n"
