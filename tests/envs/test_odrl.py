@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from transreward_envs import SUITES, get_suite, make_odrl
-from transreward_envs.pairs.suites.odrl import ODRL
+from transreward_envs.pairs.suites.odrl import ODRL, ODRL_OPTIONAL
 
 Read = Callable[[mujoco.MjModel], object]
 Expectation = tuple[str, Read, object]
@@ -221,10 +221,20 @@ def test_all_80_names_are_known_one_to_one() -> None:
         (("hopper-kinematic-legjnt", "easy"), "Hopper-kinematic-legjnt-easy"),
         (("halfcheetah_morph_thigh", "hard"), "HalfCheetah-morph-thigh-hard"),
         (("ant-gravity", 0.5), "Ant-gravity-0.5"),
+        (("antmaze-small-centerblock",), "AntMaze-small-centerblock"),
+        (("pen-shrink-finger", "medium"), "AdroitPen-shrink-finger-medium"),
     ],
 )
 def test_odrls_own_names_and_levels_are_understood(given: tuple, name: str) -> None:
     assert make_odrl(*given).name == name
+
+
+def test_its_mazes_and_hands_make_122_tasks_in_all() -> None:
+    assert len(ODRL_OPTIONAL) == 18 + 24
+    assert not set(ODRL_OPTIONAL) & set(ODRL)
+    assert {make_odrl(name).name for name in ODRL_OPTIONAL} == {
+        pair.name for suite in ("antmaze", "adroit") for pair in get_suite(suite)
+    }
 
 
 def test_an_unknown_task_gets_a_suggestion() -> None:

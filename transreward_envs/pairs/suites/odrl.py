@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs.pair import Pair
+from transreward_envs.pairs.suites.adroit import adroit_pairs
+from transreward_envs.pairs.suites.antmaze import antmaze_pairs
 from transreward_envs.shifts import (
     FrictionShift,
     GravityShift,
@@ -108,8 +110,14 @@ ODRL: dict[str, Pair] = {pair.name.lower().replace("frictionodrl", "friction"): 
 """The pairs by ODRL's own names, such as ``hopper-friction-0.1``."""
 
 
+ODRL_OPTIONAL: dict[str, Pair] = {
+    pair.name.lower().removeprefix("adroit"): pair for pair in (*antmaze_pairs(), *adroit_pairs())
+}
+"""Its mazes and hands, such as ``antmaze-medium-3`` and ``pen-broken-joint-easy``: they need an extra."""
+
+
 def make_odrl(name: str, level: str | float | None = None) -> Pair:
-    """Return the pair that reproduces one of ODRL's locomotion tasks.
+    """Return the pair that reproduces one of ODRL's tasks; mazes and hands need the extra ``robotics``.
 
     Args:
         name: ODRL's name of the task, such as ``hopper-kinematic-legjnt``, or with its level.
@@ -120,6 +128,7 @@ def make_odrl(name: str, level: str | float | None = None) -> Pair:
     """
     given = "-".join(str(part) for part in (name, level) if part is not None)
     key = given.lower().replace("_", "-")
-    if key not in ODRL:
-        raise ValueError(unknown("ODRL task", given, ODRL))
-    return ODRL[key]
+    tasks = ODRL | ODRL_OPTIONAL
+    if key not in tasks:
+        raise ValueError(unknown("ODRL task", given, tasks))
+    return tasks[key]
