@@ -40,7 +40,9 @@ def register_pair(pair: Pair) -> None:
 
     Raises:
         ValueError: Another pair has the name.
+        gymnasium.error.Error: No id can hold the name.
     """
+    parse_env_id(pair.id("source"))  # raises for a name that no id can hold
     if PAIRS.setdefault(pair.name, pair) != pair:
         raise ValueError(f"A pair's name must be its own; {pair.name!r} is taken by another pair. Give it a `name=`.")
     source, target = pair.spec("source"), pair.spec("target")

@@ -134,3 +134,15 @@ def test_a_wall_leaves_the_rest_of_the_model_alone() -> None:
         "stat.extent",
         "stat.meansize",
     }
+
+
+def test_a_limb_across_its_body_shrinks_to_its_middle() -> None:
+    nominal, model = model_of("Humanoid"), model_of("Humanoid", LimbShift(bodies=("torso",), length=0.5))
+    assert np.allclose(model.geom("head").pos, nominal.geom("head").pos)
+    assert np.allclose(model.body("lwaist").pos, nominal.body("lwaist").pos)
+    assert model.body("right_upper_arm").pos[1] == pytest.approx(-model.body("left_upper_arm").pos[1])
+
+
+def test_poles_too_short_for_an_episode_are_refused() -> None:
+    with pytest.raises(ValueError, match="must stand above 1.0 m, where an episode ends"):
+        gym.make("TransReward/InvertedDoublePendulum-v0", shift={"kind": "limb", "bodies": ["pole2"], "length": 0.5})

@@ -221,6 +221,7 @@ def test_all_80_names_are_known_one_to_one() -> None:
         (("hopper-kinematic-legjnt", "easy"), "Hopper-kinematic-legjnt-easy"),
         (("halfcheetah_morph_thigh", "hard"), "HalfCheetah-morph-thigh-hard"),
         (("ant-gravity", 0.5), "Ant-gravity-0.5"),
+        (("hopper-gravity", 2), "Hopper-gravity-2.0"),
         (("antmaze-small-centerblock",), "AntMaze-small-centerblock"),
         (("pen-shrink-finger", "medium"), "AdroitPen-shrink-finger-medium"),
     ],

@@ -109,6 +109,33 @@ def test_a_pair_written_by_a_newer_version_is_refused() -> None:
         Pair.from_json(data)
 
 
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"format": "2"}, TypeError, "`format` must be an integer"),
+        ({"observ_actions": 2}, TypeError, "Unknown key of a pair 'observ_actions'. Did you mean 'observe_actions'"),
+        ({"settings": {"shift": []}}, ValueError, "`settings` are keywords of the robot in both domains; 'shift'"),
+    ],
+)
+def test_a_bad_description_says_what_is_wrong(changes: dict, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Pair.from_json({**get_pair("Hopper-gravity-2.0").to_json(), **changes})
+
+
+def test_a_pair_takes_json_and_the_order_of_shifts_is_no_difference() -> None:
+    mass, friction = {"kind": "mass", "scale": 2.0}, {"kind": "friction", "scale": 2.0}
+    assert Pair(robot="Hopper", name="x", target=[mass]).target == (MassShift(scale=2.0),)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="A pair's domains must differ"):
+        make_pair("Hopper", [mass, friction], source=[friction, mass])
+
+
+def test_a_name_that_no_id_can_hold_is_refused_and_leaves_no_trace() -> None:
+    pair = make_pair("Hopper", {"kind": "gravity", "scale": 3.0}, name="a/b c!", validate=False)
+    with pytest.raises(gym.error.Error, match="Malformed"):
+        register_pair(pair)
+    assert pair.name not in PAIRS
+
+
 def test_a_shorter_time_step_takes_more_steps_for_the_same_simulated_time() -> None:
     pair = get_pair("HalfCheetah-timestep-0.5")
     assert (pair.max_episode_steps("source"), pair.max_episode_steps("target")) == (1000, 2000)

@@ -30,11 +30,15 @@ from transreward_envs.shifts.base import Json
 if TYPE_CHECKING:
     from transreward_envs.verification.report import Verification
 
+KEYS = {"format", "robot", "name", "source", "target", "observe_actions", "source_robot", "settings"}
+"""Of a pair's JSON."""
+
 NAMESPACE = "TransReward"
 VERSION = 0
 FORMAT = 1
 """Of a pair's JSON; a reader refuses what is newer than itself."""
 
+RESERVED = {"shift", "shift_range", "shift_schedule", "shift_change", "observe_actions", "observe_shift"}
 Role = Literal["source", "target"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -67,6 +71,13 @@ class Pair:
     suites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for role in ("source", "target"):
+            object.__setattr__(self, role, parse_shifts(getattr(self, role)))
+        if reserved := sorted({name for name, _ in self.settings} & RESERVED):
+            raise ValueError(
+                f"`settings` are keywords of the robot in both domains; {', '.join(map(repr, reserved))} belong to the "
+                "pair or to one domain. Give shifts as `source` and `target`."
+            )
         get_robot(self.robot)
         require_count("observe_actions", self.observe_actions)
         if self.source_robot is not None:
@@ -165,7 +176,11 @@ class Pair:
         """
         if not isinstance(data, Mapping) or not {"robot", "name", "source", "target"} <= set(data):
             raise TypeError(f"A pair is given by its name or by `Pair.to_json()`; got {data!r}.")
-        if (version := data.get("format", FORMAT)) > FORMAT:
+        if surplus := sorted(set(data) - KEYS):
+            raise TypeError(unknown("key of a pair", surplus[0], KEYS))
+        version = data.get("format", FORMAT)
+        require_count("format", version, at_least=1)
+        if version > FORMAT:
             raise ValueError(
                 f"A pair's format must be at most {FORMAT}; got {version!r}, written by a newer transreward-envs. "
                 "Upgrade it: pip install --upgrade transreward-envs."
@@ -177,7 +192,7 @@ class Pair:
             target=parse_shifts(data["target"]),
             observe_actions=data.get("observe_actions", 0),
             source_robot=data.get("source_robot"),
-            settings=tuple(dict(data.get("settings", {})).items()),
+            settings=tuple(dict(data.get("settings") or {}).items()),
         )
 
 
@@ -239,5 +254,5 @@ def check_role(role: str) -> str:
 
 
 def _active(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
-    """Return the shifts that change something."""
-    return tuple(shift for shift in shifts if not shift.neutral)
+    """Return the shifts that change something, in an order of their own."""
+    return tuple(sorted((shift for shift in shifts if not shift.neutral), key=repr))

@@ -18,13 +18,14 @@ class ControlPath:
         shifts: The domain's shifts; those of other families are ignored.
         action_size: Length of an action.
         memory: How many past actions are remembered for the observation.
+        remember: How many at least, for a longer delay that may take this path's place.
 
     Raises:
         ValueError: A noise shift names a dimension that the action does not have, or two shifts of one kind act on the
             same actions.
     """
 
-    def __init__(self, shifts: Sequence[Shift], *, action_size: int, memory: int) -> None:
+    def __init__(self, shifts: Sequence[Shift], *, action_size: int, memory: int, remember: int = 0) -> None:
         repeats = [shift for shift in shifts if isinstance(shift, ActionRepeat) and not shift.neutral]
         delays = [shift for shift in shifts if isinstance(shift, ActionDelay) and not shift.neutral]
         noises = [shift for shift in shifts if isinstance(shift, ActionNoise) and not shift.neutral]
@@ -42,7 +43,7 @@ class ControlPath:
         self.widths = sum(widths, self._zero)
         self._noisy = bool(self.widths.any())
         self.memory = memory
-        kept = max(self.delay, memory)
+        kept = max(self.delay, memory, remember)
         self._past: deque[NDArray[np.float64]] = deque([self._zero] * kept, maxlen=kept)
         self._noise: np.random.Generator | None = None
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from transreward_envs.errors import require_count
 from transreward_envs.robots.control import ControlPath
 from transreward_envs.robots.dynamics import Dynamics
+from transreward_envs.robots.keywords import SHIFTING, check_keywords_of, plain_json
 from transreward_envs.robots.model import load_base_model, load_model
 from transreward_envs.robots.start import start_height
 from transreward_envs.robots.streams import Streams
-from transreward_envs.shifts import ShiftsLike, parse_shifts, shifts_to_json
-from transreward_envs.variation.changes import parse_changes
+from transreward_envs.shifts import ShiftsLike, parse_shifts
+from transreward_envs.variation.changes import ChangesLike, parse_changes
 from transreward_envs.variation.varying import VaryingLike
 
 Observation = NDArray[np.float64]
@@ -45,12 +46,13 @@ class Domain(MujocoEnv):
         shift_range: Further shifts with ranges as settings, drawn at each reset from a stream of their own: see
             :class:`~transreward_envs.variation.varying.VaryingShifts`. ``info["shift/<name>"]`` has the values.
         shift_schedule: Further shifts that follow a schedule over episodes.
-        shift_change: Fixed shifts that take the place of ``shift`` within each episode, from given steps on.
+        shift_change: Fixed shifts that take the place of ``shift`` within each episode, from given steps on; shifts of
+            the robot's shape stay.
         observe_shift: Append the values of ``shift_range`` and ``shift_schedule`` to the observation.
         kwargs: The keywords of Gymnasium's class.
 
     Raises:
-        TypeError: A shift is not of the stated form.
+        TypeError: A shift is not of the stated form, or a keyword is unknown.
         ValueError: A shift breaks a rule, names a part that the robot does not have, or changes nothing, or two write
             the same.
     """
@@ -73,22 +75,20 @@ class Domain(MujocoEnv):
         observe_actions: int = 0,
         shift_range: VaryingLike = None,
         shift_schedule: VaryingLike = None,
-        shift_change: Any = (),
+        shift_change: ChangesLike = None,
         observe_shift: bool = False,
         **kwargs: Any,
     ) -> None:
         self.shifts = parse_shifts(shift)
-        require_count("observe_actions", observe_actions)
-        super().__init__(**kwargs)
         changes = parse_changes(shift_change)
-        recorded: dict[str, Any] = {"shift": shifts_to_json(self.shifts), "observe_actions": observe_actions}
-        optional = {
-            "shift_range": shift_range,
-            "shift_schedule": shift_schedule,
-            "shift_change": [change.to_json() for change in changes],
-            "observe_shift": observe_shift,
-        }
-        recorded |= {name: value for name, value in optional.items() if value}
+        require_count("observe_actions", observe_actions)
+        if not isinstance(observe_shift, bool):
+            raise TypeError(f"`observe_shift` must be True or False; got {observe_shift!r}.")
+        check_keywords_of(type(self), kwargs)
+        super().__init__(**kwargs)
+        shifting = (self.shifts, shift_range, shift_schedule, changes)
+        recorded = {name: plain_json(value) for name, value in zip(SHIFTING, shifting, strict=True) if value}
+        recorded |= {"observe_actions": observe_actions, "observe_shift": observe_shift}
         EzPickle.__init__(cast(EzPickle, self), **recorded, **kwargs)
         self._reseeded = False
         self._nominal_height = start_height(load_base_model(self.fullpath))
@@ -108,14 +108,25 @@ class Domain(MujocoEnv):
 
     @property
     def spec(self) -> EnvSpec | None:
-        """What ``gymnasium.make`` was called with; shifts that were given as values stand in it as JSON."""
+        """What ``gymnasium.make`` was called with; what was given as values stands in it as JSON."""
         return self._spec
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
-        if spec is not None and "shift" in spec.kwargs:
-            spec.kwargs["shift"] = shifts_to_json(parse_shifts(spec.kwargs["shift"]))
+        if spec is not None:
+            given = {name: value for name, value in spec.kwargs.items() if name in SHIFTING}
+            if given.get("shift"):
+                given["shift"] = parse_shifts(given["shift"])
+            if given.get("shift_change"):
+                given["shift_change"] = parse_changes(given["shift_change"])
+            spec.kwargs.update({name: plain_json(value) for name, value in given.items()})
         self._spec = spec
+
+    @property
+    def control_now(self) -> NDArray[np.float64]:
+        """What the actuators are given, as ``(nu,)``."""
+        control: NDArray[np.float64] = self.data.ctrl
+        return control
 
     @property
     def control(self) -> ControlPath:
@@ -138,7 +149,7 @@ class Domain(MujocoEnv):
         assert self.dynamics is not None
         if self._streams is None or self._reseeded:
             self._streams = Streams.spawn(self.np_random)
-            self.dynamics.restart()
+            self.dynamics.restart(self._streams)
         self.dynamics.start_episode(self._streams)
         observation: Observation = super().reset_model()
         return observation
@@ -186,16 +197,20 @@ class Domain(MujocoEnv):
     def _observed(self, observation: Observation) -> Observation:
         """Return what the agent sees: the robot's observation with its noise, past actions, values of shifts."""
         assert self.dynamics is not None
-        parts = [observation]
-        if self.dynamics.observation_std > 0.0:
-            assert self._streams is not None
-            noise = self._streams.observation.normal(0.0, self.dynamics.observation_std, observation.shape)
-            parts = [observation + noise]
+        parts = [self.through_noise(observation)]
         if self.dynamics.control.memory:
             parts.append(self.dynamics.control.past_actions())
         if self.dynamics.observe_shift:
             parts.append(self.dynamics.values)
-        return observation if len(parts) == 1 and parts[0] is observation else np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def through_noise(self, observation: Observation) -> Observation:
+        """Return the robot's own observation, of any length, with the noise of this domain."""
+        assert self.dynamics is not None
+        if self.dynamics.observation_std == 0.0:
+            return observation
+        assert self._streams is not None
+        return observation + self._streams.observation.normal(0.0, self.dynamics.observation_std, observation.shape)
 
     def _widen_observation(self) -> None:
         """Add the past actions and the values of shifts to the observation space."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from transreward_envs.robots.control import ControlPath
 from transreward_envs.robots.model import load_model
 from transreward_envs.robots.streams import Streams
-from transreward_envs.shifts import GeometryShift, ModelShift, ObservationNoise, RewardShift, Shift
+from transreward_envs.shifts import ActionDelay, GeometryShift, ModelShift, ObservationNoise, RewardShift, Shift
+from transreward_envs.shifts.apply import read_field, write_field
 from transreward_envs.variation.changes import ShiftChange
 from transreward_envs.variation.varying import VaryingLike, VaryingShifts
 
@@ -57,6 +57,8 @@ class Dynamics:
         self.reward: RewardShift | None = None
         self._domain = domain
         self._fixed, self._changes = fixed, changes
+        self._shape = tuple(shift for shift in fixed if isinstance(shift, GeometryShift))
+        self._longest_delay = 0
         self._step, self._changed = 0, 0
         self._varies = bool(self.varying or changes)
         self._fields: set[str] = set()
@@ -70,15 +72,15 @@ class Dynamics:
         unseen = self.observation_std == 0.0 and self.control.passive and self.reward is None
         return unseen and not self._varies
 
-    def restart(self) -> None:
+    def restart(self, streams: Streams) -> None:
         """Begin schedules over episodes again: the env was seeded."""
-        self.varying.restart()
+        self.varying.restart(streams.shift)
 
     def start_episode(self, streams: Streams) -> None:
         """Draw what varies, and put the episode's first shifts in force."""
         self._step, self._changed = 0, 0
         if self._varies:
-            self.values = self.varying.draw(streams.shift)
+            self.values = self.varying.draw()
             self._install((*self._fixed, *self.varying.at(self.values)))
         self.control.reset(streams.action)
 
@@ -88,7 +90,7 @@ class Dynamics:
             change = self._changes[self._changed]
             self._changed += 1
             past = self.control
-            self._install((*change.shifts, *self.varying.at(self.values)))
+            self._install((*self._shape, *change.shifts, *self.varying.at(self.values)))
             self.control.take_over(past)
         self._step += 1
 
@@ -103,7 +105,9 @@ class Dynamics:
         if write:
             overwrite(domain.model, load_model(domain.fullpath, shifts), self._fields)
             domain.init_qpos = domain.model.qpos0.copy()
-        self.control = ControlPath(shifts, action_size=domain.model.nu, memory=self.control.memory)
+        self.control = ControlPath(
+            shifts, action_size=domain.model.nu, memory=self.control.memory, remember=self._longest_delay
+        )
         self.observation_std = sum(shift.std for shift in shifts if isinstance(shift, ObservationNoise))
         self.reward = next((shift for shift in shifts if isinstance(shift, RewardShift) and not shift.neutral), None)
         self._check(shifts)
@@ -127,10 +131,13 @@ class Dynamics:
             )
 
     def _check_combinations(self) -> None:
-        """Raise ``ValueError`` unless every combination of shifts at the ends of their ranges is legal."""
-        for end in (self.varying.low, self.varying.high):
-            for fixed in (self._fixed, *(change.shifts for change in self._changes)):
-                shifts = (*fixed, *self.varying.at(end))
+        """Raise ``ValueError`` unless all shifts go together, at the ends of their ranges and between them."""
+        low, high = self.varying.low, self.varying.high
+        for values in (low, high, low + 0.618 * (high - low)):
+            for fixed in (self._fixed, *((*self._shape, *change.shifts) for change in self._changes)):
+                shifts = (*fixed, *self.varying.at(values))
+                delays = [shift.steps for shift in shifts if isinstance(shift, ActionDelay)]
+                self._longest_delay = max(self._longest_delay, *delays, 0)
                 for shift in shifts:
                     if isinstance(shift, (ModelShift, GeometryShift)):
                         self._fields |= {*shift.writes, *shift.derives}
@@ -147,10 +154,6 @@ class Dynamics:
 def overwrite(model: mujoco.MjModel, other: mujoco.MjModel, fields: set[str]) -> None:
     """Write the given fields of ``other`` into ``model``, which the simulation and the renderer hold on to."""
     for field in fields:
-        *path, name = field.split(".")
-        target, source = (reduce(getattr, path, owner) for owner in (model, other))
-        value: Any = getattr(source, name, None)
-        if isinstance(value, np.ndarray):
-            getattr(target, name)[...] = value
-        elif value is not None and name != "ngeom":
-            setattr(target, name, value)
+        value = read_field(other, field)
+        if value is not None and field != "ngeom":
+            write_field(model, field, value)

@@ -20,12 +20,16 @@ def clearance(model: mujoco.MjModel) -> float:
         return 0.0
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
-    colliding = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
-    solid = [geom for geom in range(model.ngeom) if model.geom_bodyid[geom] and colliding[geom]]
-    if not solid:
+    if not (solid := solid_geoms(model)):
         return 0.0
-    lowest = min(float(data.geom_xpos[geom, 2]) - _reach_down(model, data, geom) for geom in solid)
+    lowest = min(float(data.geom_xpos[geom, 2]) - reach(model, data, geom, 2) for geom in solid)
     return lowest - float(data.geom_xpos[floors[0], 2])
+
+
+def solid_geoms(model: mujoco.MjModel) -> list[int]:
+    """Return the geoms of the robot that can touch something."""
+    colliding = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
+    return [geom for geom in range(model.ngeom) if model.geom_bodyid[geom] and colliding[geom]]
 
 
 def lift_start(spec: mujoco.MjSpec, model: mujoco.MjModel, lift: float) -> None:
@@ -57,18 +61,18 @@ def vertical_joint(model: mujoco.MjModel) -> int | None:
     return None
 
 
-def _reach_down(model: mujoco.MjModel, data: mujoco.MjData, geom: int) -> float:
-    """Return how far a geom reaches below its centre [m]."""
-    down: NDArray[np.float64] = np.abs(data.geom_xmat[geom].reshape(3, 3)[2])
+def reach(model: mujoco.MjModel, data: mujoco.MjData, geom: int, axis: int) -> float:
+    """Return how far a geom reaches from its centre along a world axis [m]."""
+    turned: NDArray[np.float64] = np.abs(data.geom_xmat[geom].reshape(3, 3)[axis])
     size, kind = model.geom_size[geom], int(model.geom_type[geom])
     if kind == GEOM.mjGEOM_SPHERE.value:
         return float(size[0])
     if kind == GEOM.mjGEOM_CAPSULE.value:
-        return float(size[0] + down[2] * size[1])
+        return float(size[0] + turned[2] * size[1])
     if kind == GEOM.mjGEOM_CYLINDER.value:
-        return float(size[0] * np.hypot(down[0], down[1]) + down[2] * size[1])
+        return float(size[0] * np.hypot(turned[0], turned[1]) + turned[2] * size[1])
     if kind == GEOM.mjGEOM_BOX.value:
-        return float(down @ size)
+        return float(turned @ size)
     if kind == GEOM.mjGEOM_ELLIPSOID.value:
-        return float(np.linalg.norm(down * size))
+        return float(np.linalg.norm(turned * size))
     return float(model.geom_rbound[geom])

@@ -27,15 +27,7 @@ def apply_shifts(nominal: mujoco.MjModel, shifts: Sequence[Shift]) -> mujoco.MjM
     active = [shift for shift in shifts if isinstance(shift, ModelShift) and not shift.neutral]
     owners: dict[str, list[tuple[Shift, Any]]] = {}
     for shift in active:
-        before = {name: read_field(model, name) for name in shift.writes}
-        shift.apply(model)
-        written = {name: before[name] != read_field(model, name) for name in shift.writes}
-        if not any(np.any(elements) for elements in written.values()):
-            raise ValueError(
-                f"A shift must change the model; {shift!r} leaves {', '.join(shift.writes)} as they were, because "
-                "those values are zero here. Choose another shift or another part of the robot."
-            )
-        for name, elements in written.items():
+        for name, elements in _apply_one(model, nominal, shift).items():
             for owner, taken in owners.setdefault(name, []):
                 if np.any(elements & taken):
                     raise ValueError(
@@ -46,6 +38,25 @@ def apply_shifts(nominal: mujoco.MjModel, shifts: Sequence[Shift]) -> mujoco.MjM
     if any(shift.derives for shift in active):
         recompute_constants(model)
     return model
+
+
+def _apply_one(model: mujoco.MjModel, nominal: mujoco.MjModel, shift: ModelShift) -> dict[str, Any]:
+    """Apply a shift to nominal values, keep what others have written, and return the elements that it changes."""
+    fields = [name for name in shift.writes if read_field(nominal, name) is not None]
+    before = {name: read_field(model, name) for name in fields}
+    plain = {name: read_field(nominal, name) for name in fields}
+    for name in fields:
+        write_field(model, name, plain[name])
+    shift.apply(model)
+    changed = {name: plain[name] != read_field(model, name) for name in fields}
+    if not any(np.any(elements) for elements in changed.values()):
+        raise ValueError(
+            f"A shift must change the model; {shift!r} leaves {', '.join(shift.writes)} as they were, because "
+            "those values are zero here. Choose another shift or another part of the robot."
+        )
+    for name, elements in changed.items():
+        write_field(model, name, np.where(elements, read_field(model, name), before[name]))
+    return changed
 
 
 def recompute_constants(model: mujoco.MjModel) -> None:
@@ -68,3 +79,13 @@ def read_field(model: mujoco.MjModel, name: str) -> Any:
     """Return a copy of the value at a dotted name; ``None`` where this version of MuJoCo lacks the field."""
     value = reduce(lambda owner, part: getattr(owner, part, None), name.split("."), model)
     return None if value is None else np.copy(value)
+
+
+def write_field(model: mujoco.MjModel, name: str, value: Any) -> None:
+    """Set the value at a dotted name, in place where it is an array."""
+    *path, last = name.split(".")
+    owner = reduce(getattr, path, model)
+    if isinstance(getattr(owner, last), np.ndarray):
+        getattr(owner, last)[...] = value
+    else:
+        setattr(owner, last, value.item() if isinstance(value, (np.ndarray, np.generic)) else value)

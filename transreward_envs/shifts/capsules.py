@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from transreward_envs.shifts.base import body_names, model_name, select_names
 
 Point = NDArray[np.float64]
+SHORTEST = 1e-4
+"""Length of the shortest link [m]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +32,11 @@ class Link:
 
     radius: float
 
+    def share(self, point: Point) -> float:
+        """Return how far along the capsule's axis the nearest point of it lies: 0 at the start, 1 at the end."""
+        axis = self.end - self.start
+        return float(np.clip((point - self.start) @ axis / (axis @ axis), 0.0, 1.0))
+
 
 def find_link(model: mujoco.MjModel, body: str) -> Link:
     """Return a link of a compiled model.
@@ -38,6 +45,8 @@ def find_link(model: mujoco.MjModel, body: str) -> Link:
         ValueError: There is no such body, or it has no capsule.
     """
     (index,) = select_names("body", body, body_names(model), robot=model_name(model))
+    if index == 0:
+        raise ValueError(f"A limb or link shift needs a body of the robot; {body!r} is none. Choose another body.")
     capsules = [
         geom
         for geom in np.flatnonzero(model.geom_bodyid == index)
@@ -56,31 +65,50 @@ def find_link(model: mujoco.MjModel, body: str) -> Link:
     return Link(body=body, geom=geom, joint=joint, start=start, end=end, radius=float(model.geom_size[geom, 0]))
 
 
-def reshape(spec: mujoco.MjSpec, model: mujoco.MjModel, link: Link, *, start: Point, end: Point, radius: float) -> None:
-    """Give a link's capsule other ends; bodies, geoms and sites attached to it follow.
+def reshape(
+    spec: mujoco.MjSpec,
+    model: mujoco.MjModel,
+    link: Link,
+    *,
+    start: Point,
+    end: Point,
+    radius: float,
+    join: bool = False,
+) -> None:
+    """Give a link's capsule other ends; bodies, geoms and sites on it follow, its own joint stays.
 
-    A child whose joint lies at an end, within the capsule's radius, has it at the new end afterwards. Everything else
-    moves as the end that is nearer to it. The link's own joint stays where it is.
+    What is on the link moves as the nearest point of the capsule's axis does. With ``join``, a child whose joint lies
+    at an end, within the capsule's radius, turns at the new end itself.
+
+    Raises:
+        ValueError: The new ends are less than a tenth of a millimetre apart.
     """
+    if float(np.linalg.norm(end - start)) < SHORTEST:
+        raise ValueError(f"A link must be at least {SHORTEST} m long; {link.body!r} would not be. Make it longer.")
     body = spec.bodies[int(model.geom_bodyid[link.geom])]
     capsule = spec.geoms[link.geom]
     capsule.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
     capsule.quat, capsule.pos = [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
     capsule.fromto = [*start, *end]
     capsule.size = [radius, 0.0, 0.0]
-    ends = ((link.start, start), (link.end, end))
+
+    def moved(point: Point, *, joins: bool = False) -> Point:
+        share = link.share(point)
+        old, new = (link.start, start) if share < 0.5 else (link.end, end)
+        if joins and min(share, 1.0 - share) <= 0.1 and float(np.linalg.norm(point - old)) <= link.radius:
+            return new - point
+        return (1.0 - share) * (start - link.start) + share * (end - link.end)
+
     for child in body.bodies:
         anchor = np.asarray(child.pos) + _rotated(model, child.id, _anchor(model, child.id))
-        old, new = min(ends, key=lambda pair: float(np.linalg.norm(pair[0] - anchor)))
-        at_the_end = float(np.linalg.norm(old - anchor)) <= link.radius
-        child.pos = np.asarray(child.pos) + (new - anchor if at_the_end else new - old)
+        child.pos = np.asarray(child.pos) + moved(anchor, joins=join)
     for part in (*(geom for geom in body.geoms if geom.id != link.geom), *body.sites):
-        centre = np.asarray(model.geom_pos[part.id] if isinstance(part, mujoco.MjsGeom) else model.site_pos[part.id])
-        old, new = min(ends, key=lambda pair: float(np.linalg.norm(pair[0] - centre)))
-        if isinstance(part, mujoco.MjsGeom) and np.isfinite(part.fromto[0]):
-            part.fromto = np.asarray(part.fromto) + np.tile(new - old, 2)
+        is_geom = isinstance(part, mujoco.MjsGeom)
+        way = moved(np.array(model.geom_pos[part.id] if is_geom else model.site_pos[part.id]))
+        if is_geom and np.isfinite(part.fromto[0]):
+            part.fromto = np.asarray(part.fromto) + np.tile(way, 2)
         else:
-            part.pos = np.asarray(part.pos) + (new - old)
+            part.pos = np.asarray(part.pos) + way
 
 
 def capsule_ends(model: mujoco.MjModel, geom: int) -> tuple[Point, Point]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from transreward_envs.errors import require_positive
-from transreward_envs.shifts.base import ModelShift, model_name
+from transreward_envs.shifts.base import ScaledShift, model_name
 
 if TYPE_CHECKING:
     import mujoco
@@ -15,7 +14,7 @@ RIGHT_FOOT = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OdrlFriction(ModelShift):
+class OdrlFriction(ScaledShift):
     """Hopper's and Walker2d's friction as in ODRL (Lyu et al., 2024, arXiv:2410.20750).
 
     There, Hopper's floor keeps its coefficient of 1, so that scales up to a half are one and the same world: a contact
@@ -26,21 +25,10 @@ class OdrlFriction(ModelShift):
     kind: ClassVar[str] = "frictionodrl"
     writes: ClassVar[tuple[str, ...]] = ("geom_friction",)
 
-    scale: float
-    """Multiplier on the three coefficients [-]."""
-
-    def __post_init__(self) -> None:
-        require_positive("scale", self.scale)
-
     @property
     def neutral(self) -> bool:
         """Never: even at 1.0, Walker2d's right foot differs from Gymnasium's."""
         return False
-
-    @property
-    def label(self) -> str:
-        """Such as ``frictionodrl-2.0``."""
-        return f"frictionodrl-{self.scale}"
 
     def apply(self, model: mujoco.MjModel) -> None:
         """Scale the coefficients.

@@ -48,6 +48,8 @@ class JointRangeShift(ModelShift):
                 raise TypeError(f"`joints` must be a list of joint names; got {self.joints!r}.")
             if not self.joints:
                 raise ValueError("`joints` must name at least one joint; leave it out to mean every limited one.")
+            if len(set(self.joints)) < len(self.joints):
+                raise ValueError(f"`joints` must name each joint once; got {list(self.joints)}.")
             object.__setattr__(self, "joints", tuple(self.joints))
         if self.limits is not None:
             self._check_limits()

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class LimbShift(GeometryShift):
     """Scale the length of limbs, measured from the joint that they turn on, and their radius.
 
-    What is attached to a limb follows it: child bodies, their joints, sites. Mass and inertia follow from the shape.
+    The first capsule of a body is its limb. What is attached to it follows: child bodies, their joints, sites. Mass and
+    inertia follow from the shape.
     The robot starts higher or lower, so that it keeps its clearance above the floor, and heights that end an episode
     move in proportion.
     """

@@ -55,7 +55,9 @@ class LinkShift(GeometryShift):
     @property
     def label(self) -> str:
         """Such as ``link-bthigh-0.11-0.0--0.11``."""
-        return "-".join(["link", self.body, *map(str, self.end)])
+        start = () if self.start is None else ("from", *map(str, self.start))
+        radius = () if self.radius is None else ("radius", str(self.radius))
+        return "-".join(["link", self.body, *map(str, self.end), *start, *radius])
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -74,7 +76,7 @@ class LinkShift(GeometryShift):
             np.linalg.norm(link.start - start) + np.linalg.norm(link.end - end)
         ):  # each end goes to the nearer of the new ones: a torso turns in its middle
             start, end = end, start
-        reshape(spec, nominal, link, start=start, end=end, radius=self.radius or link.radius)
+        reshape(spec, nominal, link, start=start, end=end, radius=self.radius or link.radius, join=True)
 
 
 def _point(name: str, value: object) -> tuple[float, ...]:

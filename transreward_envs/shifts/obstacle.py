@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import mujoco
 
 WALL = "obstacle"
+WIDTH = 20.0
+"""Of the wall along y [m]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +47,8 @@ class ObstacleShift(GeometryShift):
     @property
     def label(self) -> str:
         """Such as ``obstacle--3.0``."""
-        return f"obstacle-{self.x}"
+        other = () if (self.height, self.thickness) == (2.0, 0.2) else (str(self.height), str(self.thickness))
+        return "-".join(["obstacle", str(self.x), *other])
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -60,7 +63,7 @@ class ObstacleShift(GeometryShift):
             name=WALL,
             type=mujoco.mjtGeom.mjGEOM_BOX,
             pos=[self.x, 0.0, self.height / 2],
-            size=[self.thickness / 2, 10.0, self.height / 2],
+            size=[self.thickness / 2, WIDTH / 2, self.height / 2],
             contype=1,
             conaffinity=1,
             rgba=[0.55, 0.35, 0.3, 1.0],

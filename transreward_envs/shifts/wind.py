@@ -47,8 +47,10 @@ class WindShift(ModelShift):
 
     @property
     def label(self) -> str:
-        """Such as ``wind--10.0`` or ``wind-0.0-5.0-0.0``."""
-        return f"wind-{self.x}" if (self.y, self.z) == (0.0, 0.0) else f"wind-{self.x}-{self.y}-{self.z}"
+        """Such as ``wind--20.0-density-1.2`` or ``wind-0.0-5.0-0.0``."""
+        across = () if (self.y, self.z) == (0.0, 0.0) else (str(self.y), str(self.z))
+        medium = () if self.density is None else ("density", str(self.density))
+        return "-".join(["wind", str(self.x), *across, *medium])
 
     def apply(self, model: mujoco.MjModel) -> None:
         """Set both.

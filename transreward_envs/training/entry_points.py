@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -72,9 +71,10 @@ def check_keywords(pair: Pair, keywords: Mapping[str, Any]) -> None:
             "A training id has two domains, so `shift` alone is ambiguous. Make a pair instead: "
             "gym.make(id, pair=transreward_envs.make_pair(robot, shifts).to_json())."
         )
-    classes = [DomainSchedule, *load_domain(pair.robot).__mro__]
-    names = {name for cls in classes for name in inspect.signature(vars(cls).get("__init__", object)).parameters}
-    valid = names - {"self", "args", "kwargs", "pair", "acts_in", "domain_kwargs", "shift"}
+    from transreward_envs.robots.keywords import keyword_names  # needs MuJoCo
+
+    names = keyword_names(DomainSchedule) | keyword_names(load_domain(pair.robot))
+    valid = names - {"pair", "acts_in", "domain_kwargs", "shift"}
     for name in keywords:
         if name not in valid:
             raise ValueError(unknown("keyword", name, valid))

@@ -69,6 +69,8 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         self._first: Role = "source" if acts_in == "both" else "target"
         self.role: Role = self._first
         super().__init__(self._domain(self._first))
+        if acts_in == "both" and any(name.startswith("shift_") for name in domain_kwargs):
+            self._domain("target")  # whose own shifts may not go together with those
         # The same objects whichever domain is active, so that a seeded action space stays seeded.
         self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
 

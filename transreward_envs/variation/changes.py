@@ -13,7 +13,7 @@ from transreward_envs.shifts.base import Json
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShiftChange:
-    """From a step of each episode on, other shifts in place of the domain's fixed ones."""
+    """From a step of each episode on, other shifts in place of the domain's fixed ones; its shape stays."""
 
     step: int
     """The first step under the new shifts, counted from 0 at reset."""
@@ -34,7 +34,10 @@ class ShiftChange:
         return {"step": self.step, "shift": shifts_to_json(self.shifts)}
 
 
-def parse_changes(data: Sequence[Mapping[str, Any] | ShiftChange]) -> tuple[ShiftChange, ...]:
+ChangesLike = Mapping[str, Any] | ShiftChange | Sequence[Mapping[str, Any] | ShiftChange] | None
+
+
+def parse_changes(data: ChangesLike) -> tuple[ShiftChange, ...]:
     """Return the changes that ``data`` describes, such as ``[{"step": 500, "shift": {"kind": "mass", "scale": 2.0}}]``.
 
     Raises:
@@ -42,7 +45,11 @@ def parse_changes(data: Sequence[Mapping[str, Any] | ShiftChange]) -> tuple[Shif
         ValueError: A change breaks a rule, or they are not in order.
     """
     example = '[{"step": 500, "shift": {"kind": "mass", "scale": 2.0}}]'
-    if isinstance(data, (str, Mapping)) or not isinstance(data, Sequence):
+    if data is None:
+        return ()
+    if isinstance(data, (Mapping, ShiftChange)):
+        data = [data]
+    if isinstance(data, str) or not isinstance(data, Sequence):
         raise TypeError(f"`shift_change` is a list such as {example}; got {data!r}.")
     changes = []
     for one in data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,7 @@ class VaryingShifts:
         self.low, self.high = np.array([law.low for law in laws]), np.array([law.high for law in laws])
         self.names = _names(self._varying)
         self._values: NDArray[np.float64] = self.low.copy()
+        self._streams: list[np.random.Generator] = []
         self._episode = 0
         for end in (self.low, self.high):
             self.at(end)
@@ -65,23 +67,23 @@ class VaryingShifts:
         """Whether anything varies."""
         return bool(self._varying)
 
-    def restart(self) -> None:
-        """Begin the schedules again."""
+    def restart(self, rng: np.random.Generator) -> None:
+        """Begin the schedules again; each setting gets a stream of its own, whatever else varies."""
+        root = int(rng.integers(2**63))
+        self._streams = [np.random.default_rng([root, zlib.crc32(name.encode())]) for name in self.names]
         self._episode = 0
 
-    def draw(self, rng: np.random.Generator) -> NDArray[np.float64]:
+    def draw(self) -> NDArray[np.float64]:
         """Return the next episode's values, as ``(len(names),)``."""
         laws = [law for one in self._varying for law in one.laws.values()]
         drawn = [
-            law.value(rng, episode=self._episode, previous=float(value))
-            for law, value in zip(laws, self._values, strict=True)
+            law.value(stream, episode=self._episode, previous=float(value))
+            for law, stream, value in zip(laws, self._streams, self._values, strict=True)
         ]
-        integral = [name in one.integral for one in self._varying for name in one.laws]
-        self._values = np.array(
-            [round(value) if whole else value for value, whole in zip(drawn, integral, strict=True)]
-        )
+        self._values = np.clip(drawn, self.low, self.high)
         self._episode += 1
-        return self._values
+        whole = [name in one.integral for one in self._varying for name in one.laws]
+        return np.where(whole, np.round(self._values), self._values)
 
     def at(self, values: NDArray[np.float64]) -> tuple[Shift, ...]:
         """Return the shifts at given values of all that varies."""
@@ -96,9 +98,12 @@ def _parse(data: Mapping[str, Any], keyword: str, laws: Mapping[str, type[Law]])
             f'`{keyword}` is a list of shifts such as {{"kind": "mass", "scale": [0.5, 2.0]}}; got {data!r}.'
         )
     kind = data.get("kind")
-    if kind not in SHIFT_KINDS:
+    if not isinstance(kind, str) or kind not in SHIFT_KINDS:
         raise ValueError(unknown("shift kind", kind, SHIFT_KINDS))
     types = {field.name: field.type for field in dataclasses.fields(SHIFT_KINDS[kind])}  # type: ignore[arg-type]
+    for name in data:
+        if name not in {"kind", *types}:
+            raise ValueError(unknown(f"setting of a {kind} shift", name, types))
     varying = {
         name: _law(value, keyword, laws, whole=str(types[name]).startswith("int"))
         for name, value in data.items()
@@ -106,10 +111,14 @@ def _parse(data: Mapping[str, Any], keyword: str, laws: Mapping[str, type[Law]])
     }
     if not varying:
         raise ValueError(
-            f"A shift of `{keyword}` must vary in a setting; {dict(data)!r} does not. Give a fixed one as `shift`."
+            f"A shift of `{keyword}` must vary in a number; {dict(data)!r} does not. Give a fixed one as `shift`."
         )
     fixed = {name: value for name, value in data.items() if name not in varying}
     integral = frozenset(name for name in varying if str(types[name]).startswith("int"))
+    for name in integral:
+        for bound in (varying[name].low, varying[name].high):
+            if not float(bound).is_integer():
+                raise ValueError(f"`{name}` of a {kind} shift is a whole number, and so are its bounds; got {bound!r}.")
     return _Varying(template=fixed, laws=varying, integral=integral)
 
 
@@ -122,7 +131,7 @@ def _law(value: Any, keyword: str, laws: Mapping[str, type[Law]], *, whole: bool
         return (UniformInteger if whole else Uniform)(low=value[0], high=value[1])
     settings = dict(value)
     name = settings.pop("law", None)
-    if name not in laws:
+    if not isinstance(name, str) or name not in laws:
         raise ValueError(unknown(f"law of `{keyword}`", name, laws))
     fields = {field.name: field for field in dataclasses.fields(laws[name])}  # type: ignore[arg-type]
     for setting in settings:

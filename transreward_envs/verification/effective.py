@@ -41,9 +41,9 @@ def effective_values(pair: Pair) -> list[EffectiveValue]:
         domain.close()
     source, target = measured
     values = [
-        EffectiveValue(quantity=quantity, unit=unit, source=source.get((quantity, unit), "none"), target=value)
-        for (quantity, unit), value in target.items()
-        if source.get((quantity, unit), "none") != value
+        EffectiveValue(quantity=key[0], unit=key[1], source=source.get(key, "none"), target=target.get(key, "none"))
+        for key in {**target, **source}
+        if source.get(key, "none") != target.get(key, "none")
     ]
     return _joined(_joined(values, target, "mass of ", "mass of every body"), target, "strength of ", "every actuator")
 
@@ -77,16 +77,24 @@ def _physics(model: mujoco.MjModel) -> dict[tuple[str, str], str]:
         ("clearance at rest", "m"): _number(clearance(model)),
     }
     for name, forces in zip(actuator_names(model), probes.actuator_forces(model), strict=True):
-        values[f"strength of {name}", "N m"] = _number(float(np.abs(forces).sum()))
+        straight = any(_slides(model, int(model.dof_jntid[dof])) for dof in np.flatnonzero(forces))
+        values[f"strength of {name}", "N" if straight else "N m"] = _number(float(np.abs(forces).sum()))
     limited = [int(joint) for joint in np.flatnonzero(model.jnt_limited)]
     names = names_of(model.njnt, model.joint)
     for joint, (low, high) in zip(limited, probes.joint_limits(model, limited), strict=True):
-        values[f"range of {names[joint]}", "rad"] = f"{_number(low)} to {_number(high)}"
+        unit = "m" if _slides(model, joint) else "rad"
+        values[f"range of {names[joint]}", unit] = f"{_number(low)} to {_number(high)}"
     for body, mass in zip(body_names(model), model.body_mass, strict=True):
         values |= _link(model, body, float(mass))
     if WALL in names_of(model.ngeom, model.geom):
-        values["wall along x", "m"] = "{} to {}".format(*map(_number, probes.wall_faces(model, WALL)))
+        back, front = probes.wall_faces(model, WALL, height=probes.wall_top(model, WALL))[0]
+        values["wall along x", "m"] = f"{_number(back)} to {_number(front)}"
     return values
+
+
+def _slides(model: mujoco.MjModel, joint: int) -> bool:
+    """Whether a joint is one that slides."""
+    return bool(model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE.value)
 
 
 def _link(model: mujoco.MjModel, body: str, mass: float) -> dict[tuple[str, str], str]:

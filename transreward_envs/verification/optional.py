@@ -14,7 +14,7 @@ from transreward_envs.shifts.maze import CELL, HEIGHT
 from transreward_envs.verification.report import Check
 
 if TYPE_CHECKING:
-    from transreward_envs.verification.effects import Models
+    from transreward_envs.verification.shape import Models
 
 
 def maze_effect(shift: MazeShift, models: Models) -> Iterator[Check]:

@@ -89,11 +89,14 @@ def actuator_forces(model: mujoco.MjModel) -> Array:
     return np.array(rows)
 
 
-def wind_forces(model: mujoco.MjModel) -> Array:
-    """Return the force of the medium on each moving body at rest, as ``(nv,)`` [N or N m]."""
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    return np.array(data.qfrc_fluid)
+def fluid_forces(model: mujoco.MjModel) -> Array:
+    """Return the forces of the medium on the robot at rest and at unit velocity [N or N m], as ``(2, nv)``."""
+    data, rows = mujoco.MjData(model), []
+    for velocity in (0.0, 1.0):
+        data.qvel[:] = velocity
+        mujoco.mj_forward(model, data)
+        rows.append(np.array(data.qfrc_fluid))
+    return np.array(rows)
 
 
 def joint_limits(model: mujoco.MjModel, joints: Sequence[int]) -> Array:
@@ -117,18 +120,30 @@ def joint_limits(model: mujoco.MjModel, joints: Sequence[int]) -> Array:
     return limits
 
 
-def wall_faces(model: mujoco.MjModel, wall: str) -> tuple[float, float]:
-    """Return where along x rays from both sides meet a wall [m]."""
+def wall_faces(model: mujoco.MjModel, wall: str, *, height: float) -> Array:
+    """Return where along x rays meet a wall [m], from behind and from the front, as ``(4, 2)``.
+
+    The rays go low and high, on both sides of a planar robot.
+    """
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     centre = np.array(data.geom(wall).xpos)
     faces = []
-    for sign in (-1.0, 1.0):
-        start = centre + np.array([sign * 50.0, 5.0, 0.0])  # beside a planar robot
-        hit = np.zeros(1, dtype=np.int32)
-        distance = mujoco.mj_ray(model, data, start, np.array([-sign, 0.0, 0.0]), None, 1, -1, hit)
-        faces.append(float(start[0] - sign * distance) if hit[0] == model.geom(wall).id else np.nan)
-    return faces[0], faces[1]
+    for y in (-9.9, 9.9):
+        for z in (0.02 * height, 0.98 * height):
+            for sign in (-1.0, 1.0):
+                start = np.array([centre[0] + sign * 50.0, y, z])
+                distance = _ray(model, data, start, np.array([-sign, 0.0, 0.0]), model.geom(wall).id)
+                faces.append(start[0] - sign * distance)
+    return np.array(faces).reshape(4, 2)
+
+
+def wall_top(model: mujoco.MjModel, wall: str) -> float:
+    """Return where a ray from above meets a wall [m]."""
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    start = np.array(data.geom(wall).xpos) + np.array([0.0, 5.0, 50.0])
+    return float(start[2] - _ray(model, data, start, np.array([0.0, 0.0, -1.0]), model.geom(wall).id))
 
 
 def violations(model: mujoco.MjModel) -> Array:
@@ -146,6 +161,13 @@ def penetration(model: mujoco.MjModel) -> float:
     data = mujoco.MjData(model)
     mujoco.mj_fwdPosition(model, data)
     return max((-float(contact.dist) for contact in data.contact), default=0.0)
+
+
+def _ray(model: mujoco.MjModel, data: mujoco.MjData, start: Array, direction: Array, geom: int) -> float:
+    """Return how far a ray goes to a geom [m], NaN if it meets something else or nothing."""
+    hit = np.zeros(1, dtype=np.int32)
+    distance = mujoco.mj_ray(model, data, start, direction, None, 1, -1, hit)
+    return float(distance) if hit[0] == geom else float("nan")
 
 
 def _bent(model: mujoco.MjModel) -> mujoco.MjData:

@@ -20,10 +20,12 @@ class Check:
     passed: bool
 
     @classmethod
-    def close(cls, what: str, expected: ArrayLike, measured: ArrayLike, *, tolerance: float = 1e-6) -> Check:
-        """Return a check of numbers: equal to within ``tolerance`` of their size, or absolutely near zero."""
+    def close(
+        cls, what: str, expected: ArrayLike, measured: ArrayLike, *, tolerance: float = 1e-6, absolute: float = 1e-9
+    ) -> Check:
+        """Return a check of numbers: equal to within ``tolerance`` of their size, or to within ``absolute``."""
         wanted, got = np.asarray(expected, dtype=np.float64), np.asarray(measured, dtype=np.float64)
-        passed = wanted.shape == got.shape and bool(np.allclose(got, wanted, rtol=tolerance, atol=tolerance * 1e-3))
+        passed = wanted.shape == got.shape and bool(np.allclose(got, wanted, rtol=tolerance, atol=absolute))
         return cls(what=what, expected=_short(wanted), measured=_short(got), passed=passed)
 
     @classmethod

@@ -9,12 +9,14 @@ from functools import reduce
 from operator import xor
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from transreward_envs.differences import added_geoms, declared_fields, differing_fields, pair_differences
 from transreward_envs.pairs.pair import ROLES, Pair, Role
 from transreward_envs.robots.domain import Domain
 from transreward_envs.robots.model import load_model
+from transreward_envs.robots.start import reach, solid_geoms, start_height, vertical_joint
 from transreward_envs.shifts import (
     GeometryShift,
     MazeShift,
@@ -27,8 +29,9 @@ from transreward_envs.shifts import (
 from transreward_envs.shifts.apply import recompute_constants
 from transreward_envs.verification import probes
 from transreward_envs.verification.behaviour import behaviour_effects, highest_action
-from transreward_envs.verification.effects import Models, model_effects
+from transreward_envs.verification.effects import model_effects
 from transreward_envs.verification.report import Check, Verification
+from transreward_envs.verification.shape import Models
 
 STEPS = 100
 PENETRATION = 1e-3
@@ -85,32 +88,48 @@ def _fields(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
             geoms = {"geom"} if isinstance(shift, GeometryShift) and shift.adds else set()
             written = sorted((differing & set(shift.writes)) | (shown & geoms))
             yield Check.holds(f"{shift.label}: a field that it writes differs", bool(written), ", ".join(written))
-    yield Check.holds("something differs", bool(shown), "something")
+    yield Check.holds("something differs", bool(shown), ", ".join(sorted(shown)[:5]) or "nothing")
 
 
 def _effects(pair: Pair, role: Role, domain: Domain) -> Iterator[Check]:
-    """Check each shift of a domain against the same domain without it."""
+    """Check each shift of a domain against the same domain without it, and what ends an episode."""
+
+    def make(shifts: tuple[Shift, ...]) -> Domain:
+        return make_domain(pair, role, shifts)
+
     for index, shift in enumerate(domain.shifts):
         if shift.neutral:
             continue
-        others = domain.shifts[:index] + domain.shifts[index + 1 :]
         checks: Iterator[Check]
         if isinstance(shift, (ModelShift, GeometryShift)):
-            without = load_model(domain.fullpath, _comparable(shift, others))
-            checks = model_effects(shift, Models(without=without, shifted=domain.model))
+            others = domain.shifts[:index] + domain.shifts[index + 1 :]
+            checks = model_effects(shift, Models(without=load_model(domain.fullpath, others), shifted=domain.model))
         else:
-            other = make_domain(pair, role, others)
-            checks = behaviour_effects(shift, domain, other)
+            checks = behaviour_effects(shift, domain.shifts, make)
         yield from (check.of(role) for check in checks)
+    if any(isinstance(shift, GeometryShift) for shift in domain.shifts):
+        yield from (check.of(role) for check in _endings(domain, make(_surroundings(domain)), dict(pair.settings)))
 
 
-def _comparable(shift: Shift, others: tuple[Shift, ...]) -> tuple[Shift, ...]:
-    """Return the other shifts; those of the shape go with a shift of the shape, so that clearances compare."""
-    return tuple(other for other in others if not (isinstance(shift, GeometryShift) and _reshapes(other)))
+def _surroundings(domain: Domain) -> tuple[Shift, ...]:
+    """Return the shifts that add to the model: of what stands around the robot."""
+    return tuple(shift for shift in domain.shifts if isinstance(shift, GeometryShift) and shift.adds)
 
 
-def _reshapes(shift: Shift) -> bool:
-    return isinstance(shift, GeometryShift) and not shift.adds
+def _endings(domain: Domain, plain: Domain, settings: dict[str, Any]) -> Iterator[Check]:
+    """Check the heights that end an episode, and that a resting robot is not at its end."""
+    if domain.healthy_range:
+        heights = np.array(getattr(plain, domain.healthy_range), dtype=np.float64)
+        if "healthy_z_range" not in settings:
+            heights = heights * start_height(domain.model) / start_height(plain.model)
+        yield Check.close("an episode ends outside heights [m]", heights, getattr(domain, domain.healthy_range))
+    survives = []
+    for one in (plain, domain):
+        one.reset(seed=0)
+        one.set_state(one.init_qpos, np.zeros(one.model.nv))
+        survives.append(not one.step(np.zeros_like(highest_action(one)))[2])
+    fine = survives[1] or not survives[0]
+    yield Check.holds("a resting robot survives its first step", fine, "it does" if fine else "it ends")
 
 
 def _trajectories(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
@@ -119,19 +138,33 @@ def _trajectories(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]
         return
     differing = [shift for shift in set(pair.source) ^ set(pair.target) if not shift.neutral]
     unseen = all(isinstance(shift, (RewardShift, ObservationNoise)) for shift in differing)
-    apart = max(_distance(source, target, start=start) for start in _starting_points(pair))
+    apart = max(_distance(source, target, start=start) for start in _starting_points(pair, target.model))
     if unseen:
         yield Check.holds("the same actions lead to the same states", apart == 0.0, f"{apart:.3g} apart")
     else:
         yield Check.holds("the same actions lead elsewhere", apart > 1e-6, f"{apart:.3g} apart")
 
 
-def _starting_points(pair: Pair) -> list[tuple[float, float]]:
-    """Return where to start [m]: at the origin, within an obstacle's reach, or where one maze alone has a wall."""
-    walls = [(shift.x + shift.thickness / 2 + 0.5, 0.0) for shift in pair.target if isinstance(shift, ObstacleShift)]
+def _starting_points(pair: Pair, model: mujoco.MjModel) -> list[tuple[float, float]]:
+    """Return where to start [m]: at the origin, touching an obstacle, or where one maze alone has a wall."""
+    walls = [
+        (_beside(shift, model), 0.0)
+        for shift in set(pair.source) ^ set(pair.target)
+        if isinstance(shift, ObstacleShift) and vertical_joint(model) is not None
+    ]
     mazes = [set(shift.walls.values()) for role in ROLES for shift in pair.shifts(role) if isinstance(shift, MazeShift)]
     walls += sorted(reduce(xor, mazes, set()))[:1]
     return walls or [(0.0, 0.0)]
+
+
+def _beside(wall: ObstacleShift, model: mujoco.MjModel) -> float:
+    """Return where along x a resting robot reaches 5 cm into a wall, from the origin's side [m]."""
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    side = 1.0 if wall.x > 0 else -1.0
+    low = [geom for geom in solid_geoms(model) if data.geom_xpos[geom, 2] - reach(model, data, geom, 2) < wall.height]
+    foremost = max(side * data.geom_xpos[geom, 0] + reach(model, data, geom, 0) for geom in low)
+    return float(side * (abs(wall.x) - wall.thickness / 2 - foremost + 0.05))
 
 
 def _distance(source: Domain, target: Domain, *, start: tuple[float, float]) -> float:
@@ -157,19 +190,18 @@ def _distance(source: Domain, target: Domain, *, start: tuple[float, float]) -> 
 
 
 def _starts(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
-    """Compare the rest poses."""
+    """Compare the rest poses: the source's with the plain robot's, the target's with the worse of both."""
     if pair.source_robot is not None:
         return
-    before, after = (probes.violations(domain.model) for domain in (source, target))
-    newly = float((after - before).max()) if len(after) else 0.0
-    plain = load_model(target.fullpath, ())
-    depths = [probes.penetration(model) for model in (plain, source.model, target.model)]
-    allowed = max(depths[0], depths[1]) + PENETRATION
-    if pair.target:
-        yield Check.holds("no joint newly starts outside its range", newly < 1e-9, f"{newly:.3g}")
-        yield Check.holds("the target starts no deeper in a contact [m]", depths[2] <= allowed, f"{depths[2]:.4g}")
-
-
-def verify_json(data: dict[str, Any]) -> Verification:
-    """Return the checks of a pair given by its JSON: for worker processes."""
-    return verify(Pair.from_json(data))
+    outside, depth = np.zeros(target.model.njnt), 0.0
+    for role, domain in (("source", source), ("target", target)):
+        plain = load_model(domain.fullpath, _surroundings(domain))
+        outside = np.maximum(outside, probes.violations(plain))
+        depth = max(depth, probes.penetration(plain))
+        newly, deep = (
+            float((probes.violations(domain.model) - outside).max(initial=0.0)),
+            probes.penetration(domain.model),
+        )
+        yield Check.holds(f"{role}: no joint newly starts outside its range", newly < 1e-9, f"{newly:.3g}")
+        yield Check.holds(f"{role}: starts no deeper in a contact [m]", deep <= depth + PENETRATION, f"{deep:.4g}")
+        outside, depth = np.maximum(outside, probes.violations(domain.model)), max(depth, deep)

@@ -55,7 +55,14 @@ SHINS = {
 }
 
 
-def _core(robot: str, *shifts: Shift, name: str | None = None, source: tuple[Shift, ...] = (), delay: int = 0) -> Pair:
+def _core(
+    robot: str,
+    *shifts: Shift,
+    name: str | None = None,
+    source: tuple[Shift, ...] = (),
+    delay: int = 0,
+    suites: tuple[str, ...] = ("core",),
+) -> Pair:
     """Return a pair of suite ``core``, whose source is the plain robot unless it is given."""
     label = name or "-".join(shift.label for shift in shifts)
     return Pair(
@@ -64,7 +71,7 @@ def _core(robot: str, *shifts: Shift, name: str | None = None, source: tuple[Shi
         source=source,
         target=shifts,
         observe_actions=delay,
-        suites=("core", "darc") if name is None and shifts == (BrokenActuator(actuator="bthigh"),) else ("core",),
+        suites=suites,
     )
 
 
@@ -84,7 +91,8 @@ def _any_robot(robot: str) -> Iterator[Pair]:
     for scale in (0.5, 0.75):
         yield _core(robot, ActuatorShift(scale=scale))
     if robot in BROKEN:
-        yield _core(robot, BrokenActuator(actuator=BROKEN[robot]))
+        suites = ("core", "darc") if robot == "HalfCheetah" else ("core",)  # DARC's broken joint 0
+        yield _core(robot, BrokenActuator(actuator=BROKEN[robot]), suites=suites)
     if robot not in UNDAMPED:
         yield _core(robot, DampingShift(scale=2.0))
     for steps in (1, 3):
@@ -103,7 +111,7 @@ def _locomotion(robot: str) -> Iterator[Pair]:
         shifts = (MassShift(scale=mass), FrictionShift(scale=friction), GravityShift(scale=gravity))
         yield _core(robot, *shifts, name=f"combined-{level}")
     yield _core(robot, ActionRepeat(times=2), name="repeat-4to2", source=(ActionRepeat(times=4),))
-    yield _core(robot, WindShift(x=-20.0, density=1.2))
+    yield _core(robot, WindShift(x=-20.0, density=1.2), name="wind--20.0")
     yield _core(robot, ObservationNoise(std=0.05))
 
 

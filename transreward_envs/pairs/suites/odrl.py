@@ -126,7 +126,8 @@ def make_odrl(name: str, level: str | float | None = None) -> Pair:
     Raises:
         ValueError: ODRL has no such task.
     """
-    given = "-".join(str(part) for part in (name, level) if part is not None)
+    number = None if level is None or isinstance(level, str) else str(float(level))
+    given = "-".join(part for part in (name, number or level) if isinstance(part, str))
     key = given.lower().replace("_", "-")
     tasks = ODRL | ODRL_OPTIONAL
     if key not in tasks:
