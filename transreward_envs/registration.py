@@ -13,6 +13,7 @@ from transreward_envs.pairs.pair import NAMESPACE, VERSION
 from transreward_envs.robots import ROBOTS
 
 TARGET_ENTRY_POINT = "transreward_envs.training.entry_points:make_target"
+TARGET_LANES = "transreward_envs.batched.entry_points:make_target_lanes"
 MIXTURE_ENTRY_POINT = "transreward_envs.training.entry_points:make_mixture"
 MIXTURE_LANES = "transreward_envs.training.entry_points:make_lanes"
 COMPENSATED_LANES = "transreward_wrappers.entry_points:make_compensated_lanes"
@@ -29,6 +30,7 @@ def register_all() -> None:
         _register(
             f"{NAMESPACE}/{robot.name}-v{VERSION}",
             entry_point=robot.entry_point,
+            vector_entry_point=robot.vector_entry_point,
             max_episode_steps=robot.max_episode_steps,
         )
     for pair in BUILT_IN:
@@ -49,12 +51,14 @@ def register_pair(pair: Pair) -> None:
     _register(
         source.id,
         entry_point=source.entry_point,
+        vector_entry_point=source.vector_entry_point,
         max_episode_steps=source.max_episode_steps,
         kwargs=source.kwargs,
     )
     _register(
         target.id,
         entry_point=TARGET_ENTRY_POINT,
+        vector_entry_point=TARGET_LANES if target.vector_entry_point else None,
         max_episode_steps=target.max_episode_steps,
         kwargs={"robot": pair.robot, **target.kwargs},
     )

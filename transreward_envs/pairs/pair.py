@@ -139,6 +139,7 @@ class Pair:
         return EnvSpec(
             id=self.id(role),
             entry_point=self.robot_of(role).entry_point,
+            vector_entry_point=self.robot_of(role).vector_entry_point,
             max_episode_steps=self.max_episode_steps(role),
             kwargs=self.kwargs(role),
         )

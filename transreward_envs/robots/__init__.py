@@ -26,6 +26,11 @@ class Robot:
     extra: str | None = None
     """The extra with the packages that it needs; none for what every installation has."""
 
+    @property
+    def vector_entry_point(self) -> str | None:
+        """Where its lanes are made; none for those of extras, which step one by one."""
+        return None if self.extra else f"transreward_envs.batched.entry_points:{self.name}"
+
 
 def _robot(name: str, module: str, *, max_episode_steps: int = 1000) -> Robot:
     return Robot(

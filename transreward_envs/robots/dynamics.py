@@ -60,9 +60,9 @@ class Dynamics:
         self._shape = tuple(shift for shift in fixed if isinstance(shift, GeometryShift))
         self._longest_delay = 0
         self._step, self._changed = 0, 0
-        self._varies = bool(self.varying or changes)
+        self.varies = bool(self.varying or changes)
         self._fields: set[str] = set()
-        if self._varies:
+        if self.varies:
             self._check_combinations()
         self._install(fixed, write=False)
 
@@ -70,7 +70,7 @@ class Dynamics:
     def plain(self) -> bool:
         """Whether a step is the robot's own, but for its model."""
         unseen = self.observation_std == 0.0 and self.control.passive and self.reward is None
-        return unseen and not self._varies
+        return unseen and not self.varies
 
     def restart(self, streams: Streams) -> None:
         """Begin schedules over episodes again: the env was seeded."""
@@ -79,7 +79,7 @@ class Dynamics:
     def start_episode(self, streams: Streams) -> None:
         """Draw what varies, and put the episode's first shifts in force."""
         self._step, self._changed = 0, 0
-        if self._varies:
+        if self.varies:
             self.values = self.varying.draw()
             self._install((*self._fixed, *self.varying.at(self.values)))
         self.control.reset(streams.action)

@@ -1,0 +1,216 @@
+"""Lanes as a vector environment: specs, seeds, faults, and what bad input gets."""
+
+import json
+import os
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatistics
+
+from transreward_envs.batched import BatchedDomain
+from transreward_envs.shifts import MassShift
+
+HOPPER = "TransReward/Hopper-v0"
+
+
+def lanes(robot: str = "Hopper", num_envs: int = 3, **keywords: object) -> BatchedDomain:
+    return BatchedDomain(num_envs=num_envs, robot=robot, **{"threads": 1, **keywords})
+
+
+def actions_of(envs: gym.vector.VectorEnv, value: float = 0.3) -> np.ndarray:
+    return np.full(envs.action_space.shape, value, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "env_id",
+    [
+        HOPPER,
+        "TransReward/Ant-mass-2.0-source-v0",
+        "TransReward/Walker2d-delay-3-target-v0",
+        "TransReward/Hopper-morph-foot-hard-target-v0",
+        "TransReward/Reacher7-v0",
+    ],
+)
+def test_make_vec_steps_lanes_by_default_as_the_single_id_says(env_id: str) -> None:
+    envs, single = gym.make_vec(env_id, num_envs=3), gym.make(env_id)
+    assert isinstance(envs.unwrapped, BatchedDomain)
+    assert envs.single_observation_space == single.observation_space
+    assert envs.single_action_space == single.action_space
+    sync = gym.make_vec(env_id, num_envs=3, vectorization_mode="sync")
+    assert np.array_equal(envs.reset(seed=1)[0], sync.reset(seed=1)[0])
+    for _ in range(5):
+        assert np.array_equal(envs.step(actions_of(envs))[0], sync.step(actions_of(sync))[0])
+    assert envs.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+
+
+def test_the_time_limit_of_the_id_truncates() -> None:
+    envs = gym.make_vec("TransReward/Reacher-v0", num_envs=2)
+    envs.reset(seed=0)
+    for step in range(50):
+        _, _, terminated, truncated, _ = envs.step(actions_of(envs))
+        assert truncated.all() == (step == 49)
+    assert not terminated.any()
+
+
+def test_a_spec_makes_the_same_lanes_again() -> None:
+    envs = gym.make_vec(HOPPER, num_envs=2, lane_shifts=[(), MassShift(scale=2.0)], autoreset_mode="SameStep")
+    assert json.dumps(envs.spec.kwargs)
+    for spec in (envs.spec, EnvSpec.from_json(envs.spec.to_json())):
+        again = gym.make_vec(spec)
+        assert np.array_equal(again.reset(seed=4)[0], envs.reset(seed=4)[0])
+        assert np.array_equal(again.step(actions_of(again))[0], envs.step(actions_of(envs))[0])
+
+
+def test_a_target_with_a_budget_is_stepped_one_by_one() -> None:
+    envs = gym.make_vec("TransReward/Hopper-mass-2.0-target-v0", num_envs=2, target_budget=100)
+    assert isinstance(envs, SyncVectorEnv)
+    envs.reset(seed=0)
+    envs.step(actions_of(envs))
+
+
+def test_seeds_are_one_a_lane_and_repeat() -> None:
+    envs = lanes()
+    first = envs.reset(seed=5)[0]
+    assert np.array_equal(first, envs.reset(seed=[5, 6, 7])[0])
+    assert not np.array_equal(first, envs.reset()[0])
+    assert len(np.unique(first[:, 0])) == 3
+
+
+def test_lanes_with_other_models_are_other_worlds() -> None:
+    envs = lanes(lane_shifts=[(), {"kind": "gravity", "scale": 2.0}, {"kind": "mass", "scale": 3.0}])
+    envs.reset(seed=[0, 0, 0])
+    for _ in range(10):
+        seen = envs.step(actions_of(envs))[0]
+    assert len({tuple(row) for row in seen}) == 3
+
+
+def test_plain_lanes_share_one_domain_and_shifted_ones_of_a_kind_too() -> None:
+    heavy = {"kind": "mass", "scale": 2.0}
+    envs = lanes(num_envs=6, lane_shifts=[(), heavy, (), heavy, (), {"kind": "delay", "steps": 1}])
+    assert len({id(lane.domain) for lane in envs.lanes}) == 3
+
+
+def test_gymnasiums_vector_wrappers_go_around_lanes() -> None:
+    envs = NormalizeObservation(RecordEpisodeStatistics(gym.make_vec(HOPPER, num_envs=4)))
+    envs.reset(seed=0)
+    returns = []
+    for _ in range(200):
+        *_, infos = envs.step(envs.action_space.sample())
+        if "episode" in infos:
+            returns += list(infos["episode"]["r"][infos["_episode"]])
+    assert len(returns) > 4
+
+
+def test_observations_are_copies_unless_they_are_not() -> None:
+    kept, shared = lanes(), lanes(copy=False)
+    for envs, same in ((kept, False), (shared, True)):
+        first = envs.reset(seed=0)[0]
+        assert (envs.step(actions_of(envs))[0] is first) == same
+
+
+def test_a_lane_whose_physics_blows_up_starts_again_alone_and_is_flagged() -> None:
+    envs, calm = lanes("HalfCheetah"), lanes("HalfCheetah")
+    envs.reset(seed=0)
+    calm.reset(seed=0)
+    envs._engine.qvel[1] = 1e12
+    seen, _, _, truncated, infos = envs.step(actions_of(envs))
+    expected = calm.step(actions_of(calm))[0]
+    assert infos["physics_failed"].tolist() == [False, True, False]
+    assert truncated.tolist() == [False, True, False]
+    assert np.array_equal(seen[[0, 2]], expected[[0, 2]])
+    seen, _, _, truncated, infos = envs.step(actions_of(envs))
+    assert not infos["physics_failed"].any()
+    assert np.isfinite(seen).all()
+    assert np.array_equal(seen[[0, 2]], calm.step(actions_of(calm))[0][[0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        (np.zeros((2, 3), dtype=np.float32), r"Actions must have the shape \(3, 3\); got \(2, 3\)"),
+        (np.zeros((3, 3), dtype=np.int64), "Actions must be floating-point numbers; got int64"),
+        (np.array([[0.0] * 3, [np.nan] * 3, [0.0] * 3]), r"Actions must be finite; got NaN or infinity in lanes \[1\]"),
+    ],
+)
+def test_bad_actions_say_what_is_wrong(actions: np.ndarray, message: str) -> None:
+    envs = lanes()
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match=message):
+        envs.step(actions)
+
+
+def test_steps_before_a_reset_and_after_a_close_are_errors() -> None:
+    envs = lanes()
+    with pytest.raises(gym.error.ResetNeeded, match="before calling"):
+        envs.step(actions_of(envs))
+    envs.reset(seed=0)
+    envs.close()
+    for call in (envs.reset, lambda: envs.step(actions_of(envs))):
+        with pytest.raises(gym.error.ClosedEnvironmentError, match="These lanes are closed"):
+            call()
+    envs.close()
+
+
+def test_lanes_that_are_done_must_be_started_by_hand_where_nothing_else_does() -> None:
+    envs = lanes(autoreset_mode="Disabled", max_episode_steps=1)
+    envs.reset(seed=0)
+    envs.step(actions_of(envs))
+    with pytest.raises(gym.error.ResetNeeded, match=r"Lanes \[0, 1, 2\] are done"):
+        envs.step(actions_of(envs))
+    envs.reset(options={"reset_mask": np.array([True, True, True])})
+    envs.step(actions_of(envs))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_gets_a_clear_error() -> None:
+    envs = lanes()
+    envs.reset(seed=0)
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            envs.step(actions_of(envs))
+        except RuntimeError as error:
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert b"Lanes belong to the process that made them" in os.read(reading, 1000)
+    envs.step(actions_of(envs))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "message"),
+    [
+        ({"num_envs": 0}, ValueError, "`num_envs` must be an integer >= 1"),
+        ({"threads": -1}, ValueError, "`threads` must be an integer >= 0"),
+        ({"robot": "Hoper"}, ValueError, "Unknown robot that steps in lanes 'Hoper'. Did you mean 'Hopper'"),
+        ({"max_episode_steps": 0}, ValueError, "`max_episode_steps` must be an integer >= 1"),
+        ({"lane_shifts": [()]}, ValueError, "`lane_shifts` are one entry a lane; got 1 for 3"),
+        ({"shift_rnge": 1}, TypeError, "Unknown keyword of Hopper 'shift_rnge'"),
+        ({"autoreset_mode": "Never"}, ValueError, "Never"),
+        ({"lane_shifts": [(), (), {"kind": "obstacle", "x": 3.0}]}, ValueError, "must have models of the same sizes"),
+    ],
+)
+def test_bad_settings_say_what_is_wrong(keywords: dict, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        lanes(**keywords)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.zeros(3, dtype=bool), "`reset_mask` must name at least one lane"),
+        (np.ones(2, dtype=bool), "`reset_mask` must be an array of 3 booleans"),
+        ([True, True, True], "`reset_mask` must be an array of 3 booleans"),
+    ],
+)
+def test_bad_masks_and_seeds_say_what_is_wrong(mask: object, message: str) -> None:
+    envs = lanes()
+    with pytest.raises(ValueError, match=message):
+        envs.reset(options={"reset_mask": mask})
+    with pytest.raises(ValueError, match="Seeds are one a lane; got 2 for 3"):
+        envs.reset(seed=[1, 2])

@@ -1,0 +1,306 @@
+"""Lanes of a robot as a Gymnasium vector environment, stepped in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from transreward_envs.batched.engine import Engine
+from transreward_envs.batched.lanes import make_lanes
+from transreward_envs.batched.tasks import TASKS
+from transreward_envs.errors import require_count, unknown
+from transreward_envs.robots.keywords import SHIFTING, plain_json
+from transreward_envs.shifts import ShiftsLike
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Info = dict[str, Any]
+FAILED = "physics_failed"
+
+
+class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
+    """Many lanes of a robot, stepped by a pool of threads, each in a world of its own.
+
+    Observations and terminations are bit for bit those of ``SyncVectorEnv`` of single domains with the same seeds, and
+    rewards agree to 1e-6. A lane whose physics blows up is truncated alone: ``info["physics_failed"]``.
+
+    Args:
+        num_envs: Number of lanes.
+        robot: Name of the robot.
+        shift: Shifts of every lane.
+        lane_shifts: Shifts of each lane, in place of ``shift``: their models may differ in everything but size.
+        max_episode_steps: Time limit [agent steps].
+        autoreset_mode: When a lane that is done starts again: ``NextStep``, ``SameStep`` or ``Disabled``.
+        threads: Threads that step; all CPUs when 0.
+        copy: Whether observations are copies.
+        kwargs: Keywords of the single domain, ``shift_range`` among them.
+
+    Raises:
+        TypeError: A keyword is unknown.
+        ValueError: A shift breaks a rule, the lanes' models differ in size, or a setting breaks its rule.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_envs: int,
+        robot: str,
+        shift: ShiftsLike = (),
+        lane_shifts: Sequence[ShiftsLike] | None = None,
+        max_episode_steps: int | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        threads: int = 0,
+        copy: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        require_count("num_envs", num_envs, at_least=1)
+        require_count("threads", threads)
+        if robot not in TASKS:
+            raise ValueError(unknown("robot that steps in lanes", robot, TASKS))
+        if max_episode_steps is not None:
+            require_count("max_episode_steps", max_episode_steps, at_least=1)
+        if lane_shifts is not None and len(lane_shifts) != num_envs:
+            raise ValueError(f"`lane_shifts` are one entry a lane; got {len(lane_shifts)} for {num_envs} lanes.")
+        self.num_envs = num_envs
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.lanes = make_lanes(robot, [shift] * num_envs if lane_shifts is None else lane_shifts, kwargs)
+        first = self.lanes[0].domain
+        self.render_mode = first.render_mode
+        self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
+        self.single_observation_space, self.single_action_space = first.observation_space, first.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        task = TASKS[robot]
+        self._engine = Engine(
+            [lane.domain.model for lane in self.lanes], threads=threads, whole=task.contact_forces, fields=task.fields
+        )
+        self._task = task(first, self._engine)
+        self._substeps = int(first.frame_skip)
+        self._limit = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
+        self._active = [index for index, lane in enumerate(self.lanes) if not lane.plain]
+        self._varying = any(self.lanes[index].domain.dynamics.varies for index in self._active)
+        self._copy, self._owner, self._started = copy, os.getpid(), False
+        self._elapsed = np.zeros(num_envs, dtype=np.int64)
+        self._done = np.zeros(num_envs, dtype=np.bool_)
+        assert self.single_observation_space.shape is not None
+        self._seen = np.zeros((num_envs, *self.single_observation_space.shape))
+        self._spec: EnvSpec | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # as in the single domain
+        """What ``gymnasium.make_vec`` was called with, as JSON types."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        if spec is not None:
+            given = {name: spec.kwargs[name] for name in (*SHIFTING, "lane_shifts") if name in spec.kwargs}
+            spec.kwargs.update({name: plain_json(value) for name, value in given.items()})
+            if isinstance(mode := spec.kwargs.get("autoreset_mode"), AutoresetMode):
+                spec.kwargs["autoreset_mode"] = mode.value
+        self._spec = spec
+
+    @property
+    def threads(self) -> int:
+        """How many threads step."""
+        return self._engine.threads
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, Info]:
+        """Start episodes in all lanes, or in those of ``options["reset_mask"]``.
+
+        Args:
+            seed: Of lane 0, the next of lane 1 and so on; or one a lane.
+            options: As for the single domain, and ``reset_mask``, booleans as ``(num_envs,)``.
+        """
+        self._require_usable()
+        seeds: list[int | None] = [None] * self.num_envs
+        if seed is not None:
+            seeds = [seed + lane for lane in range(self.num_envs)] if isinstance(seed, int) else list(seed)
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"Seeds are one a lane; got {len(seeds)} for {self.num_envs} lanes.")
+        lanes, options = self._lanes_to_reset(options)
+        infos: Info = {}
+        self._start(lanes, seeds, options, infos)
+        self._done[lanes] = False
+        self._started = True
+        return self._observations(), infos
+
+    def step(self, actions: NDArray[Any]) -> tuple[Array, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
+        """Step all lanes; under ``NextStep``, those that are done start again instead."""
+        self._require_usable()
+        if not self._started:
+            raise ResetNeeded("Cannot call `env.step()` before calling `env.reset()`.")
+        actions = self._checked(actions)
+        again = self._done.copy()
+        if self.autoreset_mode == AutoresetMode.DISABLED and again.any():
+            raise ResetNeeded(
+                f"Lanes {np.flatnonzero(again).tolist()} are done; start them with "
+                '`env.reset(options={"reset_mask": ...})`.'
+            )
+        stepping = ~again
+        rewards, terminated, info, failed = self._advance(actions, stepping)
+        self._elapsed[stepping] += 1
+        truncated = (stepping & (self._elapsed >= self._limit)) | failed
+        info[FAILED] = failed
+        self._see(stepping)
+        infos: Info = {}
+        mask = np.ones(self.num_envs, dtype=np.bool_)
+        for key, values in info.items():
+            infos[key], infos[f"_{key}"] = values, mask
+        self._add_values(infos, stepping)
+        done = terminated | truncated
+        if self.autoreset_mode == AutoresetMode.SAME_STEP:
+            for lane in np.flatnonzero(done):
+                last = {key: infos[key][lane] for key in [*infos] if f"_{key}" in infos and infos[f"_{key}"][lane]}
+                infos = self._add_info(infos, {"final_obs": self._seen[lane].copy(), "final_info": last}, int(lane))
+            again = done
+        if again.any():
+            self._start(np.flatnonzero(again), [None] * self.num_envs, None, infos)
+        self._done = done & (self.autoreset_mode != AutoresetMode.SAME_STEP)
+        return self._observations(), rewards, terminated, truncated, infos
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Return a frame of each lane."""
+        frames = []
+        for index, lane in enumerate(self.lanes):
+            self._engine.unload(index, lane.domain.data)
+            frames.append(lane.domain.render())
+        return tuple(frames)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """Return an attribute of each lane's domain."""
+        return tuple(getattr(lane.domain, name) for lane in self.lanes)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the domains and let go of the simulations, threads among them."""
+        for lane in self.lanes:
+            lane.domain.close()
+        del self._task, self._engine
+
+    def _advance(self, actions: NDArray[Any], stepping: Bools) -> tuple[Array, Bools, dict[str, NDArray[Any]], Bools]:
+        """Take one step of the agent in some lanes, however many control steps it lasts."""
+        self._engine.ctrl[:] = actions
+        repeats = np.ones(self.num_envs, dtype=np.int64)
+        for index in self._active:
+            if stepping[index]:
+                self._engine.ctrl[index] = self.lanes[index].executed(actions[index])
+                repeats[index] = self.lanes[index].repeat
+        if self._varying:
+            self._follow([index for index in self._active if stepping[index]], start=False)
+        if (repeats == 1).all():
+            return self._control_step(actions, stepping)
+        rewards, ended = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=np.bool_)
+        broken, total = ended.copy(), dict[str, NDArray[Any]]()
+        for count in range(int(repeats[stepping].max(initial=0))):
+            lanes = stepping & ~ended & ~broken & (repeats > count)
+            reward, terminated, info, failed = self._control_step(actions, lanes)
+            rewards[lanes] += reward[lanes]
+            ended |= lanes & terminated
+            broken |= failed
+            for key, values in info.items():
+                summed = key.startswith("reward_") or "penalty" in key
+                kept = total.setdefault(key, np.zeros_like(values))
+                kept[lanes] = kept[lanes] + values[lanes] if summed else values[lanes]
+        return rewards, ended, total, broken
+
+    def _control_step(self, actions: NDArray[Any], lanes: Bools) -> tuple[Array, Bools, dict[str, NDArray[Any]], Bools]:
+        """Simulate one control step of some lanes; what is returned for the others is zero."""
+        self._task.before()
+        everyone = bool(lanes.all())
+        failed = np.zeros(self.num_envs, dtype=np.bool_)
+        if lanes.any():
+            failed = self._engine.step(None if everyone else np.flatnonzero(lanes).astype(np.int32), self._substeps)
+        rewards, terminated, info = self._task.outcome(actions, lanes)
+        rewards = np.asarray(rewards, dtype=np.float64)
+        return np.where(lanes, rewards, 0.0), terminated & lanes, info, failed
+
+    def _start(self, lanes: NDArray[Any], seeds: list[int | None], options: dict[str, Any] | None, infos: Info) -> None:
+        """Start episodes in some lanes, and put what they report into ``infos``."""
+        for index in map(int, lanes):
+            lane = self.lanes[index]
+            self._seen[index], info = lane.reset(seeds[index], options)
+            self._engine.load(index, lane.domain.data)
+            self._task.start(index, lane.domain)
+            self._elapsed[index] = 0
+            for key, value in {**info, FAILED: False}.items():
+                if key in infos and np.ndim(infos[key]):
+                    infos[key][index], infos[f"_{key}"] = value, infos[f"_{key}"] | (np.arange(self.num_envs) == index)
+                else:
+                    self._add_info(infos, {key: value}, index)
+        if self._varying and len(lanes):
+            self._follow([int(index) for index in lanes], start=True)
+
+    def _follow(self, lanes: list[int], *, start: bool) -> None:
+        """Follow changes of models, which domains edit in place."""
+        self._engine.set_models([lane.domain.model for lane in self.lanes])
+        if not start:
+            for index in lanes:
+                self._task.change(index, self.lanes[index].domain)
+
+    def _see(self, stepping: Bools) -> None:
+        """Write what is seen of the lanes that took a step."""
+        lanes = np.flatnonzero(stepping).astype(np.int32)
+        if not len(lanes):
+            return
+        seen = self._task.observe(slice(None) if len(lanes) == self.num_envs else lanes)
+        if not self._active:
+            self._seen[lanes] = seen
+            return
+        for row, index in enumerate(map(int, lanes)):
+            lane = self.lanes[index]
+            self._seen[index] = seen[row] if lane.plain else lane.seen(seen[row])
+
+    def _observations(self) -> Array:
+        """Return what is seen of all lanes."""
+        return self._seen.copy() if self._copy else self._seen
+
+    def _add_values(self, infos: Info, stepping: Bools) -> None:
+        """Put the values of varying shifts into ``infos``."""
+        for index in self._active:
+            if stepping[index] and (values := self.lanes[index].values()):
+                self._add_info(infos, values, index)
+
+    def _lanes_to_reset(self, options: dict[str, Any] | None) -> tuple[NDArray[Any], dict[str, Any] | None]:
+        """Return the lanes that a reset starts, and the options that are left for them."""
+        if options is None or "reset_mask" not in options:
+            return np.arange(self.num_envs), options
+        rest = {name: value for name, value in options.items() if name != "reset_mask"}
+        mask = options["reset_mask"]
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
+            raise ValueError(f"`reset_mask` must be an array of {self.num_envs} booleans; got {mask!r}.")
+        if not mask.any():
+            raise ValueError("`reset_mask` must name at least one lane; got none.")
+        return np.flatnonzero(mask), rest
+
+    def _checked(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """Return the actions as an array, or raise ``ValueError``."""
+        actions = np.asarray(actions)
+        shape = self.action_space.shape
+        if actions.shape != shape:
+            raise ValueError(f"Actions must have the shape {shape}; got {actions.shape}.")
+        if actions.dtype.kind != "f":
+            raise ValueError(f"Actions must be floating-point numbers; got {actions.dtype}.")
+        if not np.isfinite(actions).all():
+            bad = np.flatnonzero(~np.isfinite(actions).all(axis=1)).tolist()
+            raise ValueError(f"Actions must be finite; got NaN or infinity in lanes {bad}.")
+        return actions
+
+    def _require_usable(self) -> None:
+        """Raise an error if the lanes were closed, or belong to another process."""
+        if self.closed:
+            raise ClosedEnvironmentError("These lanes are closed; make them anew.")
+        if os.getpid() != self._owner:
+            raise RuntimeError(
+                "Lanes belong to the process that made them, because threads do not survive a fork. Make them in the "
+                "worker, or start workers with `spawn` or `forkserver`."
+            )
