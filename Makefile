@@ -31,6 +31,9 @@ format: $(READY)
 bench: $(READY)  ## times, not tests: run it on a quiet machine
 	$(BIN)/python tests/performance/wrapper_cost.py
 	$(BIN)/python tests/performance/suite_cost.py
+	$(BIN)/python tests/performance/stepping.py --threads 1 --lanes 16
+	$(BIN)/python tests/performance/stepping.py --threads 0 --lanes 16
+	$(BIN)/python tests/performance/stepping.py --threads 0 --lanes 64
 
 docs: $(READY)  ## the generated pages: robots, pairs, effective values
 	$(BIN)/python docs/generate.py

@@ -11,15 +11,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int32]
-BAD = [
-    warning.value
-    for warning in (
-        mujoco.mjtWarning.mjWARN_BADQPOS,
-        mujoco.mjtWarning.mjWARN_BADQVEL,
-        mujoco.mjtWarning.mjWARN_BADQACC,
-    )
-]
-"""Warnings of physics that has blown up; the second column of a warning is its count."""
+BAD = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1)
+"""Warnings of physics that has blown up: of positions, velocities and accelerations."""
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
@@ -47,13 +40,16 @@ class Engine:
         self._batch = batch.Batch(models[0], self.lanes, threads, whole)
         self._scratch = mujoco.MjData(models[0])
         self._models: list[mujoco.MjModel] = []
+        self._untouched: Array = np.zeros((models[0].nbody, 6))
         self.set_models(models)
         self.qpos: Array = self._batch.bind("qpos")
         self.qvel: Array = self._batch.bind("qvel")
         self.ctrl: Array = self._batch.bind("ctrl")
         self.time: Array = self._batch.bind("time")
         self.derived: dict[str, Array] = {name: self._batch.bind(name) for name in fields}
-        self._counts = self._batch.warning[:, BAD, 1]
+        self._contacts = self._batch.bind("ncon")
+        self._warned = self._batch.warning[:, BAD, 1]  # a live view of how often
+        self._counts = self._warned.copy()
 
     @property
     def threads(self) -> int:
@@ -88,14 +84,15 @@ class Engine:
             self._batch.step(ids, nstep=substeps)
         except batch.SimulationError as error:
             failed[error.ids] = True
-        counts = self._batch.warning[:, BAD, 1]
-        if not np.array_equal(counts, self._counts):
-            failed |= (counts > self._counts).any(axis=1)
-            self._counts = counts
+        if (self._warned != self._counts).any():
+            failed |= (self._warned > self._counts).any(axis=1)
+            self._counts = self._warned.copy()
         return failed
 
     def contact_forces(self, lane: int) -> Array:
         """Return the forces of contacts on each body after a step [N m, N], as ``(nbody, 6)``; of a whole lane only."""
+        if self._contacts[lane] == 0:
+            return self._untouched
         self._batch.get_data(lane, self._scratch)
         mujoco.mj_rnePostConstraint(self._models[lane], self._scratch)
         forces: Array = self._scratch.cfrc_ext

@@ -26,6 +26,7 @@ class Lane:
         assert domain.dynamics is not None
         self.domain = domain
         self.plain = domain.dynamics.plain
+        self.varies = domain.dynamics.varies
         self._generator: np.random.Generator | None = None
         self._seed: int | None = None
         self._streams: Streams | None = None
@@ -34,7 +35,7 @@ class Lane:
         """Start an episode in the domain's simulator, with this lane's random numbers."""
         domain = self.domain
         if self.plain:
-            domain._np_random, domain._np_random_seed = self._generator, self._seed  # type: ignore[assignment]
+            domain._np_random, domain._np_random_seed = self._generator, self._seed
             domain._streams = self._streams
         started = domain.reset(seed=seed, options=options)
         if self.plain:

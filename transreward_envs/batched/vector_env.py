@@ -86,7 +86,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self._substeps = int(first.frame_skip)
         self._limit = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
         self._active = [index for index, lane in enumerate(self.lanes) if not lane.plain]
-        self._varying = any(self.lanes[index].domain.dynamics.varies for index in self._active)
+        self._varying = any(self.lanes[index].varies for index in self._active)
         self._copy, self._owner, self._started = copy, os.getpid(), False
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._done = np.zeros(num_envs, dtype=np.bool_)
@@ -95,7 +95,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self._spec: EnvSpec | None = None
 
     @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # as in the single domain
+    def spec(self) -> EnvSpec | None:
         """What ``gymnasium.make_vec`` was called with, as JSON types."""
         return self._spec
 
@@ -171,15 +171,21 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
 
     def render(self) -> tuple[Any, ...] | None:
         """Return a frame of each lane."""
-        frames = []
+        return self.call("render")
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of each lane's domain, or read an attribute, with the lane's state in its simulator."""
+        self._require_usable()
+        results = []
         for index, lane in enumerate(self.lanes):
             self._engine.unload(index, lane.domain.data)
-            frames.append(lane.domain.render())
-        return tuple(frames)
+            value = getattr(lane.domain, name)
+            results.append(value(*args, **kwargs) if callable(value) else value)
+        return tuple(results)
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """Return an attribute of each lane's domain."""
-        return tuple(getattr(lane.domain, name) for lane in self.lanes)
+        """Return an attribute of each lane's domain; lanes of one kind may share a domain, but for their states."""
+        return self.call(name)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the domains and let go of the simulations, threads among them."""
@@ -190,6 +196,8 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
     def _advance(self, actions: NDArray[Any], stepping: Bools) -> tuple[Array, Bools, dict[str, NDArray[Any]], Bools]:
         """Take one step of the agent in some lanes, however many control steps it lasts."""
         self._engine.ctrl[:] = actions
+        if not self._active:
+            return self._control_step(actions, stepping)
         repeats = np.ones(self.num_envs, dtype=np.int64)
         for index in self._active:
             if stepping[index]:
@@ -221,8 +229,9 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         if lanes.any():
             failed = self._engine.step(None if everyone else np.flatnonzero(lanes).astype(np.int32), self._substeps)
         rewards, terminated, info = self._task.outcome(actions, lanes)
-        rewards = np.asarray(rewards, dtype=np.float64)
-        return np.where(lanes, rewards, 0.0), terminated & lanes, info, failed
+        if not everyone:
+            rewards, terminated = np.where(lanes, rewards, 0.0), terminated & lanes
+        return rewards, terminated, info, failed
 
     def _start(self, lanes: NDArray[Any], seeds: list[int | None], options: dict[str, Any] | None, infos: Info) -> None:
         """Start episodes in some lanes, and put what they report into ``infos``."""

@@ -48,7 +48,7 @@ class GroundTask(RunningTask):
         return {
             "x_position": self.qpos[:, 0].copy(),
             "y_position": self.qpos[:, 1].copy(),
-            "distance_from_origin": np.linalg.norm(self.qpos[:, :2], axis=1),
+            "distance_from_origin": np.hypot(self.qpos[:, 0], self.qpos[:, 1]),
             "x_velocity": velocity[:, 0],
             "y_velocity": velocity[:, 1],
         }

@@ -1,0 +1,133 @@
+"""A Stable-Baselines3 ``VecEnv`` over any Gymnasium vector environment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
+
+MASKED = ("final_obs", "final_info")
+
+
+class VectorEnvAdapter(VecEnv):
+    """What Stable-Baselines3 expects, from lanes that step in one call.
+
+    At an episode's end, ``infos[lane]`` has ``terminal_observation``, ``TimeLimit.truncated`` and ``episode`` with the
+    return ``r``, the length ``l`` and the time ``t``; the observation is the first of the next episode.
+
+    Args:
+        envs: The lanes, which start again in the step that ends an episode (``autoreset_mode="SameStep"``).
+
+    Raises:
+        ValueError: The lanes start again otherwise.
+    """
+
+    def __init__(self, envs: VectorEnv[Any, Any, Any]) -> None:
+        if envs.metadata.get("autoreset_mode") is not AutoresetMode.SAME_STEP:
+            raise ValueError(
+                "Stable-Baselines3 needs lanes that start again in the step that ends an episode; these have "
+                f'{envs.metadata.get("autoreset_mode")}. Make them with autoreset_mode="SameStep".'
+            )
+        self.envs = envs
+        self._actions: Any = None
+        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        self._returns, self._lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=np.int64)
+        self._begun = time.time()
+
+    def reset(self) -> VecEnvObs:
+        """Start episodes in all lanes."""
+        seeds = self._seeds if any(seed is not None for seed in self._seeds) else None
+        observations, infos = self.envs.reset(seed=seeds, options=self._options[0] or None)  # type: ignore[arg-type]
+        self.reset_infos = [lane_info(infos, lane) for lane in range(self.num_envs)]
+        self._returns[:], self._lengths[:] = 0.0, 0
+        self._reset_seeds()
+        self._reset_options()
+        return observations  # type: ignore[no-any-return]
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seed the lanes at their next reset: ``seed``, ``seed + 1`` and so on."""
+        drawn = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        self._seeds = [drawn + lane for lane in range(self.num_envs)]
+        return self._seeds
+
+    def step_async(self, actions: np.ndarray[Any, Any]) -> None:
+        """Note the actions."""
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Step all lanes."""
+        observations, rewards, terminated, truncated, infos = self.envs.step(self._actions)
+        done = terminated | truncated
+        self._returns += rewards
+        self._lengths += 1
+        listed: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for lane in range(self.num_envs):
+            listed[lane]["TimeLimit.truncated"] = bool(truncated[lane] and not terminated[lane])
+        for lane in map(int, np.flatnonzero(done)):
+            listed[lane] |= lane_info(infos["final_info"], lane)
+            listed[lane]["terminal_observation"] = infos["final_obs"][lane]
+            episode = {"r": float(self._returns[lane]), "l": int(self._lengths[lane])}
+            listed[lane]["episode"] = {**episode, "t": round(time.time() - self._begun, 6)}
+            self._returns[lane], self._lengths[lane] = 0.0, 0
+        return observations, rewards.astype(np.float32), done, listed
+
+    def close(self) -> None:
+        """Close the lanes."""
+        self.envs.close()
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """Return an attribute of each lane's environment."""
+        lanes = list(self._get_indices(indices))
+        values = self.envs.unwrapped.get_attr(attr_name)  # type: ignore[attr-defined]
+        return [values[lane] for lane in lanes]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Refused: lanes may share an environment."""
+        raise NotImplementedError(
+            f"Lanes share environments, so {attr_name!r} cannot be set for one alone; give it when making them."
+        )
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Call a method of every lane's environment, and return what those that are meant return."""
+        lanes = list(self._get_indices(indices))
+        results = self.envs.unwrapped.call(method_name, *method_args, **method_kwargs)  # type: ignore[attr-defined]
+        return [results[lane] for lane in lanes]
+
+    def env_is_wrapped(
+        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
+    ) -> list[bool]:
+        """Say that lanes have no wrappers, but keep the statistics that Stable-Baselines3's ``Monitor`` keeps."""
+        from stable_baselines3.common.monitor import Monitor
+
+        return [issubclass(Monitor, wrapper_class)] * len(list(self._get_indices(indices)))
+
+
+def make_vec(id: str, n_envs: int, *, seed: int | None = None, **keywords: Any) -> VectorEnvAdapter:
+    """Make the lanes of an id that an agent of Stable-Baselines3 takes as its environment.
+
+    Args:
+        id: A domain id; any other whose vector environment can start again in the same step.
+        n_envs: Number of lanes.
+        seed: Of lane 0, the next of lane 1 and so on.
+        keywords: Of the id, ``threads`` among them.
+    """
+    adapter = VectorEnvAdapter(gym.make_vec(id, num_envs=n_envs, autoreset_mode="SameStep", **keywords))
+    if seed is not None:
+        adapter.seed(seed)
+    return adapter
+
+
+def lane_info(infos: dict[str, Any], lane: int) -> dict[str, Any]:
+    """Return what one lane reports."""
+    return {
+        key: lane_info(value, lane) if isinstance(value, dict) else value[lane]
+        for key, value in infos.items()
+        if not key.startswith("_") and key not in MASKED and f"_{key}" in infos and infos[f"_{key}"][lane]
+    }
