@@ -11,6 +11,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
+import transreward_envs
+
+gym.register_envs(transreward_envs)
+
 MASKED = ("final_obs", "final_info")
 
 
