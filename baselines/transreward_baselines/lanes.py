@@ -26,18 +26,21 @@ class VectorEnvAdapter(VecEnv):
 
     Args:
         envs: The lanes, which start again in the step that ends an episode (``autoreset_mode="SameStep"``).
+        reports: Whether ``infos`` hold what each lane reports at each step, or, which is quicker, at episodes' ends
+            only.
 
     Raises:
         ValueError: The lanes start again otherwise.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, envs: VectorEnv[Any, Any, Any], *, reports: bool = True) -> None:
         if envs.metadata.get("autoreset_mode") is not AutoresetMode.SAME_STEP:
             raise ValueError(
                 "Stable-Baselines3 needs lanes that start again in the step that ends an episode; these have "
                 f'{envs.metadata.get("autoreset_mode")}. Make them with autoreset_mode="SameStep".'
             )
         self.envs = envs
+        self._reports = reports
         self._actions: Any = None
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
         self._returns, self._lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=np.int64)
@@ -51,7 +54,7 @@ class VectorEnvAdapter(VecEnv):
         self._returns[:], self._lengths[:] = 0.0, 0
         self._reset_seeds()
         self._reset_options()
-        return observations  # type: ignore[no-any-return]
+        return np.array(observations)
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seed the lanes at their next reset: ``seed``, ``seed + 1`` and so on."""
@@ -69,16 +72,18 @@ class VectorEnvAdapter(VecEnv):
         done = terminated | truncated
         self._returns += rewards
         self._lengths += 1
-        listed: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        limited = truncated & ~terminated
+        listed: list[dict[str, Any]] = []
         for lane in range(self.num_envs):
-            listed[lane]["TimeLimit.truncated"] = bool(truncated[lane] and not terminated[lane])
+            info = infos["final_info"] if done[lane] else infos
+            told = lane_info(info, lane) if self._reports or done[lane] else {}
+            listed.append({**told, "TimeLimit.truncated": bool(limited[lane]) and not told.get("physics_failed")})
         for lane in map(int, np.flatnonzero(done)):
-            listed[lane] |= lane_info(infos["final_info"], lane)
             listed[lane]["terminal_observation"] = infos["final_obs"][lane]
             episode = {"r": float(self._returns[lane]), "l": int(self._lengths[lane])}
             listed[lane]["episode"] = {**episode, "t": round(time.time() - self._begun, 6)}
             self._returns[lane], self._lengths[lane] = 0.0, 0
-        return observations, rewards.astype(np.float32), done, listed
+        return np.array(observations), rewards.astype(np.float32), done, listed
 
     def close(self) -> None:
         """Close the lanes."""
@@ -110,19 +115,23 @@ class VectorEnvAdapter(VecEnv):
         """Say that lanes have no wrappers, but keep the statistics that Stable-Baselines3's ``Monitor`` keeps."""
         from stable_baselines3.common.monitor import Monitor
 
-        return [issubclass(Monitor, wrapper_class)] * len(list(self._get_indices(indices)))
+        return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
 
 
-def make_vec(id: str, n_envs: int, *, seed: int | None = None, **keywords: Any) -> VectorEnvAdapter:
+def make_vec(
+    id: str, n_envs: int, *, seed: int | None = None, reports: bool = True, **keywords: Any
+) -> VectorEnvAdapter:
     """Make the lanes of an id that an agent of Stable-Baselines3 takes as its environment.
 
     Args:
         id: A domain id; any other whose vector environment can start again in the same step.
         n_envs: Number of lanes.
         seed: Of lane 0, the next of lane 1 and so on.
+        reports: Whether lanes report at each step, or at episodes' ends only.
         keywords: Of the id, ``threads`` among them.
     """
-    adapter = VectorEnvAdapter(gym.make_vec(id, num_envs=n_envs, autoreset_mode="SameStep", **keywords))
+    lanes = gym.make_vec(id, num_envs=n_envs, autoreset_mode="SameStep", **keywords)
+    adapter = VectorEnvAdapter(lanes, reports=reports)
     if seed is not None:
         adapter.seed(seed)
     return adapter

@@ -27,6 +27,7 @@ def test_lanes_are_what_monitored_single_domains_are(env_id: str) -> None:
         assert np.allclose(mine[1], other[1], atol=1e-5)
         assert np.array_equal(mine[2], other[2])
         for one, two in zip(mine[3], other[3], strict=True):
+            assert set(two) <= set(one)
             assert one["TimeLimit.truncated"] == two["TimeLimit.truncated"]
             assert ("terminal_observation" in one) == ("terminal_observation" in two)
             if "terminal_observation" in one:
@@ -77,3 +78,23 @@ def test_training_ids_in_lanes_work_too() -> None:
 def test_lanes_that_start_again_in_the_next_step_are_refused() -> None:
     with pytest.raises(ValueError, match='Make them with autoreset_mode="SameStep"'):
         VectorEnvAdapter(gym.make_vec("TransReward/Hopper-v0", num_envs=2))
+
+
+def test_observations_are_copies_even_where_the_lanes_share_theirs() -> None:
+    envs = make_vec("TransReward/Hopper-v0", n_envs=2, seed=0, copy=False)
+    first = envs.reset()
+    kept = first.copy()
+    envs.step(np.zeros((2, 3), dtype=np.float32))
+    assert np.array_equal(first, kept)
+
+
+def test_a_failure_of_the_physics_is_no_time_limit() -> None:
+    envs = make_vec("TransReward/Hopper-v0", n_envs=2, seed=0, reports=False)
+    envs.reset()
+    envs.envs.unwrapped._engine.qvel[1] = 1e12
+    _, rewards, done, infos = envs.step(np.zeros((2, 3), dtype=np.float32))
+    assert done.tolist() == [False, True]
+    assert rewards[1] == 0.0
+    assert infos[1]["physics_failed"]
+    assert not infos[1]["TimeLimit.truncated"]
+    assert infos[0] == {"TimeLimit.truncated": False}

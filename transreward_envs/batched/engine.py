@@ -49,7 +49,6 @@ class Engine:
         self.derived: dict[str, Array] = {name: self._batch.bind(name) for name in fields}
         self._contacts = self._batch.bind("ncon")
         self._warned = self._batch.warning[:, BAD, 1]  # a live view of how often
-        self._counts = self._warned.copy()
 
     @property
     def threads(self) -> int:
@@ -80,13 +79,13 @@ class Engine:
     def step(self, ids: Ids | None, substeps: int) -> NDArray[np.bool_]:
         """Step some lanes or all, and return which of all lanes failed: their physics has blown up, as ``(lanes,)``."""
         failed = np.zeros(self.lanes, dtype=np.bool_)
+        self._warned[...] = 0  # a failure starts a lane's own counts anew, so they say nothing over time
         try:
             self._batch.step(ids, nstep=substeps)
         except batch.SimulationError as error:
             failed[error.ids] = True
-        if (self._warned != self._counts).any():
-            failed |= (self._warned > self._counts).any(axis=1)
-            self._counts = self._warned.copy()
+        if self._warned.any():
+            failed |= self._warned.any(axis=1)
         return failed
 
     def contact_forces(self, lane: int) -> Array:

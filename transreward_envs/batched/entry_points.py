@@ -33,6 +33,9 @@ def make_target_lanes(
     """Make lanes of a target domain; those that spend a budget together are stepped one by one."""
     if target_budget is None:
         return BatchedDomain(num_envs=num_envs, robot=robot, max_episode_steps=max_episode_steps, **kwargs)
+    kwargs.pop("threads", None)
+    if kwargs.pop("lane_shifts", None) is not None:
+        raise ValueError("Lanes that spend a budget together have one target; give `shift` in place of `lane_shifts`.")
     vector = {name: kwargs.pop(name) for name in ("autoreset_mode", "copy") if name in kwargs}
 
     def make_one() -> Any:

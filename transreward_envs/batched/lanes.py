@@ -27,6 +27,7 @@ class Lane:
         self.domain = domain
         self.plain = domain.dynamics.plain
         self.varies = domain.dynamics.varies
+        self.changes = domain.dynamics.changes
         self._generator: np.random.Generator | None = None
         self._seed: int | None = None
         self._streams: Streams | None = None
@@ -47,6 +48,11 @@ class Lane:
     def generator(self) -> np.random.Generator | None:
         """The lane's generator, once it was seeded or reset."""
         return self._generator if self.plain else self.domain._np_random
+
+    @property
+    def seed(self) -> int | None:
+        """What the lane was seeded with."""
+        return self._seed if self.plain else self.domain._np_random_seed
 
     @property
     def repeat(self) -> int:

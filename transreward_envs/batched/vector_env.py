@@ -17,20 +17,24 @@ from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.lanes import make_lanes
 from transreward_envs.batched.tasks import TASKS
 from transreward_envs.errors import require_count, unknown
-from transreward_envs.robots.keywords import SHIFTING, plain_json
+from transreward_envs.robots.domain import is_term
+from transreward_envs.robots.keywords import plain_json
 from transreward_envs.shifts import ShiftsLike
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Info = dict[str, Any]
 FAILED = "physics_failed"
+CHANGING = ("reset", "step", "set_state", "reset_model", "do_simulation")
+"""Methods of a domain that change its state."""
 
 
 class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
     """Many lanes of a robot, stepped by a pool of threads, each in a world of its own.
 
     Observations and terminations are bit for bit those of ``SyncVectorEnv`` of single domains with the same seeds, and
-    rewards agree to 1e-6. A lane whose physics blows up is truncated alone: ``info["physics_failed"]``.
+    rewards agree to 1e-6, numbers in ``info`` too, whatever their types. A lane whose physics blows up is truncated
+    alone and earns nothing by that step: ``info["physics_failed"]``. Its last observation is not of that episode.
 
     Args:
         num_envs: Number of lanes.
@@ -87,7 +91,9 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self._limit = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
         self._active = [index for index, lane in enumerate(self.lanes) if not lane.plain]
         self._varying = any(self.lanes[index].varies for index in self._active)
-        self._copy, self._owner, self._started = copy, os.getpid(), False
+        self._changing = any(self.lanes[index].changes for index in self._active)
+        self._copy, self._owner = copy, os.getpid()
+        self._started = np.zeros(num_envs, dtype=np.bool_)
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._done = np.zeros(num_envs, dtype=np.bool_)
         assert self.single_observation_space.shape is not None
@@ -102,16 +108,24 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
         if spec is not None:
-            given = {name: spec.kwargs[name] for name in (*SHIFTING, "lane_shifts") if name in spec.kwargs}
-            spec.kwargs.update({name: plain_json(value) for name, value in given.items()})
-            if isinstance(mode := spec.kwargs.get("autoreset_mode"), AutoresetMode):
-                spec.kwargs["autoreset_mode"] = mode.value
+            spec.kwargs.update({name: plain_json(value) for name, value in spec.kwargs.items()})
         self._spec = spec
 
     @property
     def threads(self) -> int:
         """How many threads step."""
+        self._require_usable()
         return self._engine.threads
+
+    @property  # type: ignore[misc]  # as SyncVectorEnv's
+    def np_random(self) -> tuple[np.random.Generator | None, ...]:  # type: ignore[override]
+        """Each lane's generator."""
+        return tuple(lane.generator for lane in self.lanes)
+
+    @property
+    def np_random_seed(self) -> tuple[int | None, ...]:  # type: ignore[override]
+        """Each lane's seed."""
+        return tuple(lane.seed for lane in self.lanes)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -128,18 +142,22 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             seeds = [seed + lane for lane in range(self.num_envs)] if isinstance(seed, int) else list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"Seeds are one a lane; got {len(seeds)} for {self.num_envs} lanes.")
+        for one in seeds:
+            if one is not None:
+                require_count("seed", one)
         lanes, options = self._lanes_to_reset(options)
         infos: Info = {}
         self._start(lanes, seeds, options, infos)
         self._done[lanes] = False
-        self._started = True
+        self._started[lanes] = True
         return self._observations(), infos
 
     def step(self, actions: NDArray[Any]) -> tuple[Array, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
         """Step all lanes; under ``NextStep``, those that are done start again instead."""
         self._require_usable()
-        if not self._started:
-            raise ResetNeeded("Cannot call `env.step()` before calling `env.reset()`.")
+        if not self._started.all():
+            never = np.flatnonzero(~self._started).tolist()
+            raise ResetNeeded(f"Cannot call `env.step()` before calling `env.reset()`; lanes {never} were never reset.")
         actions = self._checked(actions)
         again = self._done.copy()
         if self.autoreset_mode == AutoresetMode.DISABLED and again.any():
@@ -151,6 +169,11 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         rewards, terminated, info, failed = self._advance(actions, stepping)
         self._elapsed[stepping] += 1
         truncated = (stepping & (self._elapsed >= self._limit)) | failed
+        if failed.any():
+            rewards, terminated = np.where(failed, 0.0, rewards), terminated & ~failed
+            for key in info:
+                if is_term(key):
+                    info[key] = np.where(failed, 0.0, info[key])
         info[FAILED] = failed
         self._see(stepping)
         infos: Info = {}
@@ -161,7 +184,11 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         done = terminated | truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             for lane in np.flatnonzero(done):
-                last = {key: infos[key][lane] for key in [*infos] if f"_{key}" in infos and infos[f"_{key}"][lane]}
+                last = {
+                    key: bool(infos[key][lane]) if key == FAILED else infos[key][lane]
+                    for key in [*infos]
+                    if f"_{key}" in infos and infos[f"_{key}"][lane]
+                }
                 infos = self._add_info(infos, {"final_obs": self._seen[lane].copy(), "final_info": last}, int(lane))
             again = done
         if again.any():
@@ -174,14 +201,30 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         return self.call("render")
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """Call a method of each lane's domain, or read an attribute, with the lane's state in its simulator."""
+        """Call a method of each lane's domain, or read an attribute, with the lane's state in its simulator.
+
+        Raises:
+            ValueError: The method would change the state, which lanes do not take back.
+        """
         self._require_usable()
+        if name in ("np_random", "np_random_seed"):
+            return tuple(getattr(self, name))
+        if name in CHANGING:
+            raise ValueError(f"Lanes start and step together; {name!r} cannot be called on each. Use `env.{name}()`.")
         results = []
         for index, lane in enumerate(self.lanes):
             self._engine.unload(index, lane.domain.data)
             value = getattr(lane.domain, name)
             results.append(value(*args, **kwargs) if callable(value) else value)
         return tuple(results)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Refused: lanes may share a domain."""
+        raise ValueError(f"Lanes may share a domain, so {name!r} cannot be set for each; give it when making them.")
+
+    def __reduce__(self) -> Any:
+        """Refused: threads and simulations are not copied."""
+        raise TypeError("Lanes cannot be pickled or copied; make them anew with gymnasium.make_vec(env.spec).")
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """Return an attribute of each lane's domain; lanes of one kind may share a domain, but for their states."""
@@ -203,7 +246,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             if stepping[index]:
                 self._engine.ctrl[index] = self.lanes[index].executed(actions[index])
                 repeats[index] = self.lanes[index].repeat
-        if self._varying:
+        if self._changing:
             self._follow([index for index in self._active if stepping[index]], start=False)
         if (repeats == 1).all():
             return self._control_step(actions, stepping)
@@ -216,9 +259,8 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             ended |= lanes & terminated
             broken |= failed
             for key, values in info.items():
-                summed = key.startswith("reward_") or "penalty" in key
                 kept = total.setdefault(key, np.zeros_like(values))
-                kept[lanes] = kept[lanes] + values[lanes] if summed else values[lanes]
+                kept[lanes] = kept[lanes] + values[lanes] if is_term(key) else values[lanes]
         return rewards, ended, total, broken
 
     def _control_step(self, actions: NDArray[Any], lanes: Bools) -> tuple[Array, Bools, dict[str, NDArray[Any]], Bools]:

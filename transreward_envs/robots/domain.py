@@ -190,7 +190,7 @@ class Domain(MujocoEnv):
                 break
             observation, more, terminated, truncated, next_info = super().step(action)
             reward = reward + more
-            terms = {key: info[key] + next_info[key] for key in info if key.startswith("reward_") or "penalty" in key}
+            terms = {key: info[key] + next_info[key] for key in info if is_term(key)}
             info = {**next_info, **terms}
         return observation, reward, terminated, truncated, info
 
@@ -236,3 +236,8 @@ class Domain(MujocoEnv):
         model.vis.global_.offwidth = max(model.vis.global_.offwidth, self.width)
         model.vis.global_.offheight = max(model.vis.global_.offheight, self.height)
         return model, mujoco.MjData(model)
+
+
+def is_term(key: str) -> bool:
+    """Whether a key of ``info`` is a term of the reward."""
+    return key.startswith("reward_") or key.endswith("_penalty")

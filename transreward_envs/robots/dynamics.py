@@ -60,7 +60,7 @@ class Dynamics:
         self._shape = tuple(shift for shift in fixed if isinstance(shift, GeometryShift))
         self._longest_delay = 0
         self._step, self._changed = 0, 0
-        self.varies = bool(self.varying or changes)
+        self.varies, self.changes = bool(self.varying or changes), bool(changes)
         self._fields: set[str] = set()
         if self.varies:
             self._check_combinations()

@@ -42,7 +42,10 @@ def assert_equal_to_single_domains(
         lane_shifts=each,
         **keywords,
     )
-    assert np.array_equal(sync.reset(seed=seed)[0], ours.reset(seed=seed)[0])
+    started = sync.reset(seed=seed), ours.reset(seed=seed)
+    assert np.array_equal(started[0][0], started[1][0])
+    assert_same_info(started[0][1], started[1][1])
+    assert sync.np_random_seed == ours.np_random_seed
     generator, ended = np.random.default_rng(seed), 0
     low, high = sync.single_action_space.low, sync.single_action_space.high
     for _ in range(steps):

@@ -65,6 +65,10 @@ CASES = {
             ]
         },
     ),
+    "heavy-torso": (
+        "Humanoid",
+        {"shift_change": [{"step": 3, "shift": {"kind": "mass", "body": "torso", "scale": 3.0}}]},
+    ),
     "ant-settings": ("Ant", {"include_cfrc_ext_in_observation": False, "healthy_z_range": (0.3, 0.9)}),
     "humanoid-settings": ("Humanoid", {"include_cinert_in_observation": False, "ctrl_cost_weight": 0.5}),
     "lanes": (

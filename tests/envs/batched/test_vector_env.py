@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 
 import gymnasium as gym
 import numpy as np
@@ -125,6 +126,62 @@ def test_a_lane_whose_physics_blows_up_starts_again_alone_and_is_flagged() -> No
     assert not infos["physics_failed"].any()
     assert np.isfinite(seen).all()
     assert np.array_equal(seen[[0, 2]], calm.step(actions_of(calm))[0][[0, 2]])
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("shift", [(), {"kind": "repeat", "times": 2}], ids=["single", "repeated"])
+def test_every_failure_of_a_lane_is_flagged_and_earns_nothing(mode: str, shift: object) -> None:
+    envs = lanes("Hopper", autoreset_mode=mode, shift=shift)
+    envs.reset(seed=0)
+    for _ in range(4):
+        envs._engine.qvel[1] = 1e12
+        _, rewards, terminated, truncated, infos = envs.step(actions_of(envs))
+        assert infos["physics_failed"][1] or infos.get("final_info", {}).get("physics_failed", [0, 0])[1]
+        assert truncated[1]
+        assert not terminated[1]
+        assert rewards[1] == 0.0
+        if mode == "NextStep":
+            envs.step(actions_of(envs))
+
+
+def test_lanes_that_were_never_reset_do_not_step() -> None:
+    envs = lanes()
+    envs.reset(options={"reset_mask": np.array([True, False, False])})
+    with pytest.raises(gym.error.ResetNeeded, match=r"lanes \[1, 2\] were never reset"):
+        envs.step(actions_of(envs))
+
+
+def test_a_bad_seed_is_found_before_any_lane_starts() -> None:
+    envs = lanes()
+    envs.reset(seed=0)
+    before = envs._engine.qpos.copy()
+    with pytest.raises(ValueError, match="`seed` must be an integer >= 0; got -1"):
+        envs.reset(seed=[1, -1, 3])
+    assert np.array_equal(envs._engine.qpos, before)
+
+
+def test_calls_that_change_states_and_copies_are_refused() -> None:
+    envs = lanes()
+    envs.reset(seed=3)
+    assert envs.get_attr("np_random_seed") == (3, 4, 5)
+    with pytest.raises(ValueError, match="'set_state' cannot be called on each"):
+        envs.call("set_state", np.zeros(6), np.zeros(6))
+    with pytest.raises(ValueError, match="'dt' cannot be set for each"):
+        envs.set_attr("dt", 1.0)
+    with pytest.raises(TypeError, match="cannot be pickled or copied"):
+        pickle.dumps(envs)
+
+
+def test_numbers_of_numpy_stand_in_specs_as_json() -> None:
+    envs = gym.make_vec(HOPPER, num_envs=2, threads=np.int64(1), reset_noise_scale=np.float64(0.01))
+    assert gym.make_vec(EnvSpec.from_json(envs.spec.to_json())).unwrapped.threads == 1
+
+
+def test_a_target_with_a_budget_has_one_target() -> None:
+    target = "TransReward/Hopper-mass-2.0-target-v0"
+    gym.make_vec(target, num_envs=2, target_budget=100, threads=1).close()
+    with pytest.raises(ValueError, match="give `shift` in place of `lane_shifts`"):
+        gym.make_vec(target, num_envs=2, target_budget=100, lane_shifts=[(), ()])
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ class HumanoidTask(GroundTask):
         """Follow a change of a lane's masses within an episode."""
         super().change(lane, domain)
         self._masses[lane] = domain.model.body_mass
+        self.place[lane] = self._centres()[lane]
 
     def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
         """Return positions, velocities, inertias, velocities and forces of bodies."""
