@@ -13,7 +13,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from transreward_envs.batched.checks import checked_actions, lanes_to_reset
 from transreward_envs.batched.engine import Engine
+from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import make_lanes
 from transreward_envs.batched.tasks import TASKS
 from transreward_envs.errors import require_count, unknown
@@ -23,8 +25,6 @@ from transreward_envs.shifts import ShiftsLike
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Info = dict[str, Any]
-FAILED = "physics_failed"
 CHANGING = ("reset", "step", "set_state", "reset_model", "do_simulation")
 """Methods of a domain that change its state."""
 
@@ -145,7 +145,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         for one in seeds:
             if one is not None:
                 require_count("seed", one)
-        lanes, options = self._lanes_to_reset(options)
+        lanes, options = lanes_to_reset(options, self.num_envs)
         infos: Info = {}
         self._start(lanes, seeds, options, infos)
         self._done[lanes] = False
@@ -158,7 +158,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         if not self._started.all():
             never = np.flatnonzero(~self._started).tolist()
             raise ResetNeeded(f"Cannot call `env.step()` before calling `env.reset()`; lanes {never} were never reset.")
-        actions = self._checked(actions)
+        actions = checked_actions(actions, self.action_space.shape)
         again = self._done.copy()
         if self.autoreset_mode == AutoresetMode.DISABLED and again.any():
             raise ResetNeeded(
@@ -176,19 +176,12 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
                     info[key] = np.where(failed, 0.0, info[key])
         info[FAILED] = failed
         self._see(stepping)
-        infos: Info = {}
-        mask = np.ones(self.num_envs, dtype=np.bool_)
-        for key, values in info.items():
-            infos[key], infos[f"_{key}"] = values, mask
+        infos = all_lanes(info, self.num_envs)
         self._add_values(infos, stepping)
         done = terminated | truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             for lane in np.flatnonzero(done):
-                last = {
-                    key: bool(infos[key][lane]) if key == FAILED else infos[key][lane]
-                    for key in [*infos]
-                    if f"_{key}" in infos and infos[f"_{key}"][lane]
-                }
+                last = lane_info(infos, int(lane))
                 infos = self._add_info(infos, {"final_obs": self._seen[lane].copy(), "final_info": last}, int(lane))
             again = done
         if again.any():
@@ -284,9 +277,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             self._task.start(index, lane.domain)
             self._elapsed[index] = 0
             for key, value in {**info, FAILED: False}.items():
-                if key in infos and np.ndim(infos[key]):
-                    infos[key][index], infos[f"_{key}"] = value, infos[f"_{key}"] | (np.arange(self.num_envs) == index)
-                else:
+                if not put(infos, key, index, value):
                     self._add_info(infos, {key: value}, index)
         if self._varying and len(lanes):
             self._follow([int(index) for index in lanes], start=True)
@@ -320,31 +311,6 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         for index in self._active:
             if stepping[index] and (values := self.lanes[index].values()):
                 self._add_info(infos, values, index)
-
-    def _lanes_to_reset(self, options: dict[str, Any] | None) -> tuple[NDArray[Any], dict[str, Any] | None]:
-        """Return the lanes that a reset starts, and the options that are left for them."""
-        if options is None or "reset_mask" not in options:
-            return np.arange(self.num_envs), options
-        rest = {name: value for name, value in options.items() if name != "reset_mask"}
-        mask = options["reset_mask"]
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
-            raise ValueError(f"`reset_mask` must be an array of {self.num_envs} booleans; got {mask!r}.")
-        if not mask.any():
-            raise ValueError("`reset_mask` must name at least one lane; got none.")
-        return np.flatnonzero(mask), rest
-
-    def _checked(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """Return the actions as an array, or raise ``ValueError``."""
-        actions = np.asarray(actions)
-        shape = self.action_space.shape
-        if actions.shape != shape:
-            raise ValueError(f"Actions must have the shape {shape}; got {actions.shape}.")
-        if actions.dtype.kind != "f":
-            raise ValueError(f"Actions must be floating-point numbers; got {actions.dtype}.")
-        if not np.isfinite(actions).all():
-            bad = np.flatnonzero(~np.isfinite(actions).all(axis=1)).tolist()
-            raise ValueError(f"Actions must be finite; got NaN or infinity in lanes {bad}.")
-        return actions
 
     def _require_usable(self) -> None:
         """Raise an error if the lanes were closed, or belong to another process."""

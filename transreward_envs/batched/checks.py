@@ -1,0 +1,42 @@
+"""What lanes are given, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def checked_actions(actions: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
+    """Return actions as an array.
+
+    Raises:
+        ValueError: They have another shape, are no floating-point numbers, or are not finite.
+    """
+    actions = np.asarray(actions)
+    if actions.shape != shape:
+        raise ValueError(f"Actions must have the shape {shape}; got {actions.shape}.")
+    if actions.dtype.kind != "f":
+        raise ValueError(f"Actions must be floating-point numbers; got {actions.dtype}.")
+    if not np.isfinite(actions).all():
+        bad = np.flatnonzero(~np.isfinite(actions).all(axis=1)).tolist()
+        raise ValueError(f"Actions must be finite; got NaN or infinity in lanes {bad}.")
+    return actions
+
+
+def lanes_to_reset(options: dict[str, Any] | None, count: int) -> tuple[NDArray[Any], dict[str, Any] | None]:
+    """Return the lanes that a reset starts, and the options that are left for them.
+
+    Raises:
+        ValueError: ``reset_mask`` is no array of a boolean a lane, or names no lane.
+    """
+    if options is None or "reset_mask" not in options:
+        return np.arange(count), options
+    rest = {name: value for name, value in options.items() if name != "reset_mask"}
+    mask = options["reset_mask"]
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,):
+        raise ValueError(f"`reset_mask` must be an array of {count} booleans; got {mask!r}.")
+    if not mask.any():
+        raise ValueError("`reset_mask` must name at least one lane; got none.")
+    return np.flatnonzero(mask), rest

@@ -1,0 +1,36 @@
+"""``info`` of many lanes: arrays, and masks that say which lanes have an entry, as Gymnasium's vector environments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Info = dict[str, Any]
+FAILED = "physics_failed"
+"""Whether a lane's physics has blown up in the step."""
+
+
+def all_lanes(info: dict[str, NDArray[Any]], count: int) -> Info:
+    """Return entries that all lanes have, with their masks."""
+    infos: Info = {}
+    mask = np.ones(count, dtype=np.bool_)
+    for key, values in info.items():
+        infos[key], infos[f"_{key}"] = values, mask
+    return infos
+
+
+def lane_info(infos: Info, lane: int) -> dict[str, Any]:
+    """Return the entries of one lane."""
+    entries = {key: value for key, value in infos.items() if f"_{key}" in infos and infos[f"_{key}"][lane]}
+    return {key: bool(values[lane]) if key == FAILED else values[lane] for key, values in entries.items()}
+
+
+def put(infos: Info, key: str, lane: int, value: Any) -> bool:
+    """Write a lane's entry into an array that is there; return whether there was one."""
+    if key not in infos or not np.ndim(infos[key]):
+        return False
+    infos[key][lane] = value
+    infos[f"_{key}"] = infos[f"_{key}"] | (np.arange(len(infos[key])) == lane)
+    return True
