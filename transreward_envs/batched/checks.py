@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def checked_actions(actions: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
+def checked_actions(given: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
     """Return actions as an array.
 
     Raises:
         ValueError: They have another shape, are no floating-point numbers, or are not finite.
     """
-    actions = np.asarray(actions)
+    actions: NDArray[Any] = np.asarray(given)
     if actions.shape != shape:
         raise ValueError(f"Actions must have the shape {shape}; got {actions.shape}.")
     if actions.dtype.kind != "f":

@@ -17,6 +17,7 @@ from transreward_envs.batched.checks import checked_actions, lanes_to_reset
 from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import make_lanes
+from transreward_envs.batched.stepper import Bools, Stepper
 from transreward_envs.batched.tasks import TASKS
 from transreward_envs.errors import require_count, unknown
 from transreward_envs.robots.domain import is_term
@@ -24,7 +25,6 @@ from transreward_envs.robots.keywords import plain_json
 from transreward_envs.shifts import ShiftsLike
 
 Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 CHANGING = ("reset", "step", "set_state", "reset_model", "do_simulation")
 """Methods of a domain that change its state."""
 
@@ -87,11 +87,8 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             [lane.domain.model for lane in self.lanes], threads=threads, whole=task.contact_forces, fields=task.fields
         )
         self._task = task(first, self._engine)
-        self._substeps = int(first.frame_skip)
+        self._stepper = Stepper(self.lanes, self._engine, self._task, substeps=int(first.frame_skip))
         self._limit = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
-        self._active = [index for index, lane in enumerate(self.lanes) if not lane.plain]
-        self._varying = any(self.lanes[index].varies for index in self._active)
-        self._changing = any(self.lanes[index].changes for index in self._active)
         self._copy, self._owner = copy, os.getpid()
         self._started = np.zeros(num_envs, dtype=np.bool_)
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
@@ -166,7 +163,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
                 '`env.reset(options={"reset_mask": ...})`.'
             )
         stepping = ~again
-        rewards, terminated, info, failed = self._advance(actions, stepping)
+        rewards, terminated, info, failed = self._stepper.advance(actions, stepping)
         self._elapsed[stepping] += 1
         truncated = (stepping & (self._elapsed >= self._limit)) | failed
         if failed.any():
@@ -175,7 +172,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
                 if is_term(key):
                     info[key] = np.where(failed, 0.0, info[key])
         info[FAILED] = failed
-        self._see(stepping)
+        self._stepper.see(stepping, self._seen)
         infos = all_lanes(info, self.num_envs)
         self._add_values(infos, stepping)
         done = terminated | truncated
@@ -227,46 +224,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         """Close the domains and let go of the simulations, threads among them."""
         for lane in self.lanes:
             lane.domain.close()
-        del self._task, self._engine
-
-    def _advance(self, actions: NDArray[Any], stepping: Bools) -> tuple[Array, Bools, dict[str, NDArray[Any]], Bools]:
-        """Take one step of the agent in some lanes, however many control steps it lasts."""
-        self._engine.ctrl[:] = actions
-        if not self._active:
-            return self._control_step(actions, stepping)
-        repeats = np.ones(self.num_envs, dtype=np.int64)
-        for index in self._active:
-            if stepping[index]:
-                self._engine.ctrl[index] = self.lanes[index].executed(actions[index])
-                repeats[index] = self.lanes[index].repeat
-        if self._changing:
-            self._follow([index for index in self._active if stepping[index]], start=False)
-        if (repeats == 1).all():
-            return self._control_step(actions, stepping)
-        rewards, ended = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=np.bool_)
-        broken, total = ended.copy(), dict[str, NDArray[Any]]()
-        for count in range(int(repeats[stepping].max(initial=0))):
-            lanes = stepping & ~ended & ~broken & (repeats > count)
-            reward, terminated, info, failed = self._control_step(actions, lanes)
-            rewards[lanes] += reward[lanes]
-            ended |= lanes & terminated
-            broken |= failed
-            for key, values in info.items():
-                kept = total.setdefault(key, np.zeros_like(values))
-                kept[lanes] = kept[lanes] + values[lanes] if is_term(key) else values[lanes]
-        return rewards, ended, total, broken
-
-    def _control_step(self, actions: NDArray[Any], lanes: Bools) -> tuple[Array, Bools, dict[str, NDArray[Any]], Bools]:
-        """Simulate one control step of some lanes; what is returned for the others is zero."""
-        self._task.before()
-        everyone = bool(lanes.all())
-        failed = np.zeros(self.num_envs, dtype=np.bool_)
-        if lanes.any():
-            failed = self._engine.step(None if everyone else np.flatnonzero(lanes).astype(np.int32), self._substeps)
-        rewards, terminated, info = self._task.outcome(actions, lanes)
-        if not everyone:
-            rewards, terminated = np.where(lanes, rewards, 0.0), terminated & lanes
-        return rewards, terminated, info, failed
+        del self._stepper, self._task, self._engine
 
     def _start(self, lanes: NDArray[Any], seeds: list[int | None], options: dict[str, Any] | None, infos: Info) -> None:
         """Start episodes in some lanes, and put what they report into ``infos``."""
@@ -279,28 +237,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             for key, value in {**info, FAILED: False}.items():
                 if not put(infos, key, index, value):
                     self._add_info(infos, {key: value}, index)
-        if self._varying and len(lanes):
-            self._follow([int(index) for index in lanes], start=True)
-
-    def _follow(self, lanes: list[int], *, start: bool) -> None:
-        """Follow changes of models, which domains edit in place."""
-        self._engine.set_models([lane.domain.model for lane in self.lanes])
-        if not start:
-            for index in lanes:
-                self._task.change(index, self.lanes[index].domain)
-
-    def _see(self, stepping: Bools) -> None:
-        """Write what is seen of the lanes that took a step."""
-        lanes = np.flatnonzero(stepping).astype(np.int32)
-        if not len(lanes):
-            return
-        seen = self._task.observe(slice(None) if len(lanes) == self.num_envs else lanes)
-        if not self._active:
-            self._seen[lanes] = seen
-            return
-        for row, index in enumerate(map(int, lanes)):
-            lane = self.lanes[index]
-            self._seen[index] = seen[row] if lane.plain else lane.seen(seen[row])
+        self._stepper.follow()
 
     def _observations(self) -> Array:
         """Return what is seen of all lanes."""
@@ -308,7 +245,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
 
     def _add_values(self, infos: Info, stepping: Bools) -> None:
         """Put the values of varying shifts into ``infos``."""
-        for index in self._active:
+        for index in self._stepper.active:
             if stepping[index] and (values := self.lanes[index].values()):
                 self._add_info(infos, values, index)
 
