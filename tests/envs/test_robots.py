@@ -190,6 +190,8 @@ def test_a_sparse_reward_is_one_past_the_distance_and_nothing_before() -> None:
 def test_a_reward_shift_needs_a_robot_that_runs(robot: str) -> None:
     with pytest.raises(ValueError, match=f"needs a robot that is rewarded for running; {robot} is not"):
         make(robot, shift={"kind": "velocity", "goal": 1.0})
+    with pytest.raises(ValueError, match=f"needs a robot that is rewarded for running; {robot} is not"):
+        make(robot, shift_range={"kind": "velocity", "goal": [1.0, 2.0]})
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,11 @@ class Dynamics:
                     f"Two shifts must not write the same field; {' and '.join(map(repr, same))} change the same "
                     "observation or reward. Keep one."
                 )
-        if self.reward is not None and not hasattr(self._domain, "_forward_reward_weight"):
+        for shift in active:
+            if not isinstance(shift, RewardShift) or hasattr(self._domain, "_forward_reward_weight"):
+                continue
             raise ValueError(
-                f"A {self.reward.kind} shift needs a robot that is rewarded for running; "
+                f"A {shift.kind} shift needs a robot that is rewarded for running; "
                 f"{type(self._domain).__name__} is not. Choose Hopper, Walker2d, HalfCheetah, Ant, Humanoid or Swimmer."
             )
 
