@@ -109,12 +109,15 @@ def pair_differences(pair: Pair) -> list[Difference]:
         return [_setting("robot", "", pair.source_robot, pair.robot), *_shift_rows(pair)]
     source, target = pair.make("source"), pair.make("target")
     try:
-        models = source.unwrapped.model, target.unwrapped.model  # type: ignore[attr-defined]
-        rows = [*_model_rows(pair, *models), *_control_rows(pair, models[0].nu), *_shift_rows(pair)]
+        return differences_between(pair, source.unwrapped.model, target.unwrapped.model)  # type: ignore[attr-defined]
     finally:
         source.close()
         target.close()
-    return rows
+
+
+def differences_between(pair: Pair, source: mujoco.MjModel, target: mujoco.MjModel) -> list[Difference]:
+    """Return everything in which the target differs from the source, whose compiled models are given."""
+    return [*_model_rows(pair, source, target), *_control_rows(pair, source.nu), *_shift_rows(pair)]
 
 
 def declared_fields(pair: Pair) -> tuple[set[str], set[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,8 +76,7 @@ class Lane:
 
 def make_lanes(robot: str, shifts: Sequence[ShiftsLike], keywords: Mapping[str, Any]) -> list[Lane]:
     """Return lanes with the given shifts; those that can share a domain do."""
-    module, name = get_robot(robot).entry_point.split(":")
-    cls: type[Domain] = getattr(importlib.import_module(module), name)
+    cls = get_robot(robot).domain()
     shared: dict[tuple[Shift, ...], Domain] = {}
     lanes = []
     for given in shifts:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from transreward_envs.errors import unknown
+
+if TYPE_CHECKING:
+    from transreward_envs.robots.domain import Domain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +30,16 @@ class Robot:
 
     extra: str | None = None
     """The extra with the packages that it needs; none for what every installation has."""
+
+    def domain(self) -> type[Domain]:
+        """Return the class of the robot's domains; it loads the simulator.
+
+        Raises:
+            gymnasium.error.DependencyNotInstalled: It needs an extra that is not there.
+        """
+        module, name = self.entry_point.split(":")
+        cls: type[Domain] = getattr(importlib.import_module(module), name)
+        return cls
 
     @property
     def vector_entry_point(self) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -25,17 +24,10 @@ STATISTICS_KEY = "episode_env"
 
 def make_target(*, robot: str, target_budget: int | None = None, shared_state: str | None = None, **kwargs: Any) -> Env:
     """Make a target domain, with a budget of steps if one is given; the time limit goes around it."""
-    domain: Env = load_domain(robot)(**kwargs)
+    domain: Env = get_robot(robot).domain()(**kwargs)
     if target_budget is None:
         return domain
     return TargetBudget(domain, target_budget=target_budget, shared_state=shared_state)
-
-
-def load_domain(robot: str) -> type[Env]:
-    """Return the class of a robot's domains."""
-    module, name = get_robot(robot).entry_point.split(":")
-    cls: type[Env] = getattr(importlib.import_module(module), name)
-    return cls
 
 
 def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:
@@ -73,7 +65,7 @@ def check_keywords(pair: Pair, keywords: Mapping[str, Any]) -> None:
         )
     from transreward_envs.robots.keywords import keyword_names  # needs MuJoCo
 
-    names = keyword_names(DomainSchedule) | keyword_names(load_domain(pair.robot))
+    names = keyword_names(DomainSchedule) | keyword_names(get_robot(pair.robot).domain())
     valid = names - {"pair", "acts_in", "domain_kwargs", "shift"}
     for name in keywords:
         if name not in valid:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from collections.abc import Iterator
 from functools import reduce
 from operator import xor
@@ -12,7 +11,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from transreward_envs.differences import added_geoms, declared_fields, differing_fields, pair_differences
+from transreward_envs.differences import added_geoms, declared_fields, differences_between, differing_fields
 from transreward_envs.pairs.pair import ROLES, Pair, Role
 from transreward_envs.robots.domain import Domain
 from transreward_envs.robots.model import load_model
@@ -61,9 +60,7 @@ def verify(pair: Pair) -> Verification:
 
 def make_domain(pair: Pair, role: Role, shifts: tuple[Shift, ...]) -> Domain:
     """Return a domain of the pair with other shifts, without wrappers."""
-    module, name = pair.robot_of(role).entry_point.split(":")
-    domain: Domain = getattr(importlib.import_module(module), name)(**{**pair.kwargs(role), "shift": shifts})
-    return domain
+    return pair.robot_of(role).domain()(**{**pair.kwargs(role), "shift": shifts})
 
 
 def _fields(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
@@ -79,7 +76,7 @@ def _fields(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
     spaces = (source.observation_space == target.observation_space, source.action_space == target.action_space)
     yield Check.holds("both domains have one observation and one action space", all(spaces), spaces)
     differing = differing_fields(source.model, target.model, added=added_geoms(pair))
-    shown = {row.field for row in pair_differences(pair)}
+    shown = {row.field for row in differences_between(pair, source.model, target.model)}
     writes, derives = declared_fields(pair)
     undeclared = differing - writes - derives
     yield Check.holds("no other field of the models differs", not undeclared, sorted(undeclared) or "none")
