@@ -62,8 +62,8 @@ def register_pair(pair: Pair) -> None:
         max_episode_steps=target.max_episode_steps,
         kwargs={"robot": pair.robot, **target.kwargs},
     )
-    for name, method in METHODS.items():
-        if pair.fits(method):
+    if pair.trainable:
+        for name in METHODS:
             _register_training(pair, name)
 
 
@@ -78,7 +78,7 @@ def register_method(name: str, method: Method) -> None:
     parse_env_id(f"{NAMESPACE}/{name}-v{VERSION}")  # raises for a name that no id can hold
     METHODS[name] = method
     for pair in PAIRS.values():
-        if pair.fits(method):
+        if pair.trainable:
             _register_training(pair, name)
 
 

@@ -61,7 +61,7 @@ def show(id: tyro.conf.Positional[str]) -> None:
     limits = ", ".join(f"{pair.max_episode_steps(role)} in the {role}" for role in ROLES)
     print(f"  time limit: {limits} [steps]\n  ids:")
     env.close()
-    for suffix in (*ROLES, *(name for name, method in METHODS.items() if pair.fits(method))):
+    for suffix in (*ROLES, *(METHODS if pair.trainable else ())):
         print(f"    {pair.id(suffix)}")
     table = Table(title="What differs", box=None)
     for column in ("field", "element", "source", "target", "unit", "kind"):

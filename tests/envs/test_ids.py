@@ -28,9 +28,7 @@ ONE_OF_EACH = {
     (pair.robot, pair.source_robot, *(shift.kind for shift in (*pair.source, *pair.target))): pair
     for pair in PAIRS.values()
 }
-TRAINING_IDS = [
-    (pair.id(name), name) for pair in ONE_OF_EACH.values() for name, method in METHODS.items() if pair.fits(method)
-]
+TRAINING_IDS = [(pair.id(name), name) for pair in ONE_OF_EACH.values() for name in METHODS if pair.trainable]
 SAMPLE = [
     "TransReward/Hopper-v0",
     "TransReward/Ant-friction-2.0-source-v0",

@@ -13,7 +13,6 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from transreward_envs.errors import require_count, unknown
-from transreward_envs.methods import Method
 from transreward_envs.robots import Robot, get_robot
 from transreward_envs.shifts import (
     ActionDelay,
@@ -98,9 +97,10 @@ class Pair:
         """Return the robot of one domain."""
         return get_robot(self.source_robot or self.robot if check_role(role) == "source" else self.robot)
 
-    def fits(self, method: Method) -> bool:
-        """Return whether a method can train in the pair: across robots, states have no common meaning to compare."""
-        return self.source_robot is None or (method.compensation is None and method.acts_in == "target")
+    @property
+    def trainable(self) -> bool:
+        """Whether the methods can train in the pair: across robots, states have no common meaning to compare."""
+        return self.source_robot is None
 
     def shifts(self, role: Role) -> tuple[Shift, ...]:
         """Return the shifts of one domain."""
