@@ -54,8 +54,9 @@ class VaryingShifts:
             *(_parse(data, "shift_range", RANDOM_LAWS) for data in _listed("shift_range", shift_range)),
             *(_parse(data, "shift_schedule", SCHEDULES) for data in _listed("shift_schedule", shift_schedule)),
         ]
-        laws = [law for one in self._varying for law in one.laws.values()]
-        self.low, self.high = np.array([law.low for law in laws]), np.array([law.high for law in laws])
+        self._laws = [law for one in self._varying for law in one.laws.values()]
+        self._whole = np.array([name in one.integral for one in self._varying for name in one.laws], dtype=np.bool_)
+        self.low, self.high = np.array([law.low for law in self._laws]), np.array([law.high for law in self._laws])
         self.names = _names(self._varying)
         self._values: NDArray[np.float64] = self.low.copy()
         self._streams: list[np.random.Generator] = []
@@ -75,15 +76,13 @@ class VaryingShifts:
 
     def draw(self) -> NDArray[np.float64]:
         """Return the next episode's values, as ``(len(names),)``."""
-        laws = [law for one in self._varying for law in one.laws.values()]
         drawn = [
             law.value(stream, episode=self._episode, previous=float(value))
-            for law, stream, value in zip(laws, self._streams, self._values, strict=True)
+            for law, stream, value in zip(self._laws, self._streams, self._values, strict=True)
         ]
         self._values = np.clip(drawn, self.low, self.high)
         self._episode += 1
-        whole = [name in one.integral for one in self._varying for name in one.laws]
-        return np.where(whole, np.round(self._values), self._values)
+        return np.where(self._whole, np.round(self._values), self._values)
 
     def at(self, values: NDArray[np.float64]) -> tuple[Shift, ...]:
         """Return the shifts at given values of all that varies."""

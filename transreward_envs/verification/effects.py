@@ -8,6 +8,7 @@ from typing import Any
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from transreward_envs.shifts import (
     ActuatorShift,
@@ -42,10 +43,8 @@ Checks = Iterator[Check]
 
 def model_effects(shift: Shift, models: Models) -> Checks:
     """Yield the checks of a model shift's own effect; none for other families."""
-    for kind, effect in EFFECTS.items():
-        if type(shift) is kind:
-            for check in effect(shift, models):
-                yield check.of(shift.label)
+    if effect := EFFECTS.get(type(shift)):
+        yield from (check.of(shift.label) for check in effect(shift, models))
 
 
 def _mass(shift: MassShift, models: Models) -> Checks:
@@ -94,10 +93,15 @@ def _gravity(shift: GravityShift, models: Models) -> Checks:
     yield Check.close(f"forces of {shift.scale} times the gravity [N or N m]", stated, after)
 
 
+def _dofs(shift: JointShift, model: mujoco.MjModel) -> NDArray[np.bool_]:
+    """Return which degrees of freedom a shift means, as ``(nv,)``."""
+    names = names_of(model.njnt, model.joint)
+    return np.array([shift.joint in (None, names[joint]) for joint in model.dof_jntid])
+
+
 def _joint_forces(probe: Callable[[mujoco.MjModel], Any]) -> Callable[[JointShift, Models], Checks]:
     def effect(shift: JointShift, models: Models) -> Checks:
-        names = names_of(models.without.njnt, models.without.joint)
-        chosen = np.array([shift.joint in (None, names[joint]) for joint in models.without.dof_jntid])
+        chosen = _dofs(shift, models.without)
         before, after = probe(models.without), probe(models.shifted)
         expected = before * np.where(chosen, shift.scale, 1.0)
         yield Check.close("force of each joint [N or N m]", expected, after)
@@ -108,8 +112,7 @@ def _joint_forces(probe: Callable[[mujoco.MjModel], Any]) -> Callable[[JointShif
 
 
 def _armature(shift: ArmatureShift, models: Models) -> Checks:
-    names = names_of(models.without.njnt, models.without.joint)
-    chosen = np.array([shift.joint in (None, names[joint]) for joint in models.without.dof_jntid])
+    chosen = _dofs(shift, models.without)
     more = np.diag(np.where(chosen, shift.scale - 1.0, 0.0) * models.without.dof_armature)
     before, after = (probes.inertia_matrix(model) for model in (models.without, models.shifted))
     yield Check.close("inertia that joints feel [kg or kg m^2]", before + more, after)
