@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from transreward_envs.robots import get_robot
 from transreward_envs.robots.domain import Domain, Observation
-from transreward_envs.robots.streams import Streams
 from transreward_envs.shifts import Shift, ShiftsLike, parse_shifts
 
 
@@ -29,18 +28,15 @@ class Lane:
         self.changes = domain.dynamics.changes
         self._generator: np.random.Generator | None = None
         self._seed: int | None = None
-        self._streams: Streams | None = None
 
     def reset(self, seed: int | None, options: dict[str, Any] | None) -> tuple[Observation, dict[str, Any]]:
         """Start an episode in the domain's simulator, with this lane's random numbers."""
         domain = self.domain
         if self.plain:
             domain._np_random, domain._np_random_seed = self._generator, self._seed
-            domain._streams = self._streams
         started = domain.reset(seed=seed, options=options)
         if self.plain:
             self._generator, self._seed = domain._np_random, domain._np_random_seed
-            self._streams = domain._streams
         return started
 
     @property

@@ -88,6 +88,16 @@ def test_lanes_with_other_models_are_other_worlds() -> None:
     assert len({tuple(row) for row in seen}) == 3
 
 
+def test_each_lane_ends_its_episode_at_the_heights_of_its_own_robot() -> None:
+    tall = {"kind": "limb", "bodies": ["leg"], "length": 1.5}  # healthy above 0.84 m, in place of 0.7 m
+    envs = lanes(lane_shifts=[(), tall, ()])
+    envs.reset(seed=0)
+    envs._engine.qpos[:] = 0.0
+    envs._engine.qpos[:, 1] = 0.77
+    envs._engine.qvel[:] = 0.0
+    assert envs.step(actions_of(envs, 0.0))[2].tolist() == [False, True, False]
+
+
 def test_plain_lanes_share_one_domain_and_shifted_ones_of_a_kind_too() -> None:
     heavy = {"kind": "mass", "scale": 2.0}
     envs = lanes(num_envs=6, lane_shifts=[(), heavy, (), heavy, (), {"kind": "delay", "steps": 1}])
