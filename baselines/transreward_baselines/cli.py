@@ -43,7 +43,7 @@ def list_pairs(pattern: tyro.conf.Positional[str] = "", suite: str | None = None
         table.add_row(pair.name, *(_describe(pair.shifts(role)) for role in ROLES), ", ".join(pair.suites))
     console().print(table)
     methods = ",".join(METHODS)
-    print(f"Each has the ids {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}.")
+    print(f"Ids: {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}; across robots, the first two.")
 
 
 def show(id: tyro.conf.Positional[str]) -> None:

@@ -36,7 +36,7 @@ JOINTS = {
 
 def _torso(top: float, radius: float) -> tuple[Shift, ...]:
     """Return the torso of Hopper or Walker2d, whose frame is 1.25 m above the floor and whose hip 1.05 m."""
-    return (LinkShift(body="torso", start=(0.0, 0.0, -0.2), end=(0.0, 0.0, top - 1.25), radius=radius),)
+    return (LinkShift(body="torso", start=(0.0, 0.0, -0.2), end=(0.0, 0.0, round(top - 1.25, 9)), radius=radius),)
 
 
 def _knee(height: float) -> tuple[Shift, ...]:
@@ -45,8 +45,8 @@ def _knee(height: float) -> tuple[Shift, ...]:
         shift
         for side in ("", "_left")
         for shift in (
-            LinkShift(body=f"thigh{side}", end=(0.0, 0.0, height - 1.05)),
-            LinkShift(body=f"leg{side}", end=(0.0, 0.0, 0.25 - (height - 0.1))),
+            LinkShift(body=f"thigh{side}", end=(0.0, 0.0, round(height - 1.05, 9))),
+            LinkShift(body=f"leg{side}", end=(0.0, 0.0, round(0.35 - height, 9))),
         )
     )
 
