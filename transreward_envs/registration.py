@@ -13,9 +13,9 @@ from transreward_envs.pairs.pair import NAMESPACE, VERSION
 from transreward_envs.robots import ROBOTS
 
 TARGET_ENTRY_POINT = "transreward_envs.training.entry_points:make_target"
-TARGET_LANES = "transreward_envs.batched.entry_points:make_target_lanes"
+TARGET_LANES = "transreward_envs.training.vector_entry_points:make_target_lanes"
 MIXTURE_ENTRY_POINT = "transreward_envs.training.entry_points:make_mixture"
-MIXTURE_LANES = "transreward_envs.training.entry_points:make_lanes"
+MIXTURE_LANES = "transreward_envs.training.vector_entry_points:make_mixture_lanes"
 COMPENSATED_LANES = "transreward_wrappers.entry_points:make_compensated_lanes"
 COMPENSATED_ENTRY_POINT = "transreward_wrappers.entry_points:make_compensated"
 

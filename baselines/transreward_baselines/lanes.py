@@ -8,10 +8,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 import transreward_envs
+from transreward_envs.pairs.pair import NAMESPACE
+from transreward_envs.training.roles import STATISTICS_KEY
 
 gym.register_envs(transreward_envs)
 
@@ -22,7 +24,11 @@ class VectorEnvAdapter(VecEnv):
     """What Stable-Baselines3 expects, from lanes that step in one call.
 
     At an episode's end, ``infos[lane]`` has ``terminal_observation``, ``TimeLimit.truncated`` and ``episode`` with the
-    return ``r``, the length ``l`` and the time ``t``; the observation is the first of the next episode.
+    return ``r``, the length ``l`` and the time ``t``; the observation is the first of the next episode. Where rewards
+    are compensated, ``episode`` is the environment's own return, and ``episode_compensated`` the other.
+
+    ``get_attr`` and ``env_method`` find what the wrappers around the lanes have, such as ``diagnostics`` and ``steps``,
+    and then what each lane's domain has.
 
     Args:
         envs: The lanes, which start again in the step that ends an episode (``autoreset_mode="SameStep"``).
@@ -81,7 +87,8 @@ class VectorEnvAdapter(VecEnv):
         for lane in map(int, np.flatnonzero(done)):
             listed[lane]["terminal_observation"] = infos["final_obs"][lane]
             episode = {"r": float(self._returns[lane]), "l": int(self._lengths[lane])}
-            listed[lane]["episode"] = {**episode, "t": round(time.time() - self._begun, 6)}
+            episode = listed[lane].get(STATISTICS_KEY, {**episode, "t": round(time.time() - self._begun, 6)})
+            listed[lane]["episode"] = episode
             self._returns[lane], self._lengths[lane] = 0.0, 0
         return np.array(observations), rewards.astype(np.float32), done, listed
 
@@ -90,8 +97,10 @@ class VectorEnvAdapter(VecEnv):
         self.envs.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """Return an attribute of each lane's environment."""
+        """Return an attribute of each lane's environment, or of the wrappers around all lanes."""
         lanes = list(self._get_indices(indices))
+        if (layer := self._layer_with(attr_name)) is not None:
+            return [getattr(layer, attr_name)] * len(lanes)
         values = self.envs.unwrapped.get_attr(attr_name)  # type: ignore[attr-defined]
         return [values[lane] for lane in lanes]
 
@@ -104,10 +113,24 @@ class VectorEnvAdapter(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of every lane's environment, and return what those that are meant return."""
+        """Call a method of each lane's environment, or, once, of the wrappers around all lanes."""
         lanes = list(self._get_indices(indices))
+        if (layer := self._layer_with(method_name)) is not None:
+            return [getattr(layer, method_name)(*method_args, **method_kwargs)] * len(lanes)
+        if isinstance(singles := self.envs.unwrapped, SyncVectorEnv):
+            return [singles.envs[lane].get_wrapper_attr(method_name)(*method_args, **method_kwargs) for lane in lanes]
         results = self.envs.unwrapped.call(method_name, *method_args, **method_kwargs)  # type: ignore[attr-defined]
         return [results[lane] for lane in lanes]
+
+    def _layer_with(self, name: str) -> Any:
+        """Return the outermost wrapper around the lanes, or the lanes, with an attribute of their own that lanes lack."""
+        layer: Any = self.envs
+        while True:
+            if name in vars(layer) or (hasattr(type(layer), name) and not hasattr(VectorEnv, name)):
+                return layer
+            if not isinstance(layer, VectorWrapper):
+                return None
+            layer = layer.env
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
@@ -124,17 +147,26 @@ def make_vec(
     """Make the lanes of an id that an agent of Stable-Baselines3 takes as its environment.
 
     Args:
-        id: A domain id; any other whose vector environment can start again in the same step.
+        id: A domain id or a training id; what does not step in lanes is stepped one by one.
         n_envs: Number of lanes.
         seed: Of lane 0, the next of lane 1 and so on.
         reports: Whether lanes report at each step, or at episodes' ends only.
         keywords: Of the id, ``threads`` among them.
     """
-    lanes = gym.make_vec(id, num_envs=n_envs, autoreset_mode="SameStep", **keywords)
-    adapter = VectorEnvAdapter(lanes, reports=reports)
+    adapter = VectorEnvAdapter(make_lanes(id, n_envs, keywords), reports=reports)
     if seed is not None:
         adapter.seed(seed)
     return adapter
+
+
+def make_lanes(id: str, n_envs: int, keywords: dict[str, Any]) -> VectorEnv[Any, Any, Any]:
+    """Make lanes that start again in the step that ends an episode."""
+    spec, keywords = gym.spec(id), dict(keywords)
+    if spec.vector_entry_point is not None and spec.namespace == NAMESPACE:
+        return gym.make_vec(id, num_envs=n_envs, autoreset_mode="SameStep", **keywords)
+    keywords.pop("threads", None)
+    mode = {"autoreset_mode": "SameStep"}
+    return gym.make_vec(id, num_envs=n_envs, vectorization_mode="sync", vector_kwargs=mode, **keywords)
 
 
 def lane_info(infos: dict[str, Any], lane: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import gymnasium as gym
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
@@ -13,11 +12,10 @@ from torch import nn
 
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
+from transreward_baselines.lanes import VectorEnvAdapter, make_lanes
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
-from transreward_envs.training import join_environments
-from transreward_envs.training.entry_points import STATISTICS_KEY
-from transreward_wrappers.compensate import load_compensation
+from transreward_wrappers.bound import load_compensation
 
 _PPO: dict[str, Any] = {
     "batch_size": 256,
@@ -31,32 +29,15 @@ _SAC: dict[str, Any] = {"batch_size": 256, "learning_rate": 3e-4, "gamma": 0.99}
 _PPO_ROLLOUT = 2048
 
 
-class OwnReturns(gym.Wrapper[Any, Any, Any, Any]):
-    """Has the agent's logger show the environment's own return, which no compensation is mixed into."""
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and name the episode's own statistics as the logger expects them."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        if STATISTICS_KEY in info:
-            info = {**info, "episode": info[STATISTICS_KEY]}
-        return observation, reward, terminated, truncated, info
-
-
 def make_training_env(config: RunConfig) -> VecEnv:
-    """Make a run's environments, normalised for PPO; they share one learner, and one budget."""
+    """Make a run's lanes, normalised for PPO; they share one learner, and one budget."""
     kwargs = dict(config.settings)
     if config.target_budget is not None:
         kwargs["target_budget"] = config.target_budget
     if _takes_seed(config):
         kwargs.setdefault("seed", config.seed)
-    env_id = get_pair(config.pair).id(config.method)
-
-    def maker() -> gym.Env[Any, Any]:
-        env = gym.make(env_id, **kwargs)
-        return gym.wrappers.RecordEpisodeStatistics(env) if config.method in ROLES else OwnReturns(env)
-
-    lanes = DummyVecEnv([maker] * config.n_envs)
-    join_environments(lanes.envs)
+    made = make_lanes(get_pair(config.pair).id(config.method), config.n_envs, kwargs)
+    lanes = VectorEnvAdapter(made, reports=False)
     lanes.seed(config.seed)
     return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
 
@@ -121,10 +102,10 @@ def steps_spent(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
 
 
 def budget_is_spent(agent: BaseAlgorithm, config: RunConfig) -> bool:
-    """Whether a run that acts in the target alone may take no further step there."""
+    """Whether a run that acts in the target alone may take no further step of all its lanes there."""
     acts_in_target = config.method == "target" or (
         config.method in METHODS and METHODS[config.method].acts_in == "target"
     )
     if config.target_budget is None or not acts_in_target:
         return False
-    return training_steps(agent, config)["target"] >= config.target_budget
+    return training_steps(agent, config)["target"] + config.n_envs > config.target_budget

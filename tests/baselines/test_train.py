@@ -16,6 +16,7 @@ import torch
 from transreward_baselines.checkpoint import _agent_tensors, checkpoints, load_checkpoint, load_policy, save_checkpoint
 from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
 from transreward_baselines.evaluation import evaluate
+from transreward_baselines.lanes import make_vec
 from transreward_baselines.plot import plot_learning_curves, runs_by_method
 from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import make_agent, make_training_env
@@ -209,7 +210,7 @@ def test_a_checkpoint_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["source", "mixture", "darc", "reward-transfer"])
 def test_the_logger_sees_the_environments_own_return_whatever_is_paid(method: str) -> None:
     settings = {**FIT.get(method, {}), **({} if method == "source" else {"time_limit": 25})}
-    env = make_training_env(config(method, settings=settings)).venv
+    env = make_vec(get_pair(PAIR).id(method), 2, seed=0, **settings)
     env.reset()
     own, seen = np.zeros(2), 0
     while seen < 20:

@@ -17,6 +17,10 @@ BAD = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BAD
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
+class SizesDifferError(ValueError):
+    """Lanes' models differ in their sizes, so that they cannot step together."""
+
+
 class Engine:
     """Simulations that step together; each lane may have a model of its own.
 
@@ -30,7 +34,7 @@ class Engine:
         fields: Derived fields to read after steps, such as ``xpos``.
 
     Raises:
-        ValueError: The models differ in their sizes.
+        SizesDifferError: The models differ in their sizes.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class Engine:
         self.lanes = len(models)
         self._batch = batch.Batch(models[0], self.lanes, threads, whole)
         self._scratch = mujoco.MjData(models[0])
-        self._models: list[mujoco.MjModel] = []
+        self.models: list[mujoco.MjModel] = []
         self._untouched: Array = np.zeros((models[0].nbody, 6))
         self.set_models(models)
         self.qpos: Array = self._batch.bind("qpos")
@@ -57,24 +61,24 @@ class Engine:
 
     def set_models(self, models: Sequence[mujoco.MjModel]) -> None:
         """Run each lane on its model; called again after a model was edited."""
-        self._models = list(models)
+        self.models = list(models)
         one = all(model is models[0] for model in models)
         try:
-            self._batch.set_models(models[0] if one else self._models)
+            self._batch.set_models(models[0] if one else self.models)
         except (ValueError, mujoco.FatalError) as error:
-            raise ValueError(
+            raise SizesDifferError(
                 "Lanes that step together must have models of the same sizes; a shift that adds geoms, such as an "
                 f"obstacle, goes into all lanes or none ({error})."
             ) from error
 
     def load(self, lane: int, data: mujoco.MjData) -> None:
         """Put a simulation's state into a lane."""
-        mujoco.mj_getState(self._models[lane], data, self._batch.state[lane], STATE)
+        mujoco.mj_getState(self.models[lane], data, self._batch.state[lane], STATE)
 
     def unload(self, lane: int, data: mujoco.MjData) -> None:
         """Put a lane's state into a simulation, and compute what follows from it."""
-        mujoco.mj_setState(self._models[lane], data, self._batch.state[lane].copy(), STATE)
-        mujoco.mj_forward(self._models[lane], data)
+        mujoco.mj_setState(self.models[lane], data, self._batch.state[lane].copy(), STATE)
+        mujoco.mj_forward(self.models[lane], data)
 
     def step(self, ids: Ids | None, substeps: int) -> NDArray[np.bool_]:
         """Step some lanes or all, and return which of all lanes failed: their physics has blown up, as ``(lanes,)``."""
@@ -93,6 +97,6 @@ class Engine:
         if self._contacts[lane] == 0:
             return self._untouched
         self._batch.get_data(lane, self._scratch)
-        mujoco.mj_rnePostConstraint(self._models[lane], self._scratch)
+        mujoco.mj_rnePostConstraint(self.models[lane], self._scratch)
         forces: Array = self._scratch.cfrc_ext
         return forces

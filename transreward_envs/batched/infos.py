@@ -24,7 +24,10 @@ def all_lanes(info: dict[str, NDArray[Any]], count: int) -> Info:
 def lane_info(infos: Info, lane: int) -> dict[str, Any]:
     """Return the entries of one lane."""
     entries = {key: value for key, value in infos.items() if f"_{key}" in infos and infos[f"_{key}"][lane]}
-    return {key: bool(values[lane]) if key == FAILED else values[lane] for key, values in entries.items()}
+    return {
+        key: lane_info(values, lane) if isinstance(values, dict) else _plain(values[lane])
+        for key, values in entries.items()
+    }
 
 
 def put(infos: Info, key: str, lane: int, value: Any) -> bool:
@@ -34,3 +37,8 @@ def put(infos: Info, key: str, lane: int, value: Any) -> bool:
     infos[key][lane] = value
     infos[f"_{key}"] = infos[f"_{key}"] | (np.arange(len(infos[key])) == lane)
     return True
+
+
+def _plain(value: Any) -> Any:
+    """Return a boolean as Python's own, which keeps its type in arrays to come."""
+    return bool(value) if isinstance(value, np.bool_) else value

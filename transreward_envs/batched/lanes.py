@@ -70,6 +70,51 @@ class Lane:
         return self.domain.dynamics.info()
 
 
+class TurningLane(Lane):
+    """A lane that acts in one of several domains at a time; it may enter another when an episode starts.
+
+    A seed reaches each domain at its next episode.
+
+    Args:
+        lanes: A lane a domain, under the names of the domains; they have one observation and one action space.
+    """
+
+    def __init__(self, lanes: Mapping[str, Lane]) -> None:
+        self._lanes = lanes
+        self.domains = {name: lane.domain for name, lane in lanes.items()}
+        self._pending_seeds: dict[str, int] = {}
+        self.plain = all(lane.plain for lane in lanes.values())
+        self.varies = any(lane.varies for lane in lanes.values())
+        self.changes = any(lane.changes for lane in lanes.values())
+        self.enter(next(iter(lanes)))
+
+    def enter(self, name: str) -> None:
+        """Act in a domain from the next episode on."""
+        self.name, self._lane = name, self._lanes[name]
+        self.domain = self._lane.domain
+
+    def reset(self, seed: int | None, options: dict[str, Any] | None) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode in the domain that was entered."""
+        if seed is not None:
+            self._pending_seeds = dict.fromkeys(self._lanes, seed)
+        return self._lane.reset(self._pending_seeds.pop(self.name, None), options)
+
+    def close(self) -> None:
+        """Close all its domains."""
+        for domain in self.domains.values():
+            domain.close()
+
+    @property
+    def generator(self) -> np.random.Generator | None:
+        """The generator of the domain that the lane is in."""
+        return self._lane.generator
+
+    @property
+    def seed(self) -> int | None:
+        """What that domain was seeded with."""
+        return self._lane.seed
+
+
 def make_lanes(robot: str, shifts: Sequence[ShiftsLike], keywords: Mapping[str, Any]) -> list[Lane]:
     """Return lanes with the given shifts; those that can share a domain do."""
     cls = get_robot(robot).domain()

@@ -77,9 +77,10 @@ class Stepper:
         return rewards, terminated, info, failed
 
     def follow(self) -> None:
-        """Follow changes of models, which domains edit in place."""
-        if self._varying:
-            self._engine.set_models([lane.domain.model for lane in self._lanes])
+        """Follow changes of models, which domains edit in place, and lanes that have entered another domain."""
+        models = [lane.domain.model for lane in self._lanes]
+        if self._varying or models != self._engine.models:
+            self._engine.set_models(models)
 
     def see(self, stepping: Bools, seen: Array) -> None:
         """Write what is seen of the lanes that took a step into ``seen``, as ``(lanes, obs_dim)``."""

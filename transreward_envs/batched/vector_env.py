@@ -1,4 +1,4 @@
-"""Lanes of a robot as a Gymnasium vector environment, stepped in one call."""
+"""Lanes as a Gymnasium vector environment, stepped in one call."""
 
 from __future__ import annotations
 
@@ -16,85 +16,70 @@ from numpy.typing import NDArray
 from transreward_envs.batched.checks import checked_actions, lanes_to_reset
 from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
-from transreward_envs.batched.lanes import make_lanes
+from transreward_envs.batched.lanes import Lane
 from transreward_envs.batched.stepper import Bools, Stepper
 from transreward_envs.batched.tasks import TASKS
-from transreward_envs.errors import require_count, unknown
+from transreward_envs.errors import require_count
 from transreward_envs.robots.domain import is_term
 from transreward_envs.robots.keywords import plain_json
-from transreward_envs.shifts import ShiftsLike
 
 Array = NDArray[np.float64]
 CHANGING = ("reset", "step", "set_state", "reset_model", "do_simulation")
 """Methods of a domain that change its state."""
 
 
-class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
-    """Many lanes of a robot, stepped by a pool of threads, each in a world of its own.
+class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
+    """Lanes of one robot, stepped by a pool of threads.
 
-    Observations and terminations are bit for bit those of ``SyncVectorEnv`` of single domains with the same seeds, and
-    rewards agree to 1e-6, numbers in ``info`` too, whatever their types. A lane whose physics blows up is truncated
-    alone and earns nothing by that step: ``info["physics_failed"]``. Its last observation is not of that episode.
+    A lane whose physics blows up is truncated alone and earns nothing by that step: ``info["physics_failed"]``. Its
+    last observation is not of that episode.
 
     Args:
-        num_envs: Number of lanes.
-        robot: Name of the robot.
-        shift: Shifts of every lane.
-        lane_shifts: Shifts of each lane, in place of ``shift``: their models may differ in everything but size.
+        lanes: The lanes.
+        robot: Name of their robot.
         max_episode_steps: Time limit [agent steps].
         autoreset_mode: When a lane that is done starts again: ``NextStep``, ``SameStep`` or ``Disabled``.
         threads: Threads that step; all CPUs when 0.
         copy: Whether observations are copies.
-        kwargs: Keywords of the single domain, ``shift_range`` among them.
 
     Raises:
-        TypeError: A keyword is unknown.
-        ValueError: A shift breaks a rule, the lanes' models differ in size, or a setting breaks its rule.
+        ValueError: The lanes' models differ in size, or a setting breaks its rule.
     """
 
     def __init__(
         self,
+        lanes: list[Lane],
         *,
-        num_envs: int,
         robot: str,
-        shift: ShiftsLike = (),
-        lane_shifts: Sequence[ShiftsLike] | None = None,
         max_episode_steps: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         threads: int = 0,
         copy: bool = True,
-        **kwargs: Any,
     ) -> None:
-        require_count("num_envs", num_envs, at_least=1)
         require_count("threads", threads)
-        if robot not in TASKS:
-            raise ValueError(unknown("robot that steps in lanes", robot, TASKS))
         if max_episode_steps is not None:
             require_count("max_episode_steps", max_episode_steps, at_least=1)
-        if lane_shifts is not None and len(lane_shifts) != num_envs:
-            raise ValueError(f"`lane_shifts` are one entry a lane; got {len(lane_shifts)} for {num_envs} lanes.")
-        self.num_envs = num_envs
+        self.lanes, self.num_envs = lanes, len(lanes)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.lanes = make_lanes(robot, [shift] * num_envs if lane_shifts is None else lane_shifts, kwargs)
-        first = self.lanes[0].domain
+        first = lanes[0].domain
         self.render_mode = first.render_mode
         self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space, self.single_action_space = first.observation_space, first.action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
         task = TASKS[robot]
         self._engine = Engine(
-            [lane.domain.model for lane in self.lanes], threads=threads, whole=task.contact_forces, fields=task.fields
+            [lane.domain.model for lane in lanes], threads=threads, whole=task.contact_forces, fields=task.fields
         )
         self._task = task(first, self._engine)
-        self._stepper = Stepper(self.lanes, self._engine, self._task, substeps=int(first.frame_skip))
-        self._limit = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
+        self._stepper = Stepper(lanes, self._engine, self._task, substeps=int(first.frame_skip))
         self._copy, self._owner = copy, os.getpid()
-        self._started = np.zeros(num_envs, dtype=np.bool_)
-        self._elapsed = np.zeros(num_envs, dtype=np.int64)
-        self._done = np.zeros(num_envs, dtype=np.bool_)
+        self._limits = np.full(self.num_envs, max_episode_steps or np.iinfo(np.int64).max)
+        self._started = np.zeros(self.num_envs, dtype=np.bool_)
+        self._elapsed = np.zeros(self.num_envs, dtype=np.int64)
+        self._done = np.zeros(self.num_envs, dtype=np.bool_)
         assert self.single_observation_space.shape is not None
-        self._seen = np.zeros((num_envs, *self.single_observation_space.shape))
+        self._seen = np.zeros((self.num_envs, *self.single_observation_space.shape))
         self._spec: EnvSpec | None = None
 
     @property
@@ -163,9 +148,10 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
                 '`env.reset(options={"reset_mask": ...})`.'
             )
         stepping = ~again
+        self._before_step(stepping)
         rewards, terminated, info, failed = self._stepper.advance(actions, stepping)
         self._elapsed[stepping] += 1
-        truncated = (stepping & (self._elapsed >= self._limit)) | failed
+        truncated = (stepping & (self._elapsed >= self._limits)) | failed
         if failed.any():
             rewards, terminated = np.where(failed, 0.0, rewards), terminated & ~failed
             for key in info:
@@ -175,6 +161,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self._stepper.see(stepping, self._seen)
         infos = all_lanes(info, self.num_envs)
         self._add_values(infos, stepping)
+        truncated = self._after_step(stepping, rewards, terminated, truncated, infos)
         done = terminated | truncated
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             for lane in np.flatnonzero(done):
@@ -230,14 +217,28 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         """Start episodes in some lanes, and put what they report into ``infos``."""
         for index in map(int, lanes):
             lane = self.lanes[index]
+            entered = self._before_start(index)
             self._seen[index], info = lane.reset(seeds[index], options)
             self._engine.load(index, lane.domain.data)
             self._task.start(index, lane.domain)
             self._elapsed[index] = 0
-            for key, value in {**info, FAILED: False}.items():
+            for key, value in {**info, FAILED: False, **entered}.items():
                 if not put(infos, key, index, value):
                     self._add_info(infos, {key: value}, index)
         self._stepper.follow()
+
+    def _before_start(self, lane: int) -> dict[str, Any]:
+        """Prepare a lane for its next episode, and return what its ``info`` tells besides."""
+        return {}
+
+    def _before_step(self, stepping: Bools) -> None:
+        """Prepare a step of some lanes, or refuse it."""
+
+    def _after_step(
+        self, stepping: Bools, rewards: Array, terminated: Bools, truncated: Bools, infos: Info
+    ) -> NDArray[np.bool_]:
+        """Tell more in ``infos`` of the step just taken, and return which lanes are truncated after all."""
+        return truncated
 
     def _observations(self) -> Array:
         """Return what is seen of all lanes."""

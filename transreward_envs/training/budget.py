@@ -66,7 +66,7 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.ledger.spend()
         over = terminated or truncated
-        self._reserved = not over and self.ledger.reserve()
+        self._reserved = not over and self.ledger.reserve() == 1
         budget_truncated = not over and not self._reserved
         info = {**info, "budget_truncated": budget_truncated}
         return observation, reward, terminated, truncated or budget_truncated, info
@@ -81,7 +81,7 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     def enter(self) -> bool:
         """Reserve the first step of an episode; ``False`` if the budget has none left."""
-        self._reserved = self._reserved or self.ledger.reserve()
+        self._reserved = self._reserved or self.ledger.reserve() == 1
         return self._reserved
 
     def leave(self) -> None:
@@ -99,6 +99,7 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         if self._reserved:
             raise RuntimeError("Environments are joined before their first reset; this one has an episode under way.")
         self.ledger = other.ledger
+        self.ledger.lanes += 1
 
     def __getstate__(self) -> dict[str, Any]:
         """Reserve nothing in a copy: its episode does not go on."""

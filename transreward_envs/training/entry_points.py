@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.vector import SyncVectorEnv
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair, get_pair
 from transreward_envs.robots import get_robot
-from transreward_envs.training.budget import TargetBudget, join_environments
+from transreward_envs.training.budget import TargetBudget
+from transreward_envs.training.roles import STATISTICS_KEY
 from transreward_envs.training.schedule import DomainSchedule
 
 Env = gym.Env[Any, Any]
-
-STATISTICS_KEY = "episode_env"
-"""Of the environment's own return in ``info``; ``episode`` is left to the agent's library, which insists on it."""
-
 
 def make_target(*, robot: str, target_budget: int | None = None, shared_state: str | None = None, **kwargs: Any) -> Env:
     """Make a target domain, with a budget of steps if one is given; the time limit goes around it."""
@@ -40,20 +35,6 @@ def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:
     the_pair = resolve_pair(pair)
     check_keywords(the_pair, schedule)
     return RecordEpisodeStatistics(DomainSchedule(the_pair, **schedule), stats_key=STATISTICS_KEY)
-
-
-def make_lanes(*, num_envs: int, make_one: Callable[..., Env] = make_mixture, **kwargs: Any) -> SyncVectorEnv:
-    """Make several environments of a training id that spend one budget and learn together.
-
-    Args:
-        num_envs: Number of environments.
-        make_one: The entry point of one.
-        kwargs: Its keywords, and ``autoreset_mode``, ``copy`` and ``observation_mode`` of ``SyncVectorEnv``.
-    """
-    vector = {name: kwargs.pop(name) for name in ("autoreset_mode", "copy", "observation_mode") if name in kwargs}
-    envs = SyncVectorEnv([partial(make_one, **kwargs)] * num_envs, **vector)
-    join_environments(envs.envs)
-    return envs
 
 
 def check_keywords(pair: Pair, keywords: Mapping[str, Any]) -> None:

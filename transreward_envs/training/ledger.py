@@ -1,7 +1,7 @@
 """Ledgers of environment steps: who has spent how many in which domain, and what is left of the target's budget.
 
-A step in the target is reserved before it is taken, so that no budget is ever overspent, however many environments
-draw on it.
+Steps in the target are reserved before they are taken, so that no budget is ever overspent, however many environments
+draw on it. An episode in the target has one step reserved while it goes on, so that what is reserved tells how many do.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import gymnasium as gym
 class Ledger(Protocol):
     """Counts steps and grants those of the target."""
 
+    lanes: int
+    """Environments of this process that share the ledger."""
+
     @property
     def source_steps(self) -> int:
         """Steps taken in the source."""
@@ -27,17 +30,21 @@ class Ledger(Protocol):
     def target_steps(self) -> int:
         """Steps taken in the target."""
 
+    @property
+    def reserved(self) -> int:
+        """Target steps set aside."""
+
     def count_source(self, steps: int) -> None:
         """Add steps taken in the source."""
 
-    def reserve(self) -> bool:
-        """Set one target step aside; ``False`` if the budget has none left."""
+    def reserve(self, steps: int = 1) -> int:
+        """Set target steps aside, and return how many; fewer than asked for where the budget has no more left."""
 
-    def release(self) -> None:
-        """Give a reserved step back."""
+    def release(self, steps: int = 1) -> None:
+        """Give reserved steps back."""
 
-    def spend(self) -> None:
-        """Turn a reserved step into a taken one."""
+    def spend(self, steps: int = 1) -> None:
+        """Turn reserved steps into taken ones."""
 
     def restore(self, source_steps: int, target_steps: int) -> None:
         """Set the counts, as when a run resumes; what is reserved stays so."""
@@ -52,12 +59,13 @@ class LocalLedger:
 
     def __init__(self, target_budget: int | None) -> None:
         self._budget = target_budget
-        self._reserved = 0
+        self.lanes = 1
+        self.reserved = 0
         self.restore(0, 0)
 
     def __getstate__(self) -> dict[str, Any]:
         """Reserve nothing in a copy: its episodes do not go on."""
-        return {**self.__dict__, "_reserved": 0}
+        return {**self.__dict__, "reserved": 0}
 
     def restore(self, source_steps: int, target_steps: int) -> None:
         """Set the counts."""
@@ -67,21 +75,21 @@ class LocalLedger:
         """Add steps taken in the source."""
         self.source_steps += steps
 
-    def reserve(self) -> bool:
-        """Set one target step aside; ``False`` if the budget has none left."""
-        if self._budget is not None and self.target_steps + self._reserved >= self._budget:
-            return False
-        self._reserved += 1
-        return True
+    def reserve(self, steps: int = 1) -> int:
+        """Set target steps aside, and return how many."""
+        left = steps if self._budget is None else max(self._budget - self.target_steps - self.reserved, 0)
+        granted = min(steps, left)
+        self.reserved += granted
+        return granted
 
-    def release(self) -> None:
-        """Give a reserved step back."""
-        self._reserved -= 1
+    def release(self, steps: int = 1) -> None:
+        """Give reserved steps back."""
+        self.reserved -= steps
 
-    def spend(self) -> None:
-        """Turn a reserved step into a taken one."""
-        self._reserved -= 1
-        self.target_steps += 1
+    def spend(self, steps: int = 1) -> None:
+        """Turn reserved steps into taken ones."""
+        self.reserved -= steps
+        self.target_steps += steps
 
 
 class SharedLedger:
@@ -102,6 +110,7 @@ class SharedLedger:
         self._path = Path(directory) / "steps.sqlite"
         self._connection: sqlite3.Connection | None = None
         self._process = -1
+        self.lanes = 1
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_connection": None}
@@ -116,24 +125,37 @@ class SharedLedger:
         """Steps taken in the target, by all processes."""
         return self._read("target")
 
+    @property
+    def reserved(self) -> int:
+        """Target steps set aside, by all processes."""
+        return self._read("reserved")
+
     def count_source(self, steps: int) -> None:
         """Add steps taken in the source."""
         self._write("UPDATE steps SET source = source + ?", steps)
 
-    def reserve(self) -> bool:
-        """Set one target step aside; ``False`` if the budget has none left."""
+    def reserve(self, steps: int = 1) -> int:
+        """Set target steps aside, and return how many."""
         if self._budget is None:
-            return self._write("UPDATE steps SET reserved = reserved + 1") == 1
-        statement = "UPDATE steps SET reserved = reserved + 1 WHERE target + reserved < ?"
-        return self._write(statement, self._budget) == 1
+            self._write("UPDATE steps SET reserved = reserved + ?", steps)
+            return steps
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            (left,) = connection.execute("SELECT ? - target - reserved FROM steps", (self._budget,)).fetchone()
+            granted = min(steps, max(int(left), 0))
+            connection.execute("UPDATE steps SET reserved = reserved + ?", (granted,))
+        finally:
+            connection.execute("COMMIT")
+        return granted
 
-    def release(self) -> None:
-        """Give a reserved step back."""
-        self._write("UPDATE steps SET reserved = max(reserved - 1, 0)")
+    def release(self, steps: int = 1) -> None:
+        """Give reserved steps back."""
+        self._write("UPDATE steps SET reserved = max(reserved - ?, 0)", steps)
 
-    def spend(self) -> None:
-        """Turn a reserved step into a taken one."""
-        self._write("UPDATE steps SET reserved = max(reserved - 1, 0), target = target + 1")
+    def spend(self, steps: int = 1) -> None:
+        """Turn reserved steps into taken ones."""
+        self._write("UPDATE steps SET reserved = max(reserved - ?, 0), target = target + ?", steps, steps)
 
     def restore(self, source_steps: int, target_steps: int) -> None:
         """Set the counts."""
@@ -143,8 +165,8 @@ class SharedLedger:
         row = self._open().execute(f"SELECT {column} FROM steps").fetchone()
         return int(row[0])
 
-    def _write(self, statement: str, *values: int) -> int:
-        return self._open().execute(statement, values).rowcount
+    def _write(self, statement: str, *values: int) -> None:
+        self._open().execute(statement, values)
 
     def _open(self) -> sqlite3.Connection:
         """Return this process's own connection; one that came over a fork is left alone."""
@@ -175,6 +197,22 @@ class SharedLedger:
                 "Choose another folder, or delete it."
             )
         return connection
+
+
+def target_is_due(ledger: Ledger, *, ratio: float, horizon: int) -> bool:
+    """Say whether the next episode of environments that share a ledger is a target one.
+
+    It is where target steps < ratio * all steps. Each other episode under way counts as one of full length, so that
+    environments that start together do not all enter the target.
+
+    Args:
+        ledger: Their ledger; the episode to come has nothing reserved there yet.
+        ratio: Share of all steps that the target gets.
+        horizon: Steps of an episode of full length.
+    """
+    target, others = ledger.target_steps, ledger.lanes - 1
+    ahead = target + horizon * ledger.reserved
+    return ahead < ratio * (ledger.source_steps + target + horizon * others)
 
 
 def open_ledger(target_budget: int | None, shared_state: str | None, *, owner: str) -> Ledger:

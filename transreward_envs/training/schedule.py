@@ -11,17 +11,17 @@ from transreward_envs.errors import require_count, require_share, unknown
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import TargetBudget
-from transreward_envs.training.ledger import open_ledger
+from transreward_envs.training.ledger import open_ledger, target_is_due
+from transreward_envs.training.roles import DOMAIN_INDEX
 
 Env = gym.Env[Any, Any]
-DOMAIN_INDEX: dict[Role, int] = {"source": 0, "target": 1}
 
 
 class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     """Act in the source or the target of a pair, one episode at a time.
 
     At each reset the next episode is a target one iff target steps < ratio * all steps, and the target's budget is
-    not spent. With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target.
+    not spent. (Of environments that share their counts, each other's episode counts as a whole one.) With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target.
     ``unwrapped`` and rendering are those of the domain that is active; both have one observation and one action
     space. A domain is made when it is first needed.
 
@@ -57,11 +57,12 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         if target_budget is not None:
             require_count("target_budget", target_budget, at_least=1)
         self.pair = pair
-        owner = f"{pair.name}, acting in {acts_in}, ratio {target_ratio}, time limit {time_limit},"
+        owner = owner_of(pair, acts_in, target_ratio, time_limit)
         self.ledger = open_ledger(target_budget, shared_state, owner=owner)
         self._acts_in = acts_in
         self._target_ratio = target_ratio
         self._domain_kwargs = {"max_episode_steps": time_limit, "disable_env_checker": True, **domain_kwargs}
+        self._limits = {role: time_limit or pair.max_episode_steps(role) for role in DOMAIN_INDEX}
         self._domains: dict[Role, Env] = {}
         self._pending_seeds: dict[Role, int] = {}
         self._uncounted_source_steps = 0
@@ -118,8 +119,9 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         if self._started:
             raise RuntimeError("Environments are joined before their first reset; this one has been reset.")
         self.ledger = other.ledger
+        self.ledger.lanes += 1
         if isinstance(target := self._domains.get("target"), TargetBudget):
-            target.join(other)
+            target.ledger = self.ledger
 
     def close(self) -> None:
         """Close every domain that was made."""
@@ -131,8 +133,10 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         """Return the domain of the next episode."""
         if self._acts_in == "target":
             return "target"
-        source, target = self.ledger.source_steps, self.ledger.target_steps
-        if target >= self._target_ratio * (source + target):
+        if isinstance(before := self._domains.get("target"), TargetBudget):
+            before.leave()
+        horizon = max(self._limits.values())
+        if not target_is_due(self.ledger, ratio=self._target_ratio, horizon=horizon):
             return "source"
         wrapper = self._domain("target")
         assert isinstance(wrapper, TargetBudget)
@@ -140,8 +144,6 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
 
     def _enter(self, role: Role) -> None:
         """Make ``role`` the active domain."""
-        if role == "source" and isinstance(target := self._domains.get("target"), TargetBudget):
-            target.leave()
         self.env = self._domain(role)
         self.env.unwrapped.spec = self._domains[self._first].unwrapped.spec
         self.role = role
@@ -166,3 +168,8 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
 
     def _annotate(self, info: dict[str, Any]) -> dict[str, Any]:
         return {"budget_truncated": False, **info, "domain": DOMAIN_INDEX[self.role]}
+
+
+def owner_of(pair: Pair, acts_in: ActsIn, target_ratio: float, time_limit: int | None) -> str:
+    """Return what environments that share counts have in common."""
+    return f"{pair.name}, acting in {acts_in}, ratio {target_ratio}, time limit {time_limit},"

@@ -10,12 +10,14 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
+from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.compensation import Compensation, Transitions
 from transreward_wrappers.entry_points import register_compensation
 from transreward_wrappers.errors import CompensationError, CorruptFileError
 
 __all__ = [
     "Compensate",
+    "CompensateLanes",
     "Compensation",
     "CompensationError",
     "CorruptFileError",

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import RecordEpisodeStatistics
 
+from transreward_envs.batched.engine import SizesDifferError
 from transreward_envs.methods import Method
 from transreward_envs.pairs import Pair
 from transreward_envs.registration import register_method
 from transreward_envs.training.entry_points import (
     RENDER_METADATA,
-    STATISTICS_KEY,
     check_keywords,
-    make_lanes,
     resolve_pair,
 )
+from transreward_envs.training.roles import STATISTICS_KEY
 from transreward_envs.training.schedule import DomainSchedule
-from transreward_wrappers.compensate import Compensate, load_compensation
+from transreward_envs.training.vector_entry_points import make_joined, make_scheduled_lanes, pop_vector_keywords
+from transreward_wrappers.bound import load_compensation
+from transreward_wrappers.compensate import Compensate
+from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.compensation import Compensation
 
 _SCHEDULE_SETTINGS = ("target_ratio", "target_budget", "time_limit")
@@ -64,9 +68,28 @@ def make_compensated(
     )
 
 
-def make_compensated_lanes(*, num_envs: int, **kwargs: Any) -> SyncVectorEnv:
-    """Make several environments with compensation that spend one budget and learn together."""
-    return make_lanes(num_envs=num_envs, make_one=make_compensated, **kwargs)
+def make_compensated_lanes(
+    *,
+    num_envs: int,
+    pair: str | Mapping[str, Any] | Pair,
+    compensation: str,
+    shared_state: str | None = None,
+    render_mode: str | None = None,
+    **settings: Any,
+) -> VectorEnv[Any, Any, Any]:
+    """Make lanes with compensation, which learn together and spend one budget; keywords as for one, and of lanes."""
+    cls, the_pair = load_compensation(compensation), resolve_pair(pair)
+    if "shift" in settings:
+        check_keywords(the_pair, settings)
+    vector = pop_vector_keywords(settings)
+    schedule = {name: settings.pop(name) for name in _SCHEDULE_SETTINGS if name in settings}
+    common: dict[str, Any] = {"shared_state": shared_state, "render_mode": render_mode, **schedule}
+    try:
+        lanes = make_scheduled_lanes(the_pair, num_envs, acts_in=cls.acts_in, **vector, **common)
+    except SizesDifferError:
+        one = partial(make_compensated, pair=pair, compensation=compensation, **common, **settings)
+        return make_joined(one, num_envs, vector)
+    return CompensateLanes(lanes, pair=the_pair, compensation=cls, settings=settings, shared_state=shared_state)
 
 
 make_compensated.metadata = RENDER_METADATA  # type: ignore[attr-defined]  # read by gymnasium.make

@@ -58,11 +58,39 @@ def frozen_layers(network: nn.Sequential | EnsembleMLP) -> Layers:
 
 
 def evaluate(layers: Layers, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the network's outputs for ``(B, inputs)``; a third of the time that PyTorch takes for one row."""
+    """Return the network's outputs for ``(B, inputs)``; for one row in a third of the time that PyTorch takes."""
+    if len(inputs) > 1:
+        return _evaluate_many(layers, inputs)
     hidden = inputs
     for index, (weight, bias) in enumerate(layers):
         hidden = (np.maximum(hidden, 0.0) if index else hidden) @ weight + bias
     return hidden
+
+
+@torch.inference_mode()
+def _evaluate_many(layers: Layers, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the outputs for many rows, on one thread."""
+    with one_thread():
+        hidden = torch.from_numpy(np.ascontiguousarray(inputs))
+        for index, (weight, bias) in enumerate(layers):
+            hidden = torch.matmul(hidden.relu_() if index else hidden, torch.from_numpy(weight))
+            hidden += torch.from_numpy(bias)
+        outputs: NDArray[np.float32] = hidden.numpy()
+    return outputs
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have PyTorch use one thread: small networks gain nothing from more, and lose much where a core is busy."""
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -65,13 +65,6 @@ def test_a_spec_makes_the_same_lanes_again() -> None:
         assert np.array_equal(again.step(actions_of(again))[0], envs.step(actions_of(envs))[0])
 
 
-def test_a_target_with_a_budget_is_stepped_one_by_one() -> None:
-    envs = gym.make_vec("TransReward/Hopper-mass-2.0-target-v0", num_envs=2, target_budget=100)
-    assert isinstance(envs, SyncVectorEnv)
-    envs.reset(seed=0)
-    envs.step(actions_of(envs))
-
-
 def test_seeds_are_one_a_lane_and_repeat() -> None:
     envs = lanes()
     first = envs.reset(seed=5)[0]

@@ -16,7 +16,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from transreward_wrappers.darc.classifiers import DomainClassifiers, Parameterisation
-from transreward_wrappers.networks import seeded
+from transreward_wrappers.networks import one_thread, seeded
 from transreward_wrappers.normalization import RunningNormalizer
 from transreward_wrappers.storage import (
     Tensors,
@@ -77,7 +77,8 @@ class ClassifierLearner:
             )
         self._averaged = copy.deepcopy(self.classifiers)
         self._log_ratio = self._averaged.frozen_log_ratio()
-        self._optimizer = torch.optim.Adam(self.classifiers.parameters(), lr=learning_rate)
+        self._optimizer = torch.optim.Adam(self.classifiers.parameters(), lr=learning_rate, fused=True)
+        self._labels = torch.cat([torch.zeros(self._half), torch.ones(self._half)])
         self._generator = torch.Generator().manual_seed(seed)
         self._normalizer = RunningNormalizer(self._width)
         self._stores = [RowStore(capacity, self._width) for _ in range(2)]
@@ -185,29 +186,31 @@ class ClassifierLearner:
 
     def _train(self, updates: int, *, show: bool) -> None:
         """Take gradient steps on balanced batches."""
-        labels = torch.cat([torch.zeros(self._half), torch.ones(self._half)])
-        for _ in tqdm(range(updates), desc="fitting domain classifiers", leave=False, disable=None if show else True):
-            rows = np.concatenate([store.sample(self._half, self._generator) for store in self._stores])
-            features = torch.from_numpy(self._normalizer(rows))
-            of_pair, of_triple = self.classifiers.logits(
-                self._noisy(features[:, : self._pair_size]), self._noisy(features)
-            )
-            loss = functional.binary_cross_entropy_with_logits(of_pair, labels)
-            loss = loss + functional.binary_cross_entropy_with_logits(of_triple, labels)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            self.loss = float(loss.detach()) / 2
-            self.updates += 1
-            self._average()
+        shown = None if show else True
+        with one_thread():
+            for _ in tqdm(range(updates), desc="fitting domain classifiers", leave=False, disable=shown):
+                self._descend()
         self._log_ratio = self._averaged.frozen_log_ratio()
+
+    def _descend(self) -> None:
+        """Take a gradient step on a balanced batch."""
+        rows = np.concatenate([store.sample(self._half, self._generator) for store in self._stores])
+        features = torch.from_numpy(self._normalizer(rows))
+        of_pair, of_triple = self.classifiers.logits(self._noisy(features[:, : self._pair_size]), self._noisy(features))
+        loss = functional.binary_cross_entropy_with_logits(of_pair, self._labels)
+        loss = loss + functional.binary_cross_entropy_with_logits(of_triple, self._labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        self.loss = float(loss.detach()) / 2
+        self.updates += 1
+        self._average()
 
     def _average(self) -> None:
         """Move the averaged weights towards the trained ones; quickly at first."""
         decay = min(AVERAGING, (1.0 + self.updates) / (10.0 + self.updates))
         with torch.no_grad():
-            for averaged, trained in zip(self._averaged.parameters(), self.classifiers.parameters(), strict=True):
-                averaged.lerp_(trained, 1.0 - decay)
+            torch._foreach_lerp_(list(self._averaged.parameters()), list(self.classifiers.parameters()), 1.0 - decay)
 
     def _noisy(self, features: torch.Tensor) -> torch.Tensor:
         if self._noise == 0.0:

@@ -1,0 +1,147 @@
+"""A compensation at work in a pair: what the wrapper of one environment and that of many lanes have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from filelock import FileLock
+from gymnasium.spaces import Box
+
+from transreward_envs.errors import unknown
+from transreward_envs.pairs import Pair
+from transreward_wrappers.cache import fit_or_load
+from transreward_wrappers.compensation import Compensation, Float, Transitions
+from transreward_wrappers.errors import CompensationError
+from transreward_wrappers.storage import write_json
+
+
+class BoundCompensation:
+    """Fits a compensation once, asks it for finite amounts, and lets it learn; environments may share one.
+
+    Args:
+        pair: The pair.
+        compensation: The class.
+        settings: Its keywords.
+        observation_space: Of both domains.
+        action_space: Of both domains.
+        shared_state: Folder through which several processes learn together; each learns for itself when ``None``.
+
+    Raises:
+        ValueError: The compensation cannot serve the pair, or a setting is unknown or breaks its rule.
+        TypeError: A space is no box.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        compensation: type[Compensation],
+        settings: dict[str, Any],
+        *,
+        observation_space: gym.Space[Any],
+        action_space: gym.Space[Any],
+        shared_state: str | None = None,
+    ) -> None:
+        self.pair = pair
+        self.compensation = make_compensation(compensation, settings)
+        self.compensation.check(pair)
+        sizes = []
+        for name, space in (("observation", observation_space), ("action", action_space)):
+            if not isinstance(space, Box):
+                raise TypeError(f"A compensation needs a Box {name} space; got {space}.")
+            sizes.append(int(np.prod(space.shape)))
+        self.compensation.bind(*sizes)
+        self._shared_state = shared_state
+        self._prepared = False
+        self._steps = 0
+
+    def pay(self, batch: Transitions) -> Float:
+        """Return what is added to each reward, as ``(B,)``, and let the compensation learn from it.
+
+        Raises:
+            CompensationError: It is not finite.
+        """
+        self._steps += len(batch)
+        delta = np.asarray(self.compensation(batch), dtype=np.float64)
+        if not np.isfinite(delta).all():
+            raise CompensationError(
+                f"A compensation must be finite; {type(self.compensation).__name__} returned "
+                f"{delta[~np.isfinite(delta)][0]} at step {self._steps} of {self.pair.name}. Its networks have "
+                "diverged: lower their learning rate, or delete the fit in the cache if it was loaded from there."
+            )
+        self.compensation.update(batch)
+        return delta
+
+    def prepare(self, *, fit: bool = True) -> None:
+        """Fit or load what is needed, and begin to share it, once."""
+        if self._prepared:
+            return
+        if fit and self.compensation.fits:
+            fit_or_load(self.compensation, self.pair)
+        if self._shared_state is not None:
+            self._claim(Path(self._shared_state))
+            self.compensation.share(Path(self._shared_state))
+        self._prepared = True
+
+    def save_state(self, path: str) -> None:
+        """Write what the compensation has learnt, for a run to resume from."""
+        self.compensation.save(Path(path))
+
+    def load_state(self, path: str) -> None:
+        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
+        self.prepare(fit=not Path(path).exists())
+        if Path(path).exists():
+            self.compensation.load(Path(path))
+
+    def identity(self) -> dict[str, Any]:
+        """Return what environments that learn together have in common."""
+        cls = type(self.compensation)
+        return {"compensation": f"{cls.__module__}:{cls.__qualname__}", "settings": self.compensation.settings()}
+
+    def _claim(self, directory: Path) -> None:
+        """Make a shared folder that of this compensation and these settings, or check that it is."""
+        path, mine = directory / "compensation.json", self.identity()
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                write_json(path, mine)
+            elif (theirs := json.loads(path.read_text())) != mine:
+                raise ValueError(
+                    f"A `shared_state` folder belongs to one run; {directory} to {theirs}, not to {mine}. Choose "
+                    "another folder, or delete it."
+                )
+
+
+def load_compensation(compensation: str | type[Compensation]) -> type[Compensation]:
+    """Return a compensation's class.
+
+    Raises:
+        TypeError: It is no compensation.
+    """
+    cls: Any = compensation
+    if isinstance(compensation, str):
+        module, _, name = compensation.partition(":")
+        cls = getattr(importlib.import_module(module), name)
+    if not (isinstance(cls, type) and issubclass(cls, Compensation)):
+        raise TypeError(f"A compensation is a subclass of transreward_wrappers.Compensation; got {cls!r}.")
+    return cls
+
+
+def make_compensation(cls: type[Compensation], settings: dict[str, Any]) -> Compensation:
+    """Return a compensation with these settings.
+
+    Raises:
+        ValueError: A setting is unknown or breaks its rule.
+    """
+    names: list[str] = (
+        [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
+    )
+    for name in settings:
+        if name not in names:
+            raise ValueError(unknown(f"setting of {cls.__name__}", name, names))
+    return cls(**settings)
