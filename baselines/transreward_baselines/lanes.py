@@ -123,7 +123,7 @@ class VectorEnvAdapter(VecEnv):
         return [results[lane] for lane in lanes]
 
     def _layer_with(self, name: str) -> Any:
-        """Return the outermost wrapper around the lanes, or the lanes, with an attribute of their own that lanes lack."""
+        """Return the outermost wrapper around the lanes, or the lanes, with an attribute that no lanes need have."""
         layer: Any = self.envs
         while True:
             if name in vars(layer) or (hasattr(type(layer), name) and not hasattr(VectorEnv, name)):

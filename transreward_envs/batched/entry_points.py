@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-
-from transreward_envs.batched.tasks import TASKS
 from transreward_envs.batched.domain import BatchedDomain
+from transreward_envs.batched.tasks import TASKS
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@ from transreward_envs.training.schedule import DomainSchedule
 
 Env = gym.Env[Any, Any]
 
+
 def make_target(*, robot: str, target_budget: int | None = None, shared_state: str | None = None, **kwargs: Any) -> Env:
     """Make a target domain, with a budget of steps if one is given; the time limit goes around it."""
     domain: Env = get_robot(robot).domain()(**kwargs)

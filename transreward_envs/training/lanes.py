@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 class ScheduledLanes(BatchedEnv):
-    """Lanes that choose their domain at each reset, as :class:`~transreward_envs.training.schedule.DomainSchedule` does.
+    """Lanes that choose their domain at each reset, as ``DomainSchedule`` does for one environment.
 
     Lanes with a source and a target act in both: a lane's next episode is a target one iff target steps < ratio * all
     steps, where the episode that each other lane is in counts as a whole one, and the budget is not spent. Lanes with
@@ -112,8 +112,8 @@ class ScheduledLanes(BatchedEnv):
         if (stepping & self._in_target & ~self._reserved).any():
             raise BudgetSpentError(
                 f"The target's budget is spent after {self.ledger.target_steps} steps, or what is left is less than a "
-                f"step for each of the {self.num_envs} lanes. Raise `target_budget`, or stop training once `env.steps()` "
-                "shows it."
+                f"step for each of the {self.num_envs} lanes. Raise `target_budget`, or stop training once "
+                "`env.steps()` shows it."
             )
 
     def _after_step(self, stepping: Bools, rewards: Array, terminated: Bools, truncated: Bools, infos: Info) -> Bools:

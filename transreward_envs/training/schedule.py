@@ -21,9 +21,10 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     """Act in the source or the target of a pair, one episode at a time.
 
     At each reset the next episode is a target one iff target steps < ratio * all steps, and the target's budget is
-    not spent. (Of environments that share their counts, each other's episode counts as a whole one.) With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target.
-    ``unwrapped`` and rendering are those of the domain that is active; both have one observation and one action
-    space. A domain is made when it is first needed.
+    not spent; of environments that share their counts, the episode that each other one is in counts as a whole one.
+    With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target. ``unwrapped`` and
+    rendering are those of the domain that is active; both have one observation and one action space. A domain is made
+    when it is first needed.
 
     Args:
         pair: The pair.

@@ -146,7 +146,7 @@ def test_budgets_are_spent_to_the_step_and_shares_are_kept(
     for _ in range(60):
         _, _, terminated, truncated, infos = envs.step(np.zeros((lanes, 6), dtype=np.float32))
         counted += np.bincount(domain[~again], minlength=2)
-        told = infos["final_info"] if "final_info" in infos else infos
+        told = infos.get("final_info", infos)
         cuts += int(told["budget_truncated"].sum()) if "budget_truncated" in told else 0
         again = (terminated | truncated) & (mode == "NextStep")
         domain = infos["domain"]
