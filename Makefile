@@ -31,6 +31,8 @@ format: $(READY)
 bench: $(READY)  ## times, not tests: run it on a quiet machine
 	$(BIN)/python tests/performance/wrapper_cost.py
 	$(BIN)/python tests/performance/suite_cost.py
+	$(BIN)/python tests/performance/lanes_cost.py
+	$(BIN)/python tests/performance/sb3_speed.py
 	$(BIN)/python tests/performance/stepping.py --threads 1 --lanes 16
 	$(BIN)/python tests/performance/stepping.py --threads 0 --lanes 16
 	$(BIN)/python tests/performance/stepping.py --threads 0 --lanes 64

@@ -1,0 +1,90 @@
+"""Steps a second of Stable-Baselines3's PPO, its learning included: on lanes, and on worker processes.
+
+The same agent (rollouts of 2,048 steps, minibatches of 256, 10 epochs) learns on 64 of our lanes and on `SubprocVecEnv`
+of Gymnasium's own environments, with several numbers of workers of which the best counts. Contenders learn by turns;
+medians and quartiles over rounds are printed.
+
+    python tests/performance/sb3_speed.py --robots Hopper HalfCheetah
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+
+import gymnasium as gym
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
+
+from transreward_baselines.config import RunConfig
+from transreward_baselines.lanes import make_vec
+from transreward_baselines.sb3 import make_agent
+
+PAIRS = {"Hopper": "Hopper-gravity-2.0", "HalfCheetah": "HalfCheetah-gravity-2.0", "Ant": "Ant-gravity-2.0"}
+ROLLOUT = 2048
+TARGET = 2.5
+
+
+def agent_on(envs: VecEnv, robot: str) -> BaseAlgorithm:
+    """Return the agent that `transreward train` uses, on these environments."""
+    config = RunConfig(pair=PAIRS[robot], method="source", n_envs=envs.num_envs)
+    return make_agent(config, VecNormalize(envs, gamma=0.98))
+
+
+def contenders(robot: str, lanes: int, workers: list[int]) -> dict[str, BaseAlgorithm]:
+    """Return the agents, each on environments of its own, after a first rollout."""
+    agents = {f"{lanes} lanes": agent_on(make_vec(f"TransReward/{robot}-v0", lanes, seed=0, reports=False), robot)}
+    for count in workers:
+        envs = make_vec_env(lambda: gym.make(f"{robot}-v5"), count, seed=0, vec_env_cls=SubprocVecEnv)
+        agents[f"{count} workers"] = agent_on(envs, robot)
+    for agent in agents.values():
+        agent.learn(ROLLOUT)
+    return agents
+
+
+def main() -> None:
+    """Print a table a robot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--robots", nargs="+", default=["Hopper", "HalfCheetah", "Ant"])
+    parser.add_argument("--lanes", type=int, default=64)
+    parser.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8, 16])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rollouts", type=int, default=4)
+    parser.add_argument("--torch-threads", type=int, default=1)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(args.torch_threads)
+    for robot in args.robots:
+        agents = contenders(robot, args.lanes, args.workers)
+        rates: dict[str, list[float]] = {name: [] for name in agents}
+        for _ in range(args.rounds):
+            for name, agent in agents.items():
+                start = time.perf_counter()
+                agent.learn(args.rollouts * ROLLOUT, reset_num_timesteps=False)
+                rates[name].append(args.rollouts * ROLLOUT / (time.perf_counter() - start))
+        ours = np.array(rates[f"{args.lanes} lanes"])
+        best = max((name for name in rates if "workers" in name), key=lambda name: float(np.median(rates[name])))
+        table = Table(title=f"{robot}: Stable-Baselines3's PPO, {args.torch_threads} threads in PyTorch", box=None)
+        for column in ("environments", "steps/s (quartiles)", "ours is faster by (quartiles)"):
+            table.add_column(column, justify="left" if column == "environments" else "right")
+        for name, values in rates.items():
+            wall, ratio = (np.percentile(one, [25, 50, 75]) for one in (values, ours / np.array(values)))
+            table.add_row(
+                name + (" (best)" if name == best else ""),
+                f"{wall[1]:,.0f} ({wall[0]:,.0f} - {wall[2]:,.0f})",
+                f"{ratio[1]:.2f} ({ratio[0]:.2f} - {ratio[2]:.2f})",
+            )
+        Console(width=120).print(table)
+        for agent in agents.values():
+            assert agent.env is not None
+            agent.env.close()
+
+
+if __name__ == "__main__":
+    main()
