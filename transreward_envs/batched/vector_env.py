@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from transreward_envs.batched.checks import checked_actions, lanes_to_reset
-from transreward_envs.batched.engine import Engine
+from transreward_envs.batched.engines import make_engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import make_lanes
 from transreward_envs.batched.stepper import Bools, Stepper
@@ -83,9 +83,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         task = TASKS[robot]
-        self._engine = Engine(
-            [lane.domain.model for lane in self.lanes], threads=threads, whole=task.contact_forces, fields=task.fields
-        )
+        self._engine = make_engine([lane.domain.model for lane in self.lanes], threads=threads, fields=task.fields)
         self._task = task(first, self._engine)
         self._stepper = Stepper(self.lanes, self._engine, self._task, substeps=int(first.frame_skip))
         self._limit = np.iinfo(np.int64).max if max_episode_steps is None else max_episode_steps
@@ -224,6 +222,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         """Close the domains and let go of the simulations, threads among them."""
         for lane in self.lanes:
             lane.domain.close()
+        self._engine.close()
         del self._stepper, self._task, self._engine
 
     def _start(self, lanes: NDArray[Any], seeds: list[int | None], options: dict[str, Any] | None, infos: Info) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.tasks.task import Array, Bools, Info, Task
-from transreward_envs.robots.domain import Domain
 from transreward_envs.robots.reacher7 import JOINTS
 
 
@@ -20,13 +19,8 @@ class ArmTask(Task):
 
     def __init__(self, domain: Any, engine: Engine) -> None:
         super().__init__(domain, engine)
-        self._places = np.zeros((engine.lanes, domain.model.nbody, 3))
+        self._places = engine.derived["xpos"]
         self._ids = {domain.model.body(body).name: body for body in range(domain.model.nbody)}
-
-    def start(self, lane: int, domain: Domain) -> None:
-        """Note where the bodies are."""
-        super().start(lane, domain)
-        self._places[lane] = domain.data.xpos
 
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
@@ -46,10 +40,6 @@ class ArmTask(Task):
         reward: Array = np.asarray(sum(terms.values()), dtype=np.float64)
         return reward, np.zeros(self.engine.lanes, dtype=np.bool_), dict(terms)
 
-    def look(self, lanes: Bools) -> None:
-        """Read where the bodies are in the lanes that took a step."""
-        self._places[lanes] = self.engine.derived["xpos"][lanes]
-
 
 class ReacherTask(ArmTask):
     """As Gymnasium's ``Reacher-v5``."""
@@ -62,7 +52,6 @@ class ReacherTask(ArmTask):
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward being near and saving."""
-        self.look(lanes)
         terms: dict[str, Array] = {
             "reward_dist": -self.far("fingertip", "target") * self.env._reward_dist_weight,
             "reward_ctrl": -np.square(actions).sum(axis=1) * self.env._reward_control_weight,
@@ -80,7 +69,6 @@ class PusherTask(ArmTask):
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward the object near its goal, the tip near the object, and saving."""
-        self.look(lanes)
         terms: dict[str, Array] = {
             "reward_dist": -self.far("object", "goal") * self.env._reward_dist_weight,
             "reward_ctrl": -np.square(actions).sum(axis=1) * self.env._reward_control_weight,
@@ -100,7 +88,6 @@ class Reacher7Task(ArmTask):
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward being near and saving."""
-        self.look(lanes)
         distance = self.far("goal", "fingertip")
         terms: dict[str, Array] = {
             "reward_dist": -distance,

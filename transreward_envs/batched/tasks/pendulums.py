@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.tasks.task import Array, Bools, Info, Task
-from transreward_envs.robots.domain import Domain
 
 
 class InvertedPendulumTask(Task):
@@ -37,12 +36,7 @@ class InvertedDoublePendulumTask(Task):
 
     def __init__(self, domain: Any, engine: Engine) -> None:
         super().__init__(domain, engine)
-        self._held = np.zeros(engine.lanes)
-
-    def start(self, lane: int, domain: Domain) -> None:
-        """Note what holds the cart."""
-        super().start(lane, domain)
-        self._held[lane] = domain.data.qfrc_constraint[0]
+        self._held, self._tip = engine.derived["qfrc_constraint"][:, 0], engine.derived["site_xpos"][:, 0]
 
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
@@ -55,8 +49,7 @@ class InvertedDoublePendulumTask(Task):
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward standing, high, in the middle and still; end where the tip is low."""
-        self._held[lanes] = self.engine.derived["qfrc_constraint"][lanes, 0]
-        x, y = self.engine.derived["site_xpos"][:, 0, 0], self.engine.derived["site_xpos"][:, 0, 2]
+        x, y = self._tip[:, 0], self._tip[:, 2]
         terminated = y <= 1
         terms: dict[str, Array] = {
             "reward_survive": self.env._healthy_reward * (~terminated).astype(np.float64),
