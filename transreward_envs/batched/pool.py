@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from threading import Thread
 
-Work = Callable[[int], None]
-Job = tuple[Work, deque[int], "SimpleQueue[BaseException | None]"]
+Work = Callable[[int, int], None]
+"""Takes the number of the thread that works, the caller's being 0, and an item."""
+
+Outbox = SimpleQueue[BaseException | None]
+Job = tuple[Work, deque[int], Outbox]
 Inbox = SimpleQueue[Job | None]
 
 
@@ -26,7 +29,7 @@ class Pool:
     def __init__(self, threads: int) -> None:
         self.threads = threads or usable_cpus()
         self._inbox: Inbox = SimpleQueue()
-        workers = [Thread(target=_serve, args=(self._inbox,), daemon=True) for _ in range(self.threads - 1)]
+        workers = [Thread(target=_serve, args=(self._inbox, number), daemon=True) for number in range(1, self.threads)]
         for worker in workers:
             worker.start()
         self._stop = weakref.finalize(self, _end, self._inbox, workers)
@@ -37,13 +40,13 @@ class Pool:
         Raises:
             BaseException: What the work raised first; what was not begun is not done.
         """
-        queue, outbox = deque(items), SimpleQueue[BaseException | None]()
-        helpers, error = 0, None
+        queue, outbox = deque(items), Outbox()
+        helpers, error = 0, None  # type: int, BaseException | None
         try:
             while helpers < min(self.threads, len(queue)) - 1:
                 self._inbox.put((work, queue, outbox))
                 helpers += 1
-            error = _drain(work, queue)
+            error = _drain(work, queue, 0)
         except KeyboardInterrupt as interrupt:
             error = interrupt
         while helpers:
@@ -66,7 +69,7 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _drain(work: Work, queue: deque[int]) -> BaseException | None:
+def _drain(work: Work, queue: deque[int], thread: int) -> BaseException | None:
     """Work until nothing is left, and return what went wrong; then there is nothing left for others either."""
     try:
         while queue:
@@ -74,25 +77,25 @@ def _drain(work: Work, queue: deque[int]) -> BaseException | None:
                 item = queue.popleft()
             except IndexError:  # another thread took the last
                 return None
-            work(item)
-    except BaseException as error:  # noqa: BLE001  # an interrupt too: it is raised again once no thread works
+            work(thread, item)
+    except BaseException as error:  # an interrupt too: it is raised again once no thread works
         queue.clear()
         return error
     return None
 
 
-def _serve(inbox: Inbox) -> None:
+def _serve(inbox: Inbox, thread: int) -> None:
     """Do jobs until there is none; nothing of a job is held while waiting for the next."""
-    while _serve_one(inbox.get()):
+    while _serve_one(inbox.get(), thread):
         pass
 
 
-def _serve_one(job: Job | None) -> bool:
+def _serve_one(job: Job | None, thread: int) -> bool:
     """Do one job, and return whether there was one."""
     if job is None:
         return False
     work, queue, outbox = job
-    outbox.put(_drain(work, queue))
+    outbox.put(_drain(work, queue, thread))
     return True
 
 

@@ -1,4 +1,4 @@
-"""Lanes with a simulation each, stepped by a pool of Python's threads; it needs no ``mujoco.batch``."""
+"""Lanes stepped by a pool of Python's threads; it needs no ``mujoco.batch``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SIZES = ("nq", "nv", "na", "nu", "nbody", "njnt", "ngeom", "nsite", "ntendon", "
 
 
 class ThreadEngine(Engine):
-    """Steps each lane in a simulation of its own, so that memory grows with lanes.
+    """Steps lane after lane in a simulation of each thread, so that memory grows with threads.
 
     Contact forces need the whole simulation right after its step. Here it is at hand, where ``mujoco.batch`` has to
-    copy it out lane by lane, so that robots that feel their contacts step faster in this engine. It is also the one for
-    versions of MuJoCo without ``mujoco.batch``.
+    keep a simulation a lane and copy it out, so that robots that feel their contacts step faster in this engine. It is
+    also the one for versions of MuJoCo without ``mujoco.batch``.
 
     Args:
         models: A model a lane; they have the same sizes.
@@ -34,16 +34,15 @@ class ThreadEngine(Engine):
     def __init__(self, models: Sequence[mujoco.MjModel], *, threads: int = 0, fields: Sequence[str] = ()) -> None:
         super().__init__(models, np.zeros((len(models), mujoco.mj_stateSize(models[0], STATE))), fields)
         self.set_models(models)
-        self._data = [mujoco.MjData(model) for model in models]
+        self._pool = Pool(threads)
+        self._data = [mujoco.MjData(models[0]) for _ in range(self._pool.threads)]
         self._warned = [data.warning.number[BAD] for data in self._data]  # live views
         self._feels = "cfrc_ext" in fields
         self._copies: list[list[tuple[Array, Array]]] = [
-            [(kept[lane], getattr(data, name)) for name, kept in self.derived.items()]
-            for lane, data in enumerate(self._data)
+            [(kept, getattr(data, name)) for name, kept in self.derived.items()] for data in self._data
         ]
         self._failed = np.zeros(self.lanes, dtype=np.bool_)
         self._substeps = 1
-        self._pool = Pool(threads)
 
     @property
     def threads(self) -> int:
@@ -69,9 +68,9 @@ class ThreadEngine(Engine):
         self._pool.close()
         del self._data, self._copies, self._warned
 
-    def _step_lane(self, lane: int) -> None:
+    def _step_lane(self, thread: int, lane: int) -> None:
         """Step one lane; if MuJoCo raises an error, its state stays as it was."""
-        model, data, row, warned = self._models[lane], self._data[lane], self._rows[lane], self._warned[lane]
+        model, data, row, warned = self._models[lane], self._data[thread], self._rows[lane], self._warned[thread]
         mujoco.mj_setState(model, data, row, STATE)
         try:
             mujoco.mj_step(model, data, self._substeps)
@@ -81,8 +80,8 @@ class ThreadEngine(Engine):
             self._failed[lane] = True
             return
         mujoco.mj_getState(model, data, row, STATE)
-        for kept, given in self._copies[lane]:
-            kept[...] = given
+        for kept, given in self._copies[thread]:
+            kept[lane] = given
         if np.count_nonzero(warned):
             self._failed[lane] = True
             warned[...] = 0  # a failure starts the counts anew, so they say nothing over time

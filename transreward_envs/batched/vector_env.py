@@ -150,7 +150,7 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
     def step(self, actions: NDArray[Any]) -> tuple[Array, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
         """Step all lanes; under ``NextStep``, those that are done start again instead."""
         self._require_usable()
-        if not self._started.all():
+        if np.count_nonzero(self._started) < self.num_envs:
             never = np.flatnonzero(~self._started).tolist()
             raise ResetNeeded(f"Cannot call `env.step()` before calling `env.reset()`; lanes {never} were never reset.")
         actions = checked_actions(actions, self.action_space.shape)
@@ -162,9 +162,9 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             )
         stepping = ~again
         rewards, terminated, info, failed = self._stepper.advance(actions, stepping)
-        self._elapsed[stepping] += 1
+        self._elapsed += stepping
         truncated = (stepping & (self._elapsed >= self._limit)) | failed
-        if failed.any():
+        if np.count_nonzero(failed):
             rewards, terminated = np.where(failed, 0.0, rewards), terminated & ~failed
             for key in info:
                 if is_term(key):
@@ -179,9 +179,9 @@ class BatchedDomain(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
                 last = lane_info(infos, int(lane))
                 infos = self._add_info(infos, {"final_obs": self._seen[lane].copy(), "final_info": last}, int(lane))
             again = done
-        if again.any():
+        if np.count_nonzero(again):
             self._start(np.flatnonzero(again), [None] * self.num_envs, None, infos)
-        self._done = done & (self.autoreset_mode != AutoresetMode.SAME_STEP)
+        self._done = np.zeros_like(done) if self.autoreset_mode == AutoresetMode.SAME_STEP else done
         return self._observations(), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...] | None:

@@ -25,9 +25,9 @@ class ArmTask(Task):
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
 
-    def place(self, body: str, lanes: Any = slice(None)) -> Array:
+    def place(self, body: str) -> Array:
         """Return where a body is [m], as ``(lanes, 3)``."""
-        places: Array = self._places[lanes, self._ids[body]]
+        places: Array = self._places[:, self._ids[body]]
         return places
 
     def far(self, one: str, other: str) -> Array:
@@ -44,10 +44,10 @@ class ArmTask(Task):
 class ReacherTask(ArmTask):
     """As Gymnasium's ``Reacher-v5``."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the angles' cosines and sines, the target, velocities, and the way to the target."""
-        qpos, qvel = self.qpos[lanes], self.qvel[lanes]
-        way = (self.place("fingertip", lanes) - self.place("target", lanes))[:, :2]
+        qpos, qvel = self.qpos, self.qvel
+        way = (self.place("fingertip") - self.place("target"))[:, :2]
         return np.concatenate([np.cos(qpos[:, :2]), np.sin(qpos[:, :2]), qpos[:, 2:], qvel[:, :2], way], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
@@ -62,10 +62,10 @@ class ReacherTask(ArmTask):
 class PusherTask(ArmTask):
     """As Gymnasium's ``Pusher-v5``."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the arm's positions and velocities, and where tip, object and goal are."""
-        places = [self.place(body, lanes) for body in ("tips_arm", "object", "goal")]
-        return np.concatenate([self.qpos[lanes, :7], self.qvel[lanes, :7], *places], axis=1)
+        places = [self.place(body) for body in ("tips_arm", "object", "goal")]
+        return np.concatenate([self.qpos[:, :7], self.qvel[:, :7], *places], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward the object near its goal, the tip near the object, and saving."""
@@ -80,11 +80,11 @@ class PusherTask(ArmTask):
 class Reacher7Task(ArmTask):
     """As :class:`~transreward_envs.robots.reacher7.Reacher7Env`."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the joints' positions and velocities, the tip, and the way to the goal."""
-        tip = self.place("fingertip", lanes)
-        way = self.place("goal", lanes) - tip
-        return np.concatenate([self.qpos[lanes, :JOINTS], self.qvel[lanes, :JOINTS], tip, way], axis=1)
+        tip = self.place("fingertip")
+        way = self.place("goal") - tip
+        return np.concatenate([self.qpos[:, :JOINTS], self.qvel[:, :JOINTS], tip, way], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward being near and saving."""

@@ -61,12 +61,11 @@ class AntTask(GroundTask):
         """Return where the torsos are [m], as ``(lanes, 2)``."""
         return self._torso
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return positions, velocities and clipped contact forces."""
-        parts = [self.qpos[lanes, self._first :], self.qvel[lanes]]
+        parts = [self.qpos[:, self._first :], self.qvel]
         if self.env._include_cfrc_ext_in_observation:
-            felt = self._felt[lanes, 1:]
-            parts.append(felt.reshape(len(felt), -1))
+            parts.append(self._felt[:, 1:].reshape(self.engine.lanes, -1))
         return np.concatenate(parts, axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
@@ -77,9 +76,9 @@ class AntTask(GroundTask):
         healthy = finite & (self.low <= height) & (height <= self.high)
         terms: dict[str, Array] = {
             "reward_forward": velocity[:, 0] * self._weight,
-            "reward_ctrl": -self.control_cost(actions),
+            "reward_ctrl": self.control_reward(actions),
             "reward_contact": -self.env._contact_cost_weight * np.square(self._felt).sum(axis=(1, 2)),
-            "reward_survive": healthy * float(self.env._healthy_reward),
+            "reward_survive": healthy.astype(np.float64) * self.env._healthy_reward,
         }
         reward, terms = self.paid(terms, velocity[:, 0])
         return reward, ~healthy & bool(self.env._terminate_when_unhealthy), {**self.whereabouts(velocity), **terms}
@@ -93,48 +92,52 @@ class HumanoidTask(GroundTask):
     def __init__(self, domain: Any, engine: Engine) -> None:
         super().__init__(domain, engine)
         self._masses = np.tile(domain.model.body_mass, (engine.lanes, 1))
-        self._centres = np.zeros((engine.lanes, 2))
+        self._centres, self._moved = np.zeros((engine.lanes, 2)), True
 
     def place(self) -> Array:
         """Return the centres of mass [m], as ``(lanes, 2)``."""
+        if self._moved:
+            weighted = np.einsum("nb,nbj->nj", self._masses, self.engine.derived["xipos"][:, :, :2])
+            self._centres = weighted / self._masses.sum(axis=1, keepdims=True)
+            self._moved = False
         return self._centres
 
     def start(self, lane: int, domain: Domain) -> None:
         """Note the lane's masses, and its centre of mass."""
         super().start(lane, domain)
         self._masses[lane] = domain.model.body_mass
-        self._find_centres(slice(lane, lane + 1))
+        self._moved = True
 
     def change(self, lane: int, domain: Domain) -> None:
         """Follow a change of a lane's masses within an episode."""
         super().change(lane, domain)
         self._masses[lane] = domain.model.body_mass
-        self._find_centres(slice(lane, lane + 1))
+        self._moved = True
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return positions, velocities, inertias, velocities and forces of bodies."""
-        env, parts = self.env, [self.qpos[lanes, self._first :], self.qvel[lanes]]
+        env, parts = self.env, [self.qpos[:, self._first :], self.qvel]
         if env._include_cinert_in_observation is True:
-            parts.append(self._flat("cinert", lanes, 1))
+            parts.append(self._flat("cinert", 1))
         if env._include_cvel_in_observation is True:
-            parts.append(self._flat("cvel", lanes, 1))
+            parts.append(self._flat("cvel", 1))
         if env._include_qfrc_actuator_in_observation is True:
-            parts.append(self._flat("qfrc_actuator", lanes, 6))
+            parts.append(self._flat("qfrc_actuator", 6))
         if env._include_cfrc_ext_in_observation is True:
-            parts.append(self.forces[lanes, 1:].reshape(len(parts[0]), -1))
+            parts.append(self._flat("cfrc_ext", 1))
         return np.concatenate(parts, axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward running, standing, saving and treading softly; end where the robot has fallen."""
-        self._find_centres(slice(None))
+        self._moved = True
         velocity, height = self.velocity(), self.qpos[:, 2]
         healthy = (self.low < height) & (height < self.high)
         contact = self.env._contact_cost_weight * np.square(self.forces).sum(axis=(1, 2))
         terms: dict[str, Array] = {
-            "reward_survive": healthy * float(self.env._healthy_reward),
+            "reward_survive": healthy.astype(np.float64) * self.env._healthy_reward,
             "reward_forward": self._weight * velocity[:, 0],
             "reward_ctrl": -self.env._ctrl_cost_weight * np.square(self.engine.ctrl).sum(axis=1),
-            "reward_contact": -np.clip(contact, *self.env._contact_cost_range),
+            "reward_contact": -contact.clip(*self.env._contact_cost_range),
         }
         reward, terms = self.paid(terms, velocity[:, 0])
         info = {
@@ -145,13 +148,6 @@ class HumanoidTask(GroundTask):
         }
         return reward, ~healthy & bool(self.env._terminate_when_unhealthy), info
 
-    def _flat(self, name: str, lanes: NDArray[np.int32] | slice, first: int) -> Array:
+    def _flat(self, name: str, first: int) -> Array:
         """Return a field without its first entries, a row a lane."""
-        values = self.engine.derived[name][lanes, first:]
-        return values.reshape(len(values), -1)
-
-    def _find_centres(self, lanes: slice) -> None:
-        """Find the centres of mass of some lanes, along x and y."""
-        masses = self._masses[lanes]
-        weighted = np.einsum("nb,nbj->nj", masses, self.engine.derived["xipos"][lanes, :, :2])
-        self._centres[lanes] = weighted / masses.sum(axis=1, keepdims=True)
+        return self.engine.derived[name][:, first:].reshape(self.engine.lanes, -1)

@@ -17,13 +17,13 @@ class InvertedPendulumTask(Task):
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return positions and velocities."""
-        return np.concatenate([self.qpos[lanes], self.qvel[lanes]], axis=1)
+        return np.concatenate([self.qpos, self.qvel], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward standing; end where the pole has fallen."""
-        seen = self.observe(slice(None))
+        seen = self.observe()
         terminated = ~np.isfinite(seen).all(axis=1) | (np.abs(seen[:, 1]) > 0.2)
         reward = (~terminated).astype(np.float64)
         return reward, terminated, {"reward_survive": reward.copy()}
@@ -41,11 +41,11 @@ class InvertedDoublePendulumTask(Task):
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the cart's place, angles, velocities, and what holds the cart."""
-        qpos, qvel = self.qpos[lanes], self.qvel[lanes]
+        qpos, qvel = self.qpos, self.qvel
         parts = [qpos[:, :1], np.sin(qpos[:, 1:]), np.cos(qpos[:, 1:]), np.clip(qvel, -10, 10)]
-        return np.concatenate([*parts, np.clip(self._held[lanes], -10, 10)[:, None]], axis=1)
+        return np.concatenate([*parts, np.clip(self._held, -10, 10)[:, None]], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward standing, high, in the middle and still; end where the tip is low."""

@@ -48,8 +48,8 @@ class Task(ABC):
         """Note what the reward compares with the state after the next control step."""
 
     @abstractmethod
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
-        """Return the robot's own observation of some lanes, as ``(lanes, obs_dim)``."""
+    def observe(self) -> Array:
+        """Return the robot's own observation, as ``(lanes, obs_dim)``."""
 
     @abstractmethod
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
@@ -95,9 +95,9 @@ class RunningTask(Task):
         else:
             self._shifted[lane] = domain
 
-    def control_cost(self, actions: NDArray[np.float32]) -> Array:
-        """Return the cost of the agent's own actions."""
-        cost: Array = self.env._ctrl_cost_weight * np.square(actions).sum(axis=1)
+    def control_reward(self, actions: NDArray[np.float32]) -> Array:
+        """Return the cost of the agent's own actions, below zero."""
+        cost: Array = -self.env._ctrl_cost_weight * np.square(actions).sum(axis=1)
         return cost
 
     def paid(self, terms: dict[str, Array], velocity: Array) -> tuple[Array, dict[str, Array]]:
