@@ -29,11 +29,10 @@ LANES_OF_OTHERS = [
 
 
 @pytest.fixture
-def without_batch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do as if MuJoCo were an older one, that has said so already."""
     monkeypatch.setattr(engines, "HAS_BATCH", False)
     monkeypatch.setattr(engines, "say_once", lambda: None)
-    yield
 
 
 @pytest.fixture
