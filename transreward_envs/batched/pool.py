@@ -6,15 +6,65 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 
 Work = Callable[[int, int], None]
 """Takes the number of the thread that works, the caller's being 0, and an item."""
 
-Outbox = SimpleQueue[BaseException | None]
-Job = tuple[Work, deque[int], Outbox]
-Inbox = SimpleQueue[Job | None]
+Inbox = SimpleQueue["Job | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work on items, by whichever threads take part."""
+
+    work: Work
+    items: deque[int]
+    """Those that no thread has begun."""
+
+    begun: deque[int] = field(default_factory=deque)
+    """Helping threads that take part."""
+
+    ended: deque[BaseException | None] = field(default_factory=deque)
+    """What went wrong in each of them that is through."""
+
+    bell: SimpleQueue[None] = field(default_factory=SimpleQueue)
+    """Rung by each of them once it is through."""
+
+    def do(self, thread: int) -> None:
+        """Work until nothing is left. After an error nothing is left for others either.
+
+        Raises:
+            BaseException: What the work raised.
+        """
+        try:
+            while self.items:
+                try:
+                    item = self.items.popleft()
+                except IndexError:  # another thread took the last
+                    return
+                self.work(thread, item)
+        except BaseException:
+            self.items.clear()
+            raise
+
+    def help(self, thread: int) -> None:
+        """Take part in another thread's call."""
+        self.begun.append(thread)
+        error = None
+        try:
+            self.do(thread)
+        except BaseException as raised:  # raised again where the call was made
+            error = raised
+        self.ended.append(error)
+        self.bell.put(None)
+
+    def wait(self) -> None:
+        """Wait for those that help. What is counted is what has ended, so that an interrupt in here loses nothing."""
+        while len(self.ended) < len(self.begun):
+            self.bell.get()
 
 
 class Pool:
@@ -40,24 +90,23 @@ class Pool:
         Raises:
             BaseException: What the work raised first; what was not begun is not done.
         """
-        queue, outbox = deque(items), Outbox()
-        helpers, error = 0, None  # type: int, BaseException | None
+        job = Job(work, deque(items))
+        for _ in range(min(self.threads, len(job.items)) - 1):
+            self._inbox.put(job)  # whoever takes it too late finds nothing to do
+        interrupt = None
         try:
-            while helpers < min(self.threads, len(queue)) - 1:
-                self._inbox.put((work, queue, outbox))
-                helpers += 1
-            error = _drain(work, queue, 0)
-        except KeyboardInterrupt as interrupt:
-            error = interrupt
-        while helpers:
-            try:
-                error = outbox.get() or error
-                helpers -= 1
-            except KeyboardInterrupt as interrupt:
-                queue.clear()
-                error = interrupt
-        if error is not None:
-            raise error
+            job.do(0)
+        finally:
+            while True:
+                try:
+                    job.wait()
+                    break
+                except KeyboardInterrupt as again:
+                    job.items.clear()
+                    interrupt = again
+        for error in (interrupt, *job.ended):
+            if error is not None:
+                raise error
 
     def close(self) -> None:
         """End the threads."""
@@ -69,39 +118,17 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _drain(work: Work, queue: deque[int], thread: int) -> BaseException | None:
-    """Work until nothing is left, and return what went wrong; then there is nothing left for others either."""
-    try:
-        while queue:
-            try:
-                item = queue.popleft()
-            except IndexError:  # another thread took the last
-                return None
-            work(thread, item)
-    except BaseException as error:  # an interrupt too: it is raised again once no thread works
-        queue.clear()
-        return error
-    return None
-
-
 def _serve(inbox: Inbox, thread: int) -> None:
-    """Do jobs until there is none; nothing of a job is held while waiting for the next."""
-    while _serve_one(inbox.get(), thread):
-        pass
-
-
-def _serve_one(job: Job | None, thread: int) -> bool:
-    """Do one job, and return whether there was one."""
-    if job is None:
-        return False
-    work, queue, outbox = job
-    outbox.put(_drain(work, queue, thread))
-    return True
+    """Help with jobs until there is none; nothing of a job is held while waiting for the next."""
+    while (job := inbox.get()) is not None:
+        job.help(thread)
+        del job
 
 
 def _end(inbox: Inbox, workers: list[Thread]) -> None:
-    """End the threads."""
+    """End the threads; the one that lets go of the pool last may be one of them."""
     for _ in workers:
         inbox.put(None)
     for worker in workers:
-        worker.join()
+        if worker is not current_thread():
+            worker.join()
