@@ -28,14 +28,12 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## times, not tests: run it on a quiet machine
+bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md keeps what was measured
 	$(BIN)/python tests/performance/wrapper_cost.py
 	$(BIN)/python tests/performance/suite_cost.py
 	$(BIN)/python tests/performance/lanes_cost.py
 	$(BIN)/python tests/performance/sb3_speed.py
-	$(BIN)/python tests/performance/stepping.py --threads 1 --lanes 16
-	$(BIN)/python tests/performance/stepping.py --threads 0 --lanes 16
-	$(BIN)/python tests/performance/stepping.py --threads 0 --lanes 64
+	$(BIN)/python -m tests.performance.stepping
 
 docs: $(READY)  ## the generated pages: robots, pairs, effective values
 	$(BIN)/python docs/generate.py

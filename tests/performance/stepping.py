@@ -1,156 +1,119 @@
-"""Steps a second of lanes, against raw physics, Gymnasium's vector environments and Stable-Baselines3's.
+"""Steps a second of lanes, against raw physics, Gymnasium's vector environments, Stable-Baselines3's and EnvPool's.
 
-Contenders are timed by turns, in short windows; medians and quartiles are printed, of steps a wall second and a CPU
-second (the process and its children). Actions are random, lanes start again when they are done. EnvPool takes part
-where it is installed.
+Contenders are timed by turns in short windows. Actions are random, lanes start again when they are done. What is
+found goes into docs/speed/ and docs/speed.md. Cells of the table that are there already, with as many rounds, are kept:
+an interrupted run goes on where it was, and a CSV file that is deleted, or asked for in more rounds, is measured anew.
 
-    python tests/performance/stepping.py --threads 1 --lanes 16 --robots Hopper HalfCheetah Ant
+    python -m tests.performance.stepping                      # everything that is missing
+    python -m tests.performance.stepping --table --robots Hopper --lanes 16 --threads 1
+    python -m tests.performance.stepping --scaling            # cost of a step from 16 to 4,096 lanes
+    python -m tests.performance.stepping --memory             # of 256 Ants
+    python -m tests.performance.stepping --report             # the page alone, from the CSV files
+
+EnvPool takes part where it is installed, or through another interpreter that has it: `--envpool-python PATH`.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import time
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
 
-import gymnasium as gym
-import mujoco
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
-import psutil
-from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
-from rich.console import Console
-from rich.table import Table
-from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from transreward_envs.batched import BatchedDomain
+from tests.performance import report, scaling
+from tests.performance.contenders import OURS_WORLDS, PROCESSES, RAW, RAW_WORLDS, contenders
+from tests.performance.tables import Row, put, read
+from tests.performance.timing import rates
 
-Step = Callable[[int], int]
-"""Takes the number of a call, and returns how many steps that was."""
+OUT = Path(__file__).parents[2] / "docs" / "speed"
 
 
-def raw_physics(robot: str) -> Step:
-    """Return plain ``mj_step`` of one simulation, started again where Gymnasium ends an episode."""
-    env: Any = gym.make(f"{robot}-v5").unwrapped
-    env.reset(seed=0)
-    model, data, frames = env.model, env.data, env.frame_skip
-    space = env.action_space
-    actions = np.random.default_rng(0).uniform(space.low, space.high, (100, model.nu))
-    falls = hasattr(env, "is_healthy")
-
-    def step(call: int) -> int:
-        for action in actions:
-            data.ctrl[:] = action
-            mujoco.mj_step(model, data, frames)
-            if falls and not env.is_healthy:
-                mujoco.mj_resetData(model, data)
-        return len(actions)
-
-    return step
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for part in ("table", "scaling", "memory", "report"):
+        line.add_argument(f"--{part}", action="store_true", help=f"the {part} alone")
+    line.add_argument("--robots", nargs="+", default=["Hopper", "HalfCheetah", "Ant", "Humanoid"])
+    line.add_argument("--lanes", nargs="+", type=int, default=[16, 64, 256])
+    line.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    line.add_argument("--rounds", type=int, default=9)
+    line.add_argument("--window", type=float, default=0.5, help="how long a turn is [s]")
+    line.add_argument("--contenders", nargs="*", default=[], help="by name; all when none is named")
+    line.add_argument("--most-processes", type=int, default=64, help="for contenders with a process a lane")
+    line.add_argument("--envpool-python", default=sys.executable if find_spec("envpool") else None)
+    line.add_argument("--out", type=Path, default=OUT)
+    return line
 
 
-def vector(envs: Any, *, lanes: int, subproc: bool = False) -> Step:
-    """Return the steps of a vector environment with random actions."""
-    envs.reset() if subproc else envs.reset(seed=0)
-    space = envs.action_space if subproc else envs.single_action_space
-    shape = (20, lanes, *space.shape)
-    actions = np.random.default_rng(0).uniform(space.low, space.high, shape).astype(np.float32)
-
-    def step(call: int) -> int:
-        for action in actions:
-            envs.step(action)
-        return len(actions) * lanes
-
-    return step
-
-
-def contenders(robot: str, lanes: int, threads: int, chosen: list[str]) -> dict[str, Step]:
-    """Return what is timed."""
-    shifts = [
-        [{"kind": "mass", "scale": 1.0 + 0.5 * (lane + 1) / lanes}, {"kind": "friction", "scale": 1.5}]
-        for lane in range(lanes)
-    ]
-
-    def ours(**keywords: Any) -> Step:
-        envs = BatchedDomain(num_envs=lanes, robot=robot, threads=threads, max_episode_steps=1000, **keywords)
-        return vector(envs, lanes=lanes)
-
-    def single() -> gym.Env[Any, Any]:
-        return gym.make(f"{robot}-v5")
-
-    def envpool() -> Step:
-        import envpool as pool
-
-        envs = pool.make(f"{robot}-v5", env_type="gymnasium", num_envs=lanes, num_threads=threads)
-        return vector(envs, lanes=lanes, subproc=True)
-
-    made: dict[str, Callable[[], Step]] = {
-        "raw physics": lambda: raw_physics(robot),
-        "ours": ours,
-        "ours, a world a lane": lambda: ours(lane_shifts=shifts),
-        "SyncVectorEnv": lambda: vector(SyncVectorEnv([single] * lanes), lanes=lanes),
-        "AsyncVectorEnv": lambda: vector(AsyncVectorEnv([single] * lanes), lanes=lanes),
-        "SubprocVecEnv": lambda: vector(
-            make_vec_env(f"{robot}-v5", lanes, vec_env_cls=SubprocVecEnv), lanes=lanes, subproc=True
-        ),
+def measure_cell(args: argparse.Namespace, robot: str, threads: int, lanes: int) -> None:
+    """Time the contenders of one cell that are not in the table yet, against raw physics, and add them to it."""
+    made = contenders(robot, lanes, threads, envpool=args.envpool_python, most=args.most_processes)
+    table = args.out / "stepping.csv"
+    key = {"robot": robot, "threads": threads, "lanes": lanes}
+    there = {
+        row["contender"]
+        for row in read(table)
+        if all(row[name] == str(key[name]) for name in key) and int(row["rounds"]) >= args.rounds
     }
-    if find_spec("envpool"):
-        made["EnvPool"] = envpool
-    return {name: make() for name, make in made.items() if not chosen or name in chosen}
+    chosen = [name for name in made if not args.contenders or name in args.contenders]
+    missing = [name for name in chosen if name not in there]
+    if not missing:
+        return
+    baselines = [RAW, *([RAW_WORLDS] if OURS_WORLDS in missing else [])]
+    running = {name: make() for name, make in made.items() if name in (*missing, *baselines)}
+    try:
+        found = rates(running, rounds=args.rounds, window=args.window)
+    finally:
+        for contender in running.values():
+            contender.close()
+    for name in missing:
+        raw = found[RAW_WORLDS if name == OURS_WORLDS else RAW]
+        put(table, row_of(key, name, found[name], raw), key=(*key, "contender"))
 
 
-def cpu_seconds() -> float:
-    """Return the CPU time of this process and its children [s]."""
-    process = psutil.Process(os.getpid())
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    return float(sum(one.user + one.system for one in times))
+def row_of(key: dict[str, object], name: str, own: np.ndarray, raw: np.ndarray) -> Row:
+    """Return medians and quartiles: steps a wall second and a CPU second, and each turn's ratios to raw physics."""
+    row: Row = {**key, "contender": name, "rounds": len(own)}
+    for what, values in (
+        ("per_second", own[:, 0]),
+        ("per_cpu_second", own[:, 1]),
+        ("of_raw", own[:, 0] / raw[:, 0]),
+        ("of_raw_cpu", own[:, 1] / raw[:, 1]),
+    ):
+        digits = 3 if what.startswith("of") else 0
+        low, middle, high = (f"{value:.{digits}f}" for value in np.percentile(values, [25, 50, 75]))
+        row |= {f"{what}_low": low, what: middle, f"{what}_high": high}
+    return row
 
 
-def measure(steps: dict[str, Step], *, rounds: int, window: float) -> dict[str, np.ndarray]:
-    """Return steps a wall second and a CPU second of each contender, as ``(rounds, 2)``, timed by turns."""
-    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, step in steps.items():
-            step(0)
-            wall, cpu, count, call = time.perf_counter(), cpu_seconds(), 0, 0
-            while time.perf_counter() - wall < window:
-                count, call = count + step(call), call + 1
-            rates[name].append((count / (time.perf_counter() - wall), count / max(cpu_seconds() - cpu, 1e-9)))
-    return {name: np.array(values) for name, values in rates.items()}
-
-
-def main() -> None:
-    """Print a table a robot."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--robots", nargs="+", default=["Hopper", "HalfCheetah", "Ant"])
-    parser.add_argument("--lanes", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--window", type=float, default=0.5)
-    parser.add_argument("--contenders", nargs="*", default=[])
-    args = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is missing, and write the page."""
+    args = parser().parse_args(arguments)
+    everything = not (args.table or args.scaling or args.memory or args.report)
     warnings.simplefilter("ignore")
-    for robot in args.robots:
-        rates = measure(
-            contenders(robot, args.lanes, args.threads, args.contenders), rounds=args.rounds, window=args.window
-        )
-        table = Table(title=f"{robot}, {args.lanes} lanes, {args.threads or os.cpu_count()} threads", box=None)
-        for column in ("contender", "steps/s (quartiles)", "per CPU second", "ours is faster by (quartiles)"):
-            table.add_column(column, justify="left" if column == "contender" else "right")
-        for name, values in rates.items():
-            ratio = np.percentile(rates["ours"][:, 0] / values[:, 0], [25, 50, 75])
-            wall, cpu = np.percentile(values[:, 0], [25, 50, 75]), np.median(values[:, 1])
-            table.add_row(
-                name,
-                f"{wall[1]:,.0f} ({wall[0]:,.0f} - {wall[2]:,.0f})",
-                f"{cpu:,.0f}",
-                f"{ratio[1]:.2f} ({ratio[0]:.2f} - {ratio[2]:.2f})",
-            )
-        Console(width=120).print(table)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.report:
+        report.note_machine(args.out, envpool=args.envpool_python)
+    if args.table or everything:
+        for robot in args.robots:
+            for threads in args.threads:
+                for lanes in args.lanes:
+                    if lanes > args.most_processes:
+                        print(f"{lanes} lanes: {' and '.join(PROCESSES)} are left out, a process a lane.")
+                    print(f"{robot}, {threads} threads, {lanes} lanes", flush=True)
+                    measure_cell(args, robot, threads, lanes)
+    if args.scaling or everything:
+        scaling.measure(args.out / "scaling.csv", args.robots, rounds=args.rounds)
+    if args.memory or everything:
+        scaling.measure_memory(args.out / "memory.csv")
+    report.write(args.out)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ FAILED = "physics_failed"
 
 def all_lanes(info: dict[str, NDArray[Any]], count: int) -> Info:
     """Return entries that all lanes have, with their masks."""
-    infos: Info = {}
-    mask = np.ones(count, dtype=np.bool_)
-    for key, values in info.items():
-        infos[key], infos[f"_{key}"] = values, mask
+    infos: Info = dict(info)
+    mask = ~np.zeros(count, dtype=np.bool_)
+    for key in info:
+        infos["_" + key] = mask
     return infos
 
 
@@ -32,10 +32,12 @@ def lane_info(infos: Info, lane: int) -> dict[str, Any]:
 
 def put(infos: Info, key: str, lane: int, value: Any) -> bool:
     """Write a lane's entry into an array that is there; return whether there was one."""
-    if key not in infos or not np.ndim(infos[key]):
+    values = infos.get(key)
+    if not isinstance(values, np.ndarray):
         return False
-    infos[key][lane] = value
-    infos[f"_{key}"] = infos[f"_{key}"] | (np.arange(len(infos[key])) == lane)
+    values[lane] = value
+    if not infos["_" + key][lane]:
+        infos["_" + key] = infos["_" + key] | (np.arange(len(values)) == lane)
     return True
 
 

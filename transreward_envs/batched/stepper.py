@@ -67,14 +67,15 @@ class Stepper:
     def _control_step(self, actions: NDArray[Any], lanes: Bools) -> Outcome:
         """Simulate one control step of some lanes; what is returned for the others is zero."""
         self._task.before()
-        everyone = bool(lanes.all())
+        count = np.count_nonzero(lanes)
+        if count == len(self._lanes):
+            failed = self._engine.step(None, self._substeps)
+            return (*self._task.outcome(actions, lanes), failed)
         failed = np.zeros(len(self._lanes), dtype=np.bool_)
-        if lanes.any():
-            failed = self._engine.step(None if everyone else np.flatnonzero(lanes).astype(np.int32), self._substeps)
+        if count:
+            failed = self._engine.step(np.flatnonzero(lanes).astype(np.int32), self._substeps)
         rewards, terminated, info = self._task.outcome(actions, lanes)
-        if not everyone:
-            rewards, terminated = np.where(lanes, rewards, 0.0), terminated & lanes
-        return rewards, terminated, info, failed
+        return np.where(lanes, rewards, 0.0), terminated & lanes, info, failed
 
     def follow(self) -> None:
         """Follow changes of models, which domains edit in place, and lanes that have entered another domain."""
@@ -84,13 +85,10 @@ class Stepper:
 
     def see(self, stepping: Bools, seen: Array) -> None:
         """Write what is seen of the lanes that took a step into ``seen``, as ``(lanes, obs_dim)``."""
-        lanes = np.flatnonzero(stepping).astype(np.int32)
-        if not len(lanes):
-            return
-        own = self._task.observe(slice(None) if len(lanes) == len(self._lanes) else lanes)
+        own = self._task.observe()
         if not self.active:
-            seen[lanes] = own
+            np.copyto(seen, own, where=stepping[:, None])
             return
-        for row, index in enumerate(map(int, lanes)):
+        for index in map(int, np.flatnonzero(stepping)):
             lane = self._lanes[index]
-            seen[index] = own[row] if lane.plain else lane.seen(own[row])
+            seen[index] = own[index] if lane.plain else lane.seen(own[index])

@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from transreward_envs.batched.checks import checked_actions, lanes_to_reset
-from transreward_envs.batched.engine import Engine
+from transreward_envs.batched.engines import make_engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import Lane
 from transreward_envs.batched.stepper import Bools, Stepper
@@ -68,9 +68,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         task = TASKS[robot]
-        self._engine = Engine(
-            [lane.domain.model for lane in lanes], threads=threads, whole=task.contact_forces, fields=task.fields
-        )
+        self._engine = make_engine([lane.domain.model for lane in lanes], threads=threads, fields=task.fields)
         self._task = task(first, self._engine)
         self._stepper = Stepper(lanes, self._engine, self._task, substeps=int(first.frame_skip))
         self._copy, self._owner = copy, os.getpid()
@@ -137,7 +135,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
     def step(self, actions: NDArray[Any]) -> tuple[Array, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
         """Step all lanes; under ``NextStep``, those that are done start again instead."""
         self._require_usable()
-        if not self._started.all():
+        if np.count_nonzero(self._started) < self.num_envs:
             never = np.flatnonzero(~self._started).tolist()
             raise ResetNeeded(f"Cannot call `env.step()` before calling `env.reset()`; lanes {never} were never reset.")
         actions = checked_actions(actions, self.action_space.shape)
@@ -150,9 +148,9 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         stepping = ~again
         self._before_step(stepping)
         rewards, terminated, info, failed = self._stepper.advance(actions, stepping)
-        self._elapsed[stepping] += 1
+        self._elapsed += stepping
         truncated = (stepping & (self._elapsed >= self._limits)) | failed
-        if failed.any():
+        if np.count_nonzero(failed):
             rewards, terminated = np.where(failed, 0.0, rewards), terminated & ~failed
             for key in info:
                 if is_term(key):
@@ -168,9 +166,9 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
                 last = lane_info(infos, int(lane))
                 infos = self._add_info(infos, {"final_obs": self._seen[lane].copy(), "final_info": last}, int(lane))
             again = done
-        if again.any():
+        if np.count_nonzero(again):
             self._start(np.flatnonzero(again), [None] * self.num_envs, None, infos)
-        self._done = done & (self.autoreset_mode != AutoresetMode.SAME_STEP)
+        self._done = np.zeros_like(done) if self.autoreset_mode == AutoresetMode.SAME_STEP else done
         return self._observations(), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...] | None:
@@ -211,6 +209,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         """Close the domains and let go of the simulations, threads among them."""
         for lane in self.lanes:
             lane.domain.close()
+        self._engine.close()
         del self._stepper, self._task, self._engine
 
     def _start(self, lanes: NDArray[Any], seeds: list[int | None], options: dict[str, Any] | None, infos: Info) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.tasks.task import Array, Bools, Info, Task
-from transreward_envs.robots.domain import Domain
 from transreward_envs.robots.reacher7 import JOINTS
 
 
@@ -20,20 +19,15 @@ class ArmTask(Task):
 
     def __init__(self, domain: Any, engine: Engine) -> None:
         super().__init__(domain, engine)
-        self._places = np.zeros((engine.lanes, domain.model.nbody, 3))
+        self._places = engine.derived["xpos"]
         self._ids = {domain.model.body(body).name: body for body in range(domain.model.nbody)}
-
-    def start(self, lane: int, domain: Domain) -> None:
-        """Note where the bodies are."""
-        super().start(lane, domain)
-        self._places[lane] = domain.data.xpos
 
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
 
-    def place(self, body: str, lanes: Any = slice(None)) -> Array:
+    def place(self, body: str) -> Array:
         """Return where a body is [m], as ``(lanes, 3)``."""
-        places: Array = self._places[lanes, self._ids[body]]
+        places: Array = self._places[:, self._ids[body]]
         return places
 
     def far(self, one: str, other: str) -> Array:
@@ -46,23 +40,18 @@ class ArmTask(Task):
         reward: Array = np.asarray(sum(terms.values()), dtype=np.float64)
         return reward, np.zeros(self.engine.lanes, dtype=np.bool_), dict(terms)
 
-    def look(self, lanes: Bools) -> None:
-        """Read where the bodies are in the lanes that took a step."""
-        self._places[lanes] = self.engine.derived["xpos"][lanes]
-
 
 class ReacherTask(ArmTask):
     """As Gymnasium's ``Reacher-v5``."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the angles' cosines and sines, the target, velocities, and the way to the target."""
-        qpos, qvel = self.qpos[lanes], self.qvel[lanes]
-        way = (self.place("fingertip", lanes) - self.place("target", lanes))[:, :2]
+        qpos, qvel = self.qpos, self.qvel
+        way = (self.place("fingertip") - self.place("target"))[:, :2]
         return np.concatenate([np.cos(qpos[:, :2]), np.sin(qpos[:, :2]), qpos[:, 2:], qvel[:, :2], way], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward being near and saving."""
-        self.look(lanes)
         terms: dict[str, Array] = {
             "reward_dist": -self.far("fingertip", "target") * self.env._reward_dist_weight,
             "reward_ctrl": -np.square(actions).sum(axis=1) * self.env._reward_control_weight,
@@ -73,14 +62,13 @@ class ReacherTask(ArmTask):
 class PusherTask(ArmTask):
     """As Gymnasium's ``Pusher-v5``."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the arm's positions and velocities, and where tip, object and goal are."""
-        places = [self.place(body, lanes) for body in ("tips_arm", "object", "goal")]
-        return np.concatenate([self.qpos[lanes, :7], self.qvel[lanes, :7], *places], axis=1)
+        places = [self.place(body) for body in ("tips_arm", "object", "goal")]
+        return np.concatenate([self.qpos[:, :7], self.qvel[:, :7], *places], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward the object near its goal, the tip near the object, and saving."""
-        self.look(lanes)
         terms: dict[str, Array] = {
             "reward_dist": -self.far("object", "goal") * self.env._reward_dist_weight,
             "reward_ctrl": -np.square(actions).sum(axis=1) * self.env._reward_control_weight,
@@ -92,15 +80,14 @@ class PusherTask(ArmTask):
 class Reacher7Task(ArmTask):
     """As :class:`~transreward_envs.robots.reacher7.Reacher7Env`."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the joints' positions and velocities, the tip, and the way to the goal."""
-        tip = self.place("fingertip", lanes)
-        way = self.place("goal", lanes) - tip
-        return np.concatenate([self.qpos[lanes, :JOINTS], self.qvel[lanes, :JOINTS], tip, way], axis=1)
+        tip = self.place("fingertip")
+        way = self.place("goal") - tip
+        return np.concatenate([self.qpos[:, :JOINTS], self.qvel[:, :JOINTS], tip, way], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward being near and saving."""
-        self.look(lanes)
         distance = self.far("goal", "fingertip")
         terms: dict[str, Array] = {
             "reward_dist": -distance,

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.tasks.task import Array, Bools, Info, Task
-from transreward_envs.robots.domain import Domain
 
 
 class InvertedPendulumTask(Task):
@@ -18,13 +17,13 @@ class InvertedPendulumTask(Task):
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return positions and velocities."""
-        return np.concatenate([self.qpos[lanes], self.qvel[lanes]], axis=1)
+        return np.concatenate([self.qpos, self.qvel], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward standing; end where the pole has fallen."""
-        seen = self.observe(slice(None))
+        seen = self.observe()
         terminated = ~np.isfinite(seen).all(axis=1) | (np.abs(seen[:, 1]) > 0.2)
         reward = (~terminated).astype(np.float64)
         return reward, terminated, {"reward_survive": reward.copy()}
@@ -37,26 +36,20 @@ class InvertedDoublePendulumTask(Task):
 
     def __init__(self, domain: Any, engine: Engine) -> None:
         super().__init__(domain, engine)
-        self._held = np.zeros(engine.lanes)
-
-    def start(self, lane: int, domain: Domain) -> None:
-        """Note what holds the cart."""
-        super().start(lane, domain)
-        self._held[lane] = domain.data.qfrc_constraint[0]
+        self._held, self._tip = engine.derived["qfrc_constraint"][:, 0], engine.derived["site_xpos"][:, 0]
 
     def before(self) -> None:
         """Nothing: the reward is of the state alone."""
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return the cart's place, angles, velocities, and what holds the cart."""
-        qpos, qvel = self.qpos[lanes], self.qvel[lanes]
+        qpos, qvel = self.qpos, self.qvel
         parts = [qpos[:, :1], np.sin(qpos[:, 1:]), np.cos(qpos[:, 1:]), np.clip(qvel, -10, 10)]
-        return np.concatenate([*parts, np.clip(self._held[lanes], -10, 10)[:, None]], axis=1)
+        return np.concatenate([*parts, np.clip(self._held, -10, 10)[:, None]], axis=1)
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward standing, high, in the middle and still; end where the tip is low."""
-        self._held[lanes] = self.engine.derived["qfrc_constraint"][lanes, 0]
-        x, y = self.engine.derived["site_xpos"][:, 0, 0], self.engine.derived["site_xpos"][:, 0, 2]
+        x, y = self._tip[:, 0], self._tip[:, 2]
         terminated = y <= 1
         terms: dict[str, Array] = {
             "reward_survive": self.env._healthy_reward * (~terminated).astype(np.float64),

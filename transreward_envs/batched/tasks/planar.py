@@ -20,22 +20,23 @@ class PlanarTask(RunningTask):
     def __init__(self, domain: Any, engine: Engine) -> None:
         super().__init__(domain, engine)
         self._first = self.hidden if domain._exclude_current_positions_from_observation else 0
-        self._before = self.qpos[:, :2].copy()
+        self._x, self._y = self.qpos[:, 0], self.qpos[:, 1]
+        self._before = np.zeros(engine.lanes)
 
     def before(self) -> None:
         """Note where the robots are."""
-        self._before = self.qpos[:, :2].copy()
+        self._before[...] = self._x
 
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
+    def observe(self) -> Array:
         """Return positions and velocities."""
-        velocity = self.qvel[lanes]
+        velocity = self.qvel
         if self.clipped:
-            velocity = np.clip(velocity, -10.0, 10.0)
-        return np.concatenate([self.qpos[lanes, self._first :], velocity], axis=1)
+            velocity = velocity.clip(-10.0, 10.0)
+        return np.concatenate([self.qpos[:, self._first :], velocity], axis=1)
 
     def velocity(self) -> Array:
-        """Return the velocities over the control step, as ``(lanes, 2)``."""
-        velocity: Array = (self.qpos[:, :2] - self._before) / self.dt[:, None]
+        """Return the velocities along x over the control step [m/s], as ``(lanes,)``."""
+        velocity: Array = (self._x - self._before) / self.dt
         return velocity
 
 
@@ -53,23 +54,23 @@ class HopperTask(PlanarTask):
 
     def upright(self) -> Bools:
         """Return which lanes are at a healthy height and angle."""
-        height, angle = self.qpos[:, 1], self.qpos[:, 2]
+        height, angle = self._y, self.qpos[:, 2]
         low, high = self.env._healthy_angle_range
         upright: Bools = (self.low < height) & (height < self.high) & (low < angle) & (angle < high)
         return upright
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward running, standing and saving; end where the robot has fallen."""
-        healthy, velocity = self.healthy(), self.velocity()[:, 0]
+        healthy, velocity = self.healthy(), self.velocity()
         terms: dict[str, Array] = {
             "reward_forward": self._weight * velocity,
-            "reward_ctrl": -self.control_cost(actions),
+            "reward_ctrl": self.control_reward(actions),
             "reward_survive": healthy.astype(np.float64) * self.env._healthy_reward,
         }
         reward, terms = self.paid(terms, velocity)
         info: Info = {
-            "x_position": self.qpos[:, 0].copy(),
-            "z_distance_from_origin": self.qpos[:, 1] - self.start_qpos[:, 1],
+            "x_position": self._x.copy(),
+            "z_distance_from_origin": self._y - self.start_qpos[:, 1],
             "x_velocity": velocity,
             **terms,
         }
@@ -89,13 +90,13 @@ class HalfCheetahTask(PlanarTask):
 
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward running and saving."""
-        velocity = self.velocity()[:, 0]
+        velocity = self.velocity()
         terms: dict[str, Array] = {
             "reward_forward": self._weight * velocity,
-            "reward_ctrl": -self.control_cost(actions),
+            "reward_ctrl": self.control_reward(actions),
         }
         reward, terms = self.paid(terms, velocity)
-        info: Info = {"x_position": self.qpos[:, 0].copy(), "x_velocity": velocity, **terms}
+        info: Info = {"x_position": self._x.copy(), "x_velocity": velocity, **terms}
         return reward, np.zeros(self.engine.lanes, dtype=np.bool_), info
 
 
@@ -104,20 +105,29 @@ class SwimmerTask(PlanarTask):
 
     hidden = 2
 
+    def __init__(self, domain: Any, engine: Engine) -> None:
+        super().__init__(domain, engine)
+        self._before_y = np.zeros(engine.lanes)
+
+    def before(self) -> None:
+        """Note where the robots are."""
+        super().before()
+        self._before_y[...] = self._y
+
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
         """Reward swimming along x and saving."""
         velocity = self.velocity()
         terms: dict[str, Array] = {
-            "reward_forward": self._weight * velocity[:, 0],
-            "reward_ctrl": -self.control_cost(actions),
+            "reward_forward": self._weight * velocity,
+            "reward_ctrl": self.control_reward(actions),
         }
-        reward, terms = self.paid(terms, velocity[:, 0])
+        reward, terms = self.paid(terms, velocity)
         info: Info = {
-            "x_position": self.qpos[:, 0].copy(),
-            "y_position": self.qpos[:, 1].copy(),
-            "distance_from_origin": np.linalg.norm(self.qpos[:, :2], axis=1),
-            "x_velocity": velocity[:, 0],
-            "y_velocity": velocity[:, 1],
+            "x_position": self._x.copy(),
+            "y_position": self._y.copy(),
+            "distance_from_origin": np.hypot(self._x, self._y),
+            "x_velocity": velocity,
+            "y_velocity": (self._y - self._before_y) / self.dt,
             **terms,
         }
         return reward, np.zeros(self.engine.lanes, dtype=np.bool_), info

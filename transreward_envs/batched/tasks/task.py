@@ -27,10 +27,7 @@ class Task(ABC):
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
-    """Derived fields that the task reads."""
-
-    contact_forces: ClassVar[bool] = False
-    """Whether it reads the forces of contacts."""
+    """Derived fields that the task reads, as they were after the lane's last step or start."""
 
     def __init__(self, domain: Any, engine: Engine) -> None:
         self.env = domain
@@ -51,8 +48,8 @@ class Task(ABC):
         """Note what the reward compares with the state after the next control step."""
 
     @abstractmethod
-    def observe(self, lanes: NDArray[np.int32] | slice) -> Array:
-        """Return the robot's own observation of some lanes, as ``(lanes, obs_dim)``."""
+    def observe(self) -> Array:
+        """Return the robot's own observation, as ``(lanes, obs_dim)``."""
 
     @abstractmethod
     def outcome(self, actions: NDArray[np.float32], lanes: Bools) -> tuple[Array, Bools, Info]:
@@ -74,6 +71,7 @@ class RunningTask(Task):
         low, high = getattr(domain, domain.healthy_range) if domain.healthy_range else (-np.inf, np.inf)
         self.low, self.high = np.full(engine.lanes, float(low)), np.full(engine.lanes, float(high))
         self._shifted: dict[int, Domain] = {}
+        self._nothing = np.zeros(engine.lanes)
 
     def start(self, lane: int, domain: Domain) -> None:
         """Note the lane's start height, the heights that end its episode, and its reward."""
@@ -97,14 +95,14 @@ class RunningTask(Task):
         else:
             self._shifted[lane] = domain
 
-    def control_cost(self, actions: NDArray[np.float32]) -> Array:
-        """Return the cost of the agent's own actions."""
-        cost: Array = self.env._ctrl_cost_weight * np.square(actions).sum(axis=1)
+    def control_reward(self, actions: NDArray[np.float32]) -> Array:
+        """Return the cost of the agent's own actions, below zero."""
+        cost: Array = -self.env._ctrl_cost_weight * np.square(actions).sum(axis=1)
         return cost
 
     def paid(self, terms: dict[str, Array], velocity: Array) -> tuple[Array, dict[str, Array]]:
         """Return the reward of all lanes and its terms, shifted where a lane's is."""
-        reward: Array = np.asarray(sum(terms.values()), dtype=np.float64)
+        reward: Array = sum(terms.values(), start=self._nothing)
         for lane, domain in self._shifted.items():
             assert domain.dynamics is not None
             assert domain.dynamics.reward is not None

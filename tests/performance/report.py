@@ -1,0 +1,168 @@
+"""The page about speed, from what was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from tests.performance.contenders import ENVPOOL, OURS, OURS_WORLDS, PROCESSES
+from tests.performance.scaling import slope
+from tests.performance.tables import read
+
+PACKAGES = ("mujoco", "gymnasium", "stable-baselines3", "numpy")
+TEXT = Path(__file__).with_name("speed.md")
+"""The page's text, with places for the tables."""
+
+
+def write(folder: Path) -> None:
+    """Write the page beside the folder, and its plots into it."""
+    if read(folder / "stepping.csv"):
+        draw_contenders(folder)
+    if read(folder / "scaling.csv"):
+        draw_scaling(folder)
+    folder.with_suffix(".md").write_text(page(folder))
+
+
+def page(folder: Path) -> str:
+    """Return the page."""
+    text = TEXT.read_text()
+    for name, part in (
+        ("machine", machine(folder)),
+        ("stepping", stepping_table(folder)),
+        ("missing", missing(folder)),
+        ("scaling", scaling_table(folder)),
+        ("memory", memory_table(folder)),
+    ):
+        text = text.replace(f"<!-- {name} -->", part)
+    return text
+
+
+def note_machine(folder: Path, *, envpool: str | None) -> None:
+    """Keep what the measurement ran on."""
+    info = {"cpu": processor(), "cpus": os.cpu_count(), "Python": platform.python_version()}
+    info |= {package: version(package) for package in PACKAGES}
+    if envpool:
+        asked = [envpool, "-c", "from importlib.metadata import version; print(version('envpool'))"]
+        info["envpool"] = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    (folder / "machine.json").write_text(json.dumps(info, indent=2) + "\n")
+
+
+def processor() -> str:
+    """Return the name of the CPU."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def machine(folder: Path) -> str:
+    """Return what the measurement ran on, in words."""
+    path = folder / "machine.json"
+    if not path.exists():
+        return "Nothing was measured yet."
+    info = json.loads(path.read_text())
+    packages = ", ".join(f"{name} {info[name]}" for name in ("Python", *PACKAGES, "envpool") if name in info)
+    return f"Measured on {info['cpus']} CPUs ({info['cpu']}) with {packages}."
+
+
+def stepping_table(folder: Path) -> str:
+    """Return the table of contenders: steps a wall second, and the ratio to raw physics."""
+    rows = read(folder / "stepping.csv")
+    lines = [
+        "| robot | threads | lanes | contender | steps a second (quartiles) | a CPU second | of raw physics, by CPU |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda row: (row["robot"], int(row["threads"]), int(row["lanes"]))):
+        wall, low, high = (f"{float(row[name]):,.0f}" for name in ("per_second", "per_second_low", "per_second_high"))
+        cells = [row[name] for name in ("robot", "threads", "lanes", "contender")]
+        cells += [f"{wall} ({low} - {high})", f"{float(row['per_cpu_second']):,.0f}"]
+        cells += [f"{float(row['of_raw_cpu']):.2f} ({row['of_raw_cpu_low']} - {row['of_raw_cpu_high']})"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def missing(folder: Path) -> str:
+    """Return which contenders are missing where."""
+    rows = read(folder / "stepping.csv")
+    parts = []
+    if not any(row["contender"] == ENVPOOL for row in rows):
+        parts.append("EnvPool is not in the table: no interpreter that has it was given.")
+    most = max((int(row["lanes"]) for row in rows if row["contender"] in PROCESSES), default=0)
+    if any(int(row["lanes"]) > most for row in rows):
+        parts.append(f"{' and '.join(PROCESSES)} start a process a lane; beyond {most} lanes they are left out.")
+    return " ".join(parts)
+
+
+def scaling_table(folder: Path) -> str:
+    """Return the fitted powers of the cost of a step."""
+    lines = ["| robot | from lanes | to lanes | a step at the most lanes [ms] | power of the number of lanes |"]
+    lines += ["|---|---|---|---|---|"]
+    for robot, lanes, costs in curves(folder):
+        cells = [robot, f"{lanes[0]:.0f}", f"{lanes[-1]:,.0f}", f"{costs[-1] / 1000:.1f}", f"{slope(lanes, costs):.3f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def memory_table(folder: Path) -> str:
+    """Return the table of memory."""
+    lines = ["| robot | lanes | threads | | grows by [MB] |", "|---|---|---|---|---|"]
+    for row in read(folder / "memory.csv"):
+        lines.append(f"| {' | '.join(row[name] for name in ('robot', 'lanes', 'threads', 'worlds', 'megabytes'))} |")
+    return "\n".join(lines)
+
+
+def curves(folder: Path) -> list[tuple[str, list[float], list[float]]]:
+    """Return robots, their numbers of lanes and the costs of a step [us]."""
+    rows = read(folder / "scaling.csv")
+    found = []
+    for robot in dict.fromkeys(row["robot"] for row in rows):
+        own = [row for row in rows if row["robot"] == robot]
+        found.append((robot, [float(row["lanes"]) for row in own], [float(row["microseconds"]) for row in own]))
+    return found
+
+
+def draw_contenders(folder: Path) -> None:
+    """Draw steps a second of each contender at the fewest lanes and the fewest threads, a panel a robot."""
+    rows = read(folder / "stepping.csv")
+    robots = list(dict.fromkeys(row["robot"] for row in rows))
+    figure, panels = plt.subplots(1, len(robots), figsize=(4.2 * len(robots), 3.6), sharey=True, squeeze=False)
+    lanes, threads = (str(min(int(row[name]) for row in rows)) for name in ("lanes", "threads"))
+    for panel, robot in zip(panels[0], robots, strict=True):
+        own = [row for row in rows if (row["robot"], row["lanes"], row["threads"]) == (robot, lanes, threads)]
+        own.sort(key=lambda row: row["contender"])
+        rates = [float(row["per_second"]) for row in own]
+        spread = [[rate - float(row["per_second_low"]) for rate, row in zip(rates, own, strict=True)]]
+        spread += [[float(row["per_second_high"]) - rate for rate, row in zip(rates, own, strict=True)]]
+        colours = ["C1" if row["contender"] in (OURS, OURS_WORLDS) else "C7" for row in own]
+        panel.barh([row["contender"] for row in own], rates, xerr=spread, color=colours)
+        panel.set(title=robot, xlabel="steps a second")
+    figure.suptitle(f"{lanes} lanes, {threads} thread{'s' if threads != '1' else ''}")
+    save(figure, folder / "stepping.svg")
+
+
+def draw_scaling(folder: Path) -> None:
+    """Draw the cost of a step over the number of lanes."""
+    figure, panel = plt.subplots(figsize=(6, 4))
+    for robot, lanes, costs in curves(folder):
+        panel.loglog(lanes, costs, marker="o", label=f"{robot}: lanes to the power of {slope(lanes, costs):.2f}")
+    panel.set(xlabel="lanes", ylabel="a step of all lanes [us of CPU]")
+    panel.grid(alpha=0.3)
+    panel.legend()
+    save(figure, folder / "scaling.svg")
+
+
+def save(figure: plt.Figure, path: Path) -> None:
+    """Save a figure, without the time it was drawn at."""
+    figure.tight_layout()
+    with plt.rc_context({"svg.hashsalt": "speed"}):
+        figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

@@ -1,0 +1,40 @@
+"""Timing by turns: what the machine does besides falls on all contenders alike."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from tests.performance.contenders import Contender
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and its children [s], this process's to the nanosecond."""
+    children = psutil.Process(os.getpid()).children(recursive=True)
+    times = [one.cpu_times() for one in children]
+    return time.process_time() + float(sum(one.user + one.system for one in times))
+
+
+def rates(running: dict[str, Contender], *, rounds: int, window: float) -> dict[str, NDArray[np.float64]]:
+    """Return steps a wall second and a CPU second of each contender, as ``(rounds, 2)``, timed by turns.
+
+    Args:
+        running: The contenders.
+        rounds: How often each has its turn, after one that does not count.
+        window: How long a turn is [s].
+    """
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in running}
+    for turn in range(rounds + 1):
+        for name, contender in running.items():
+            contender.step()
+            wall, cpu, count = time.perf_counter(), cpu_seconds(), 0
+            while time.perf_counter() - wall < window:
+                count += contender.step()
+            rate = count / (time.perf_counter() - wall), count / max(cpu_seconds() - cpu, 1e-9)
+            if turn:
+                found[name].append(rate)
+    return {name: np.array(values) for name, values in found.items()}
