@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import gymnasium as gym
@@ -13,11 +12,11 @@ from torch import nn
 
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
+from transreward_baselines.training_ids import takes_seed
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
 from transreward_envs.training import join_environments
 from transreward_envs.training.entry_points import STATISTICS_KEY
-from transreward_wrappers.compensate import load_compensation
 
 _PPO: dict[str, Any] = {
     "batch_size": 256,
@@ -47,7 +46,7 @@ def make_training_env(config: RunConfig) -> VecEnv:
     kwargs = dict(config.settings)
     if config.target_budget is not None:
         kwargs["target_budget"] = config.target_budget
-    if _takes_seed(config):
+    if takes_seed(config.method):
         kwargs.setdefault("seed", config.seed)
     env_id = get_pair(config.pair).id(config.method)
 
@@ -59,14 +58,6 @@ def make_training_env(config: RunConfig) -> VecEnv:
     join_environments(lanes.envs)
     lanes.seed(config.seed)
     return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
-
-
-def _takes_seed(config: RunConfig) -> bool:
-    """Whether the run's method has a compensation with a setting ``seed``."""
-    method = METHODS.get(config.method)
-    if method is None or method.compensation is None:
-        return False
-    return "seed" in inspect.signature(load_compensation(method.compensation)).parameters
 
 
 def make_plain_env(config: RunConfig) -> VecEnv:
