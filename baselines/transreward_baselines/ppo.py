@@ -107,9 +107,19 @@ class PPO:
 
     def act(self, observations: Any) -> Any:
         """Return the mean actions in ``[-1, 1]``, as ``(B, action_size)``."""
+        return self.means(self.observations.normalise(observations)).clip(-1.0, 1.0)
+
+    def means(self, normalised: Array) -> Array:
+        """Return the mean actions for normalised observations, as ``(B, action_size)``."""
         with torch.inference_mode():
-            means = self.policy(torch.from_numpy(self.observations.normalise(observations)).to(self.device))
-        return means.clamp(-1.0, 1.0).cpu().numpy()
+            means: Array = self.policy(torch.from_numpy(normalised).to(self.device)).cpu().numpy()
+        return means
+
+    def values(self, normalised: Array) -> Array:
+        """Return the values of normalised observations as ``(..., observation_size)``, as ``(...)``."""
+        with torch.inference_mode():
+            values: Array = self.value(torch.from_numpy(normalised).to(self.device)).squeeze(-1).cpu().numpy()
+        return values
 
     def log_densities(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return the log-densities of actions as ``(B, action_size)``, but for a constant, as ``(B,)``."""
@@ -188,12 +198,11 @@ def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) ->
     normalised = np.empty((args.num_steps + 1, lanes.num_envs, lanes.observation_size), np.float32)
     seen, actions = np.empty_like(normalised, dtype=np.float64), np.empty_like(jolts)
     steps: list[LaneSteps] = []
-    with torch.inference_mode():
-        for t in range(args.num_steps):
-            seen[t], normalised[t] = observations, agent.observations.normalise(observations)
-            actions[t] = agent.policy(torch.from_numpy(normalised[t]).to(agent.device)).cpu().numpy() + jolts[t]
-            steps.append(lanes.step(actions[t]))
-            observations = steps[t].observations
+    for t in range(args.num_steps):
+        seen[t], normalised[t] = observations, agent.observations.normalise(observations)
+        actions[t] = agent.means(normalised[t]) + jolts[t]
+        steps.append(lanes.step(actions[t]))
+        observations = steps[t].observations
     normalised[-1] = agent.observations.normalise(observations)
     done, valid = (np.stack([getattr(step, name) for step in steps]) for name in ("done", "valid"))
     values, next_values = estimate_values(agent, normalised, steps)
@@ -213,18 +222,12 @@ def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) ->
 
 def estimate_values(agent: PPO, normalised: Array, steps: list[LaneSteps]) -> tuple[Array, Array]:
     """Return the values of the observations acted on, and of those that the actions led to, as ``(T, B)`` each."""
-
-    def value(observations: Array) -> Array:
-        with torch.inference_mode():
-            values: Array = agent.value(torch.from_numpy(observations).to(agent.device)).squeeze(-1).cpu().numpy()
-        return values
-
-    values = value(normalised)
+    values = agent.values(normalised)
     next_values = values[1:].copy()
     ends = [(t, lane) for t, step in enumerate(steps) for lane in np.flatnonzero(step.done)]
     if ends:
         last = np.stack([steps[t].last_observations[lane] for t, lane in ends])
-        for (t, lane), bootstrap in zip(ends, value(agent.observations.normalise(last)), strict=True):
+        for (t, lane), bootstrap in zip(ends, agent.values(agent.observations.normalise(last)), strict=True):
             next_values[t, lane] = 0.0 if steps[t].terminated[lane] else bootstrap
     return values[:-1], next_values
 

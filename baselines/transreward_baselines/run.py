@@ -244,7 +244,9 @@ class Run:
                 save_tensors(draft / f"{name}.safetensors", tensors, {})
             progress: dict[str, Any] = {"steps": self.steps, "seconds": self.seconds}
             if (training := self._training_envs()) is not None:
-                progress["spent"] = training[-1].get_wrapper_attr("steps")()
+                progress["spent"] = [env.get_wrapper_attr("steps")() for env in training][
+                    -1
+                ]  # has those of all before it
                 if training[0].has_wrapper_attr("save_state"):
                     training[0].get_wrapper_attr("save_state")(str(draft / "compensation.safetensors"))
             write_json(draft / "progress.json", progress)

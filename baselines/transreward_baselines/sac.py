@@ -5,8 +5,8 @@
 Deviations from the paper: many lanes step together, and gradient steps follow as many transitions as came of it, by a
 ratio below the paper's 1 so that a run is short in wall-clock time; the temperature is learned through its logarithm;
 the policy's log-deviation is squashed into ``[-5, 2]``, as in CleanRL. An end by the time limit is no termination:
-values are bootstrapped beyond it, from the last observation of that very episode. A resumed run has its replay buffer, and
-starts new episodes and a new stream of random numbers.
+values are bootstrapped beyond it, from the last observation of that very episode. A resumed run has its replay
+buffer, and starts new episodes and a new stream of random numbers.
 
 The published curve (docs/agents.md): ``python tests/performance/learning.py --seeds 1 2 3 4 5 --out runs/learning``.
 """
