@@ -27,11 +27,11 @@ from transreward_baselines.run_directory import (
 )
 from transreward_baselines.training_ids import evaluation_ids, find_training_pair, takes_seed
 from transreward_baselines.vectors import Lanes, find_spec, make_lanes, scale_actions
-from transreward_envs.errors import BudgetSpentError, require_count, unknown
+from transreward_envs.errors import BudgetSpentError, require_count, require_positive, unknown
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
 
-MAY_CHANGE = ("total_steps", "device", "threads", "torch_threads", "out")
+MAY_CHANGE = ("total_steps", "max_seconds", "device", "threads", "torch_threads", "out")
 """Settings that may differ when a run is resumed."""
 
 
@@ -62,6 +62,9 @@ class RunArgs:
 
     total_steps: int = 1_000_000
     """Environment steps of all lanes together."""
+
+    max_seconds: float | None = None
+    """Wall-clock time of training after which a run ends, evaluations not counted [s]; no limit when left out."""
 
     seed: int = 1
     """Of the agent and the lanes, and of the compensation if it takes one."""
@@ -104,6 +107,8 @@ class RunArgs:
             require_count(name, getattr(self, name), at_least=1)
         for name in ("seed", "threads"):
             require_count(name, getattr(self, name))
+        if self.max_seconds is not None:
+            require_positive("max_seconds", self.max_seconds)
         if self.autoreset not in ("SameStep", "NextStep"):
             raise ValueError(unknown("autoreset mode", self.autoreset, ("SameStep", "NextStep")))
         if self.device not in ("auto", "cpu", "cuda"):
@@ -168,8 +173,9 @@ class Run:
 
     @property
     def unfinished(self) -> bool:
-        """Whether steps are left."""
-        return self.steps < self.args.total_steps
+        """Whether steps and time are left."""
+        limit = self.args.max_seconds
+        return self.steps < self.args.total_steps and (limit is None or self.seconds < limit)
 
     def __enter__(self) -> Self:
         self._since = time.perf_counter()
