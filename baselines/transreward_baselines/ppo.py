@@ -263,35 +263,43 @@ def update(agent: PPO, rollout: Rollout, args: Args) -> dict[str, float]:
     scaled = centred / (advantages[rollout.valid].std() + 1e-8)
     arrays = (rollout.observations[:-1], rollout.actions, rollout.log_densities, scaled, targets)
     data = [torch.from_numpy(array[rollout.valid]).to(agent.device) for array in arrays]
-    losses = torch.zeros(4)
     for _ in range(args.epochs):
         order = torch.randperm(len(data[0])).to(agent.device)
         shuffled = [tensor[order] for tensor in data]
         for start in range(0, len(order), args.minibatch_size):
             part = slice(start, start + args.minibatch_size)
-            losses = gradient_step(agent, tuple(tensor[part] for tensor in shuffled), args)
-    names = ("losses/policy", "losses/value", "losses/divergence", "losses/clipped")
-    return {**dict(zip(names, losses.tolist(), strict=True)), "charts/log_std": float(agent.log_std.detach().mean())}
+            gradient_step(agent, tuple(tensor[part] for tensor in shuffled), args)
+    with torch.no_grad():
+        policy_loss, value_loss, change = losses(agent, tuple(data), args)
+    return {
+        "losses/policy": float(policy_loss),
+        "losses/value": float(value_loss),
+        "losses/divergence": float((change.exp() - 1.0 - change).mean()),
+        "losses/clipped": float((change.exp() - 1.0).abs().gt(args.clip).float().mean()),
+        "charts/log_std": float(agent.log_std.detach().mean()),
+    }
 
 
-def gradient_step(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> torch.Tensor:
-    """Step down the gradient of a minibatch; return losses, divergence and the share that was clipped."""
+def gradient_step(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> None:
+    """Step down the gradient of a minibatch."""
+    policy_loss, value_loss, _ = losses(agent, batch, args)
+    entropy = agent.log_std.sum()  # but for a constant
+    loss = policy_loss + args.value_coefficient * value_loss - args.entropy_coefficient * entropy
+    agent.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(agent.parameters, args.max_gradient_norm)
+    agent.optimizer.step()
+
+
+def losses(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the losses of policy and value, and the changes of the log-densities since the rollout, as ``(n,)``."""
     observations, actions, log_densities, advantages, targets = batch
     change = agent.log_densities(observations, actions) - log_densities
     ratio = change.exp()
     clipped = ratio.clamp(1.0 - args.clip, 1.0 + args.clip)
     policy_loss = -torch.minimum(ratio * advantages, clipped * advantages).mean()
     value_loss = (agent.value(observations).squeeze(-1) - targets).square().mean()
-    entropy = agent.log_std.sum()
-    loss = policy_loss + args.value_coefficient * value_loss - args.entropy_coefficient * entropy
-    agent.optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(agent.parameters, args.max_gradient_norm)
-    agent.optimizer.step()
-    with torch.no_grad():
-        divergence = (ratio - 1.0 - change).mean()
-        share = (ratio != clipped).float().mean()
-        return torch.stack([policy_loss, value_loss, divergence, share])
+    return policy_loss, value_loss, change
 
 
 def main(args: Args) -> list[Evaluation]:
