@@ -45,28 +45,28 @@ Bools = NDArray[np.bool_]
 class Args(RunArgs):
     """Settings of PPO."""
 
-    num_steps: int = 64
+    num_steps: int = 128
     """Steps of each lane in a rollout."""
 
     epochs: int = 10
     """Passes over a rollout."""
 
-    minibatch_size: int = 256
+    minibatch_size: int = 64
     """Transitions of a gradient step."""
 
-    hidden: int = 256
+    hidden: int = 64
     """Width of the two hidden layers of each network."""
 
-    learning_rate: float = 2e-4
+    learning_rate: float = 3e-4
     """Of Adam."""
 
-    gamma: float = 0.98
+    gamma: float = 0.99
     """Discount."""
 
-    gae_lambda: float = 0.92
+    gae_lambda: float = 0.95
     """Of the advantage estimate: 0 is one step, 1 the whole rollout."""
 
-    clip: float = 0.1
+    clip: float = 0.2
     """How far the probability ratio may go from 1."""
 
     value_coefficient: float = 0.5
@@ -78,7 +78,7 @@ class Args(RunArgs):
     max_gradient_norm: float = 0.8
     """Gradients beyond are scaled down to it."""
 
-    log_std: float = -2.0
+    log_std: float = -0.5
     """Of the policy at the start."""
 
     def __post_init__(self) -> None:
@@ -158,7 +158,7 @@ def make_network(inputs: int, hidden: int, outputs: int, *, gain: float) -> nn.S
     for layer in layers:
         nn.init.orthogonal_(layer.weight, gain if layer is layers[-1] else 2.0**0.5)
         nn.init.zeros_(layer.bias)
-    return nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+    return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
 
 
 @dataclass(kw_only=True, slots=True)

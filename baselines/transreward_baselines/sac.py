@@ -39,7 +39,7 @@ from transreward_wrappers.storage import (
 )
 
 LOG_STD_LIMITS = (-5.0, 2.0)
-BLOCK = 64
+BLOCK = 16
 """Steps of each lane between two entries in the logs."""
 
 

@@ -98,6 +98,7 @@ def test_updates_follow_transitions_by_their_ratio(
 ) -> None:
     args = small(tmp_path, updates_per_step=ratio, learning_starts=30, num_envs=3)
     agent, lanes, updates = SAC(args, 3, 1), telltale_lanes(mode), []
+    monkeypatch.setattr(sac, "BLOCK", 64)
     monkeypatch.setattr(sac, "update", lambda *_: updates.append(agent.replay.size) or {})
     steps, _, _ = learn(agent, lanes, lanes.reset(seed=0), args, np.random.default_rng(0))
     assert steps == agent.replay.size
@@ -137,7 +138,7 @@ def test_a_run_is_resumed_to_the_same_steps_and_evaluations(tmp_path: Path) -> N
     ("env_id", "settings"),
     [
         ("TransReward/Hopper-v0", ()),
-        ("TransReward/Hopper-gravity-2.0-darc-v0", ("warmup=60", "hidden=8", "batch_size=16")),
+        ("TransReward/Hopper-gravity-2.0-darc-v0", ("warmup=60", "hidden=8", "batch_size=16", "update_every=16")),
         ("Pendulum-v1", ()),
     ],
 )
