@@ -14,9 +14,9 @@ The published curve (docs/agents.md): ``python tests/performance/learning.py --s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from transreward_baselines.normalization import RewardScaler, RunningStatistics
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run, RunArgs, make_env
 from transreward_baselines.vectors import Lanes, LaneSteps
-from transreward_envs.errors import require_count, require_finite, require_positive, require_share
+from transreward_envs.errors import require_count, require_finite, require_positive, require_share, unknown
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -39,6 +39,20 @@ from transreward_wrappers.storage import (
 
 Array = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
+TUNED: dict[str, dict[str, Any]] = {
+    "HalfCheetah": {
+        "num_steps": 64,
+        "minibatch_size": 256,
+        "hidden": 128,
+        "activation": "relu",
+        "gamma": 0.98,
+        "gae_lambda": 0.92,
+        "clip": 0.1,
+        "log_std": -2.0,
+    }
+}
+"""Defaults of robots that never fall, where they differ from those of :class:`Args`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +70,9 @@ class Args(RunArgs):
 
     hidden: int = 64
     """Width of the two hidden layers of each network."""
+
+    activation: Literal["tanh", "relu"] = "tanh"
+    """Of the hidden layers."""
 
     learning_rate: float = 3e-4
     """Of Adam."""
@@ -85,6 +102,8 @@ class Args(RunArgs):
         super().__post_init__()
         for name in ("num_steps", "epochs", "minibatch_size", "hidden"):
             require_count(name, getattr(self, name), at_least=1)
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(unknown("activation", self.activation, ACTIVATIONS))
         for name in ("learning_rate", "clip", "max_gradient_norm"):
             require_positive(name, getattr(self, name))
         for name in ("gamma", "gae_lambda", "value_coefficient", "entropy_coefficient"):
@@ -97,8 +116,8 @@ class PPO:
 
     def __init__(self, args: Args, observation_size: int, action_size: int, num_envs: int) -> None:
         self.device = args.torch_device()
-        self.policy = make_network(observation_size, args.hidden, action_size, gain=0.01).to(self.device)
-        self.value = make_network(observation_size, args.hidden, 1, gain=1.0).to(self.device)
+        self.policy = make_network(args, observation_size, action_size, gain=0.01).to(self.device)
+        self.value = make_network(args, observation_size, 1, gain=1.0).to(self.device)
         self.log_std = nn.Parameter(torch.full((action_size,), args.log_std, device=self.device))
         self.parameters = [*self.policy.parameters(), *self.value.parameters(), self.log_std]
         self.optimizer = torch.optim.Adam(self.parameters, lr=args.learning_rate, eps=1e-5, fused=True)
@@ -152,13 +171,14 @@ class PPO:
         self.rewards.statistics.load(without_prefix("rewards", tensors))
 
 
-def make_network(inputs: int, hidden: int, outputs: int, *, gain: float) -> nn.Sequential:
+def make_network(args: Args, inputs: int, outputs: int, *, gain: float) -> nn.Sequential:
     """Return a network with two hidden layers, orthogonal weights and no offsets."""
-    layers = [nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)]
+    layers = [nn.Linear(inputs, args.hidden), nn.Linear(args.hidden, args.hidden), nn.Linear(args.hidden, outputs)]
     for layer in layers:
         nn.init.orthogonal_(layer.weight, gain if layer is layers[-1] else 2.0**0.5)
         nn.init.zeros_(layer.bias)
-    return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
+    activation = ACTIVATIONS[args.activation]
+    return nn.Sequential(layers[0], activation(), layers[1], activation(), layers[2])
 
 
 @dataclass(kw_only=True, slots=True)
@@ -322,5 +342,17 @@ def main(args: Args) -> list[Evaluation]:
     return run.results
 
 
+def tuned(env_id: str) -> dict[str, Any]:
+    """Return the settings of an id's robot that differ from the defaults; for most there are none."""
+    name = env_id.rpartition(":")[2].rpartition("/")[2]
+    return next((settings for robot, settings in TUNED.items() if name.startswith(robot)), {})
+
+
+def parse(words: Sequence[str] | None = None) -> Args:
+    """Return what a command line means, on top of the defaults of the id's robot."""
+    env_id = tyro.cli(Args, args=words).env_id
+    return tyro.cli(Args, args=words, default=Args(env_id=env_id, **tuned(env_id)))
+
+
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    main(parse())

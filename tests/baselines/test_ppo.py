@@ -288,12 +288,22 @@ def test_a_run_ends_where_a_budget_of_target_steps_does(tmp_path: Path) -> None:
         ({"learning_rate": float("nan")}, "`learning_rate` must be finite and > 0; got nan"),
         ({"settings": ("eta",)}, "A setting has the form name=value"),
         ({"autoreset": "Never"}, "Unknown autoreset mode 'Never'"),
+        ({"activation": "sine"}, "Unknown activation 'sine'"),
         ({"device": "tpu"}, "Unknown device 'tpu'"),
     ],
 )
 def test_bad_settings_say_what_is_wrong(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Args(**changes)
+
+
+def test_a_command_line_starts_from_the_defaults_of_the_robot() -> None:
+    plain = Args()
+    assert ppo.parse(["--seed", "3"]) == Args(seed=3)
+    for env_id in ("HalfCheetah-v5", "transreward_envs:TransReward/HalfCheetah-broken-bthigh-darc-v0"):
+        args = ppo.parse(["--env-id", env_id, "--hidden", "32", "--settings", "eta=0.1"])
+        assert (args.gamma, args.hidden, args.settings) == (0.98, 32, ("eta=0.1",))
+        assert args.gamma != plain.gamma
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

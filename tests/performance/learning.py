@@ -88,6 +88,7 @@ def own(script: Any, eval_every: int) -> Callable[[Job], Iterator[Evaluation]]:
 
     def run(job: Job) -> Iterator[Evaluation]:
         args = script.Args(
+            **(ppo.tuned(job.env_id) if script is ppo else {}),
             env_id=job.env_id,
             seed=job.seed,
             out=job.stem,
