@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -151,13 +152,16 @@ def make_lanes(
 
 
 def find_spec(env_id: str) -> gym.envs.registration.EnvSpec:
-    """Return what is registered under an id.
+    """Return what is registered under an id, ``module:id`` too.
 
     Raises:
         ValueError: Nothing is.
     """
+    module, _, plain = env_id.rpartition(":")
     try:
-        return gym.spec(env_id)
+        if module:
+            importlib.import_module(module)
+        return gym.spec(plain)
     except (gym.error.Error, ImportError) as error:
         raise ValueError(unknown("id", env_id, gym.registry)) from error
 

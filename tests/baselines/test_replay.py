@@ -109,4 +109,6 @@ def test_lanes_that_cannot_be_learned_from_are_refused() -> None:
         make_lanes("Pendulum-v1", 2, autoreset="Sometime")
     with pytest.raises(ValueError, match="Unknown id 'TransReward/Hoper-v0'. Did you mean 'TransReward/Hopper-v0'"):
         make_lanes("TransReward/Hoper-v0", 2)
+    with pytest.raises(ValueError, match="Unknown id 'no_such_module:Hopper-v5'"):
+        make_lanes("no_such_module:Hopper-v5", 2)
     envs.close()
