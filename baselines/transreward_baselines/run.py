@@ -81,7 +81,7 @@ class RunArgs:
     autoreset: Literal["SameStep", "NextStep"] = "SameStep"
     """When a lane whose episode is over starts again; what is learned from is the same."""
 
-    threads: int = 1
+    threads: int = 0
     """Threads that step the lanes; all CPUs when 0."""
 
     torch_threads: int = 1
