@@ -148,6 +148,13 @@ def test_ids_of_all_kinds_train(env_id: str, settings: tuple[str, ...], tmp_path
     assert all(np.isfinite(row.return_mean) for row in rows)
 
 
+@pytest.mark.slow
+def test_a_pendulum_is_swung_up(tmp_path: Path) -> None:
+    settings = {"num_envs": 4, "hidden": 64, "batch_size": 128, "updates_per_step": 1.0, "learning_starts": 500}
+    rows = main(Args(env_id="Pendulum-v1", **settings, seed=101, total_steps=6_000, out=tmp_path / "run"))
+    assert rows[-1].return_mean > -400.0  # -1,200 by random actions, -150 at best
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
