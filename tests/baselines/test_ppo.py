@@ -128,6 +128,24 @@ def test_what_is_learned_from_is_the_same_in_both_modes(tmp_path: Path) -> None:
     assert len(rollouts[0]) > 50
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_gradients_are_those_of_automatic_differentiation(seed: int, tmp_path: Path) -> None:
+    torch.manual_seed(seed)
+    args = small(tmp_path, clip=0.1, entropy_coefficient=0.01)
+    agent = PPO(args, 3, 2, 4)
+    observations, actions = torch.randn(200, 3), torch.randn(200, 2)
+    with torch.no_grad():
+        log_densities = agent.log_densities(observations, actions) + 0.2 * torch.randn(200)  # many ratios are clipped
+    batch = (observations, actions, log_densities, torch.randn(200), torch.randn(200))
+    policy_loss, value_loss, change = ppo.losses(agent, batch, args)
+    assert 0.2 < float((change.exp() - 1.0).abs().gt(0.1).float().mean()) < 0.8
+    loss = policy_loss + args.value_coefficient * value_loss - args.entropy_coefficient * agent.log_std.sum()
+    expected = torch.autograd.grad(loss, agent.parameters)
+    ppo.set_gradients(agent, batch, args)
+    for parameter, gradient in zip(agent.parameters, expected, strict=True):
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
 def test_a_resumed_agent_is_the_same_bit_for_bit(tmp_path: Path) -> None:
     main(small(tmp_path / "run"))
     (path,) = checkpoints(tmp_path / "run")
