@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import VecNormalize
 
-from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
+from transreward_baselines.config import RunConfig, read_config
 from transreward_baselines.evaluation import Policy
+from transreward_baselines.run_directory import RunDirectoryError, checkpoints, new_checkpoint
 from transreward_baselines.sb3 import has_ledger, make_agent, make_plain_env, policy_of, training_steps
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
@@ -35,30 +34,23 @@ _REPLAY_ARRAYS = ("observations", "next_observations", "actions", "rewards", "do
 
 def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) -> None:
     """Write a checkpoint as a whole, and then delete the one before it."""
-    final = directory / f"checkpoint-{agent.num_timesteps:012d}"
-    draft = directory / ".checkpoint"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    save_tensors(draft / "agent.safetensors", _agent_tensors(agent), {"agent": config.agent})
-    if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer):
-        save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {})
-    if config.compensated:
-        assert agent.env is not None
-        agent.env.env_method("save_state", str(draft / "compensation.safetensors"), indices=[0])
-    write_json(
-        draft / "progress.json",
-        {
-            "steps": agent.num_timesteps,
-            "updates": agent._n_updates,
-            "episodes": agent._episode_num,
-            "spent": training_steps(agent, config),
-            "files": sorted(path.name for path in draft.iterdir()),
-        },
-    )
-    shutil.rmtree(final, ignore_errors=True)
-    os.replace(draft, final)
-    for older in checkpoints(directory)[:-1]:
-        shutil.rmtree(older, ignore_errors=True)
+    with new_checkpoint(directory, agent.num_timesteps) as draft:
+        save_tensors(draft / "agent.safetensors", _agent_tensors(agent), {"agent": config.agent})
+        if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer):
+            save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {})
+        if config.compensated:
+            assert agent.env is not None
+            agent.env.env_method("save_state", str(draft / "compensation.safetensors"), indices=[0])
+        write_json(
+            draft / "progress.json",
+            {
+                "steps": agent.num_timesteps,
+                "updates": agent._n_updates,
+                "episodes": agent._episode_num,
+                "spent": training_steps(agent, config),
+                "files": sorted(path.name for path in draft.iterdir()),
+            },
+        )
 
 
 def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) -> bool:
@@ -105,11 +97,6 @@ def load_policy(directory: Path) -> tuple[RunConfig, Policy]:
     except (CorruptFileError, OSError, KeyError, RuntimeError) as error:
         raise RunDirectoryError(f"The checkpoint {found[-1]} cannot be read ({error}).") from error
     return config, policy_of(agent)
-
-
-def checkpoints(directory: Path) -> list[Path]:
-    """Return a run's checkpoints, the newest last."""
-    return sorted(directory.glob("checkpoint-*"))
 
 
 def _agent_tensors(agent: BaseAlgorithm) -> Tensors:

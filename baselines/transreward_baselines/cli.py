@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ try:
     import tyro
     from rich.table import Table
 
+    from transreward_baselines.config import parse_settings
     from transreward_baselines.console import console
     from transreward_baselines.verify import verify
 except ModuleNotFoundError as error:
@@ -208,24 +208,6 @@ def find_pair(name: str) -> Pair:
         if plain.endswith(suffix) and (stem := plain.removesuffix(suffix)) in PAIRS:
             return PAIRS[stem]
     raise ValueError(unknown("pair or id", plain, PAIRS))
-
-
-def parse_settings(words: tuple[str, ...]) -> dict[str, Any]:
-    """Return the settings meant by words such as ``eta=0.1``.
-
-    Raises:
-        ValueError: A word is not of this form.
-    """
-    settings: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals):
-            raise ValueError(f"A setting has the form name=value, such as eta=0.1; got {word!r}.")
-        try:
-            settings[name] = json.loads(value)
-        except json.JSONDecodeError:
-            settings[name] = value
-    return settings
 
 
 def main(args: list[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from transreward_baselines.run_directory import RunDirectoryError, check_directory
 from transreward_envs import METHODS, get_pair
 from transreward_envs.errors import require_count, unknown
 from transreward_envs.pairs import ROLES
@@ -18,10 +19,6 @@ AgentName = Literal["sb3-ppo", "sb3-sac"]
 
 
 _NOT_SETTINGS = frozenset({"pair", "compensation", "target_budget", "shared_state", "render_mode"})
-
-
-class RunDirectoryError(RuntimeError):
-    """A run directory cannot be used for what was asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,18 +97,12 @@ class RunConfig:
         Raises:
             RunDirectoryError: It holds a run of another configuration, or other files.
         """
-        if (directory / "config.json").exists():
-            if changed := self._differences(read_config(directory)):
-                listing = "; ".join(f"{name}: {old!r} there, {new!r} asked for" for name, (old, new) in changed.items())
-                raise RunDirectoryError(
-                    f"A run directory belongs to one configuration; {directory} has another ({listing}). Choose "
-                    "another `--out`, or delete it."
-                )
-        elif directory.exists() and any(directory.iterdir()):
-            raise RunDirectoryError(
-                f"A new run needs an empty directory; {directory} holds files and no config.json. Choose another "
-                "`--out`."
-            )
+        check_directory(
+            directory,
+            dataclasses.asdict(self),
+            may_change=("steps",),
+            read=lambda directory: dataclasses.asdict(read_config(directory)),
+        )
 
     def claim(self, directory: Path) -> None:
         """Make a directory this run's.
@@ -122,11 +113,6 @@ class RunConfig:
         self.check(directory)
         if not (directory / "config.json").exists():
             write_json(directory / "config.json", dataclasses.asdict(self))
-
-    def _differences(self, other: RunConfig) -> dict[str, tuple[Any, Any]]:
-        """Return the settings that differ, theirs first; ``steps`` may grow when a run is resumed."""
-        theirs, ours = dataclasses.asdict(other), dataclasses.asdict(self)
-        return {name: (theirs[name], ours[name]) for name in ours if theirs[name] != ours[name] and name != "steps"}
 
 
 def _import(module: str) -> None:
@@ -150,3 +136,21 @@ def read_config(directory: Path) -> RunConfig:
         return RunConfig(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} is not a run's configuration: {error}") from error
+
+
+def parse_settings(words: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings meant by words such as ``eta=0.1``.
+
+    Raises:
+        ValueError: A word is not of this form.
+    """
+    settings: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise ValueError(f"A setting has the form name=value, such as eta=0.1; got {word!r}.")
+        try:
+            settings[name] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[name] = value
+    return settings

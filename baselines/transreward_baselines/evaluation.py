@@ -7,9 +7,10 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
+from transreward_baselines.vectors import make_lanes
 from transreward_envs import Pair
 from transreward_envs.errors import require_count
 from transreward_envs.pairs import Role
@@ -38,9 +39,29 @@ def evaluate(
     def maker() -> gym.Env[Any, Any]:
         return pair.make(role, disable_env_checker=True)
 
-    envs = SyncVectorEnv([maker] * episodes, autoreset_mode=AutoresetMode.SAME_STEP)
+    return episode_returns(policy, SyncVectorEnv([maker] * episodes, autoreset_mode=AutoresetMode.SAME_STEP), seed)
+
+
+def evaluate_id(
+    policy: Policy, env_id: str, *, episodes: int, seed: int = EVALUATION_SEED, **keywords: Any
+) -> NDArray[np.float64]:
+    """Return the returns of a policy under any id, one an episode, as ``(episodes,)``.
+
+    Args:
+        policy: What is evaluated.
+        env_id: The id.
+        episodes: Number of episodes, each in a lane of its own.
+        seed: Of the first episode; each further one has the next.
+        keywords: Of :func:`~transreward_baselines.vectors.make_lanes`.
+    """
+    require_count("episodes", episodes, at_least=1)
+    return episode_returns(policy, make_lanes(env_id, episodes, **keywords), seed)
+
+
+def episode_returns(policy: Policy, envs: VectorEnv[Any, Any, Any], seed: int) -> NDArray[np.float64]:
+    """Return the return of the first episode in each lane, and close the lanes."""
     try:
-        returns, running = np.zeros(episodes), np.ones(episodes, dtype=bool)
+        returns, running = np.zeros(envs.num_envs), np.ones(envs.num_envs, dtype=bool)
         observations, _ = envs.reset(seed=seed)
         while running.any():
             observations, rewards, terminated, truncated, _ = envs.step(policy(observations))

@@ -8,11 +8,11 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 import transreward_envs
-from transreward_envs.pairs.pair import NAMESPACE
+from transreward_baselines.vectors import find_attribute, make_lanes
 from transreward_envs.training.roles import STATISTICS_KEY
 
 gym.register_envs(transreward_envs)
@@ -99,8 +99,8 @@ class VectorEnvAdapter(VecEnv):
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """Return an attribute of each lane's environment, or of the wrappers around all lanes."""
         lanes = list(self._get_indices(indices))
-        if (layer := self._layer_with(attr_name)) is not None:
-            return [getattr(layer, attr_name)] * len(lanes)
+        if (found := find_attribute(self.envs, attr_name)) is not None:
+            return [found] * len(lanes)
         values = self.envs.unwrapped.get_attr(attr_name)  # type: ignore[attr-defined]
         return [values[lane] for lane in lanes]
 
@@ -115,22 +115,12 @@ class VectorEnvAdapter(VecEnv):
     ) -> list[Any]:
         """Call a method of each lane's environment, or, once, of the wrappers around all lanes."""
         lanes = list(self._get_indices(indices))
-        if (layer := self._layer_with(method_name)) is not None:
-            return [getattr(layer, method_name)(*method_args, **method_kwargs)] * len(lanes)
+        if (found := find_attribute(self.envs, method_name)) is not None:
+            return [found(*method_args, **method_kwargs)] * len(lanes)
         if isinstance(singles := self.envs.unwrapped, SyncVectorEnv):
             return [singles.envs[lane].get_wrapper_attr(method_name)(*method_args, **method_kwargs) for lane in lanes]
         results = self.envs.unwrapped.call(method_name, *method_args, **method_kwargs)  # type: ignore[attr-defined]
         return [results[lane] for lane in lanes]
-
-    def _layer_with(self, name: str) -> Any:
-        """Return the outermost wrapper around the lanes, or the lanes, with an attribute that no lanes need have."""
-        layer: Any = self.envs
-        while True:
-            if name in vars(layer) or (hasattr(type(layer), name) and not hasattr(VectorEnv, name)):
-                return layer
-            if not isinstance(layer, VectorWrapper):
-                return None
-            layer = layer.env
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
@@ -153,20 +143,10 @@ def make_vec(
         reports: Whether lanes report at each step, or at episodes' ends only.
         keywords: Of the id, ``threads`` among them.
     """
-    adapter = VectorEnvAdapter(make_lanes(id, n_envs, keywords), reports=reports)
+    adapter = VectorEnvAdapter(make_lanes(id, n_envs, settings=keywords), reports=reports)
     if seed is not None:
         adapter.seed(seed)
     return adapter
-
-
-def make_lanes(id: str, n_envs: int, keywords: dict[str, Any]) -> VectorEnv[Any, Any, Any]:
-    """Make lanes that start again in the step that ends an episode."""
-    spec, keywords = gym.spec(id), dict(keywords)
-    if spec.vector_entry_point is not None and spec.namespace == NAMESPACE:
-        return gym.make_vec(id, num_envs=n_envs, autoreset_mode="SameStep", **keywords)
-    keywords.pop("threads", None)
-    mode = {"autoreset_mode": "SameStep"}
-    return gym.make_vec(id, num_envs=n_envs, vectorization_mode="sync", vector_kwargs=mode, **keywords)
 
 
 def lane_info(infos: dict[str, Any], lane: int) -> dict[str, Any]:

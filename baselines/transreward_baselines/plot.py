@@ -8,8 +8,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
+from transreward_baselines.config import RunConfig, read_config
 from transreward_baselines.results import Result, read_results
+from transreward_baselines.run_directory import RunDirectoryError
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

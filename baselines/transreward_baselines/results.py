@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from transreward_baselines.config import RunDirectoryError
+from transreward_baselines.run_directory import RunDirectoryError
 from transreward_wrappers.storage import write_bytes
 
 FILE = "results.csv"
+CASTS: dict[str, Any] = {"int": int, "float": float, "str": str}
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,24 +40,52 @@ class Result:
     """Wall-clock time of training so far [s]."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """One evaluation of a deterministic policy in one plain domain."""
+
+    step: int
+    """Environment steps of training."""
+
+    seconds: float
+    """Wall-clock time of training so far, without that of evaluations [s]."""
+
+    domain: str
+    """``target`` or ``source`` of the pair trained in, or ``plain`` for any other id."""
+
+    return_mean: float
+    return_std: float
+    episodes: int
+
+
 def read_results(directory: Path) -> list[Result]:
-    """Return a run's evaluations, the oldest first; none if there are none yet."""
-    path = directory / FILE
-    if not path.exists():
-        return []
-    kinds: dict[str, Any] = {field.name: int if field.type == "int" else float for field in fields(Result)}
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        return [Result(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"{path} does not hold a run's results ({error!r}). Delete it.") from error
+    """Return the evaluations of a run by ``transreward train``, the oldest first; none if there are none yet."""
+    return read_rows(directory, Result)
 
 
 def write_results(directory: Path, results: list[Result]) -> None:
     """Write a run's evaluations."""
+    write_rows(directory, results, Result)
+
+
+def read_rows(directory: Path, kind: type[Row]) -> list[Row]:
+    """Return a run's rows, the oldest first; none if there are none yet."""
+    path = directory / FILE
+    if not path.exists():
+        return []
+    casts: dict[str, Any] = {field.name: CASTS[str(field.type)] for field in fields(kind)}  # type: ignore[arg-type]
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return [kind(**{name: cast(row[name]) for name, cast in casts.items()}) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunDirectoryError(f"{path} does not hold a run's results ({error!r}). Delete it.") from error
+
+
+def write_rows(directory: Path, rows: Sequence[Row], kind: type[Row]) -> None:
+    """Write a run's rows."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [field.name for field in fields(Result)])
+    writer = csv.DictWriter(text, [field.name for field in fields(kind)])  # type: ignore[arg-type]
     writer.writeheader()
-    writer.writerows(asdict(result) for result in results)
+    writer.writerows(asdict(row) for row in rows)  # type: ignore[call-overload]
     write_bytes(directory / FILE, text.getvalue().encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from stable_baselines3 import PPO, SAC
@@ -12,10 +11,11 @@ from torch import nn
 
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
-from transreward_baselines.lanes import VectorEnvAdapter, make_lanes
+from transreward_baselines.lanes import VectorEnvAdapter
+from transreward_baselines.training_ids import takes_seed
+from transreward_baselines.vectors import make_lanes
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
-from transreward_wrappers.bound import load_compensation
 
 _PPO: dict[str, Any] = {
     "batch_size": 256,
@@ -34,20 +34,12 @@ def make_training_env(config: RunConfig) -> VecEnv:
     kwargs = dict(config.settings)
     if config.target_budget is not None:
         kwargs["target_budget"] = config.target_budget
-    if _takes_seed(config):
+    if takes_seed(config.method):
         kwargs.setdefault("seed", config.seed)
-    made = make_lanes(get_pair(config.pair).id(config.method), config.n_envs, kwargs)
+    made = make_lanes(get_pair(config.pair).id(config.method), config.n_envs, settings=kwargs)
     lanes = VectorEnvAdapter(made, reports=False)
     lanes.seed(config.seed)
     return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
-
-
-def _takes_seed(config: RunConfig) -> bool:
-    """Whether the run's method has a compensation with a setting ``seed``."""
-    method = METHODS.get(config.method)
-    if method is None or method.compensation is None:
-        return False
-    return "seed" in inspect.signature(load_compensation(method.compensation)).parameters
 
 
 def make_plain_env(config: RunConfig) -> VecEnv:

@@ -64,22 +64,20 @@ class ScheduledLanes(BatchedEnv):
         self._in_target = np.zeros(self.num_envs, dtype=np.bool_)
         self._reserved = np.zeros(self.num_envs, dtype=np.bool_)
         self._episodes = EpisodeSums(self.num_envs)
-        self._uncounted_source_steps = 0
         require_alike(lanes, self._engine)
 
     def steps(self) -> dict[Role, int]:
         """Return the steps taken in each domain, by all who share the ledger."""
-        self._flush()
+        self.ledger.flush()
         return {"source": self.ledger.source_steps, "target": self.ledger.target_steps}
 
     def restore_steps(self, *, source: int, target: int) -> None:
         """Set the counts of a run that resumes."""
-        self._uncounted_source_steps = 0
         self.ledger.restore(source, target)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Give what is reserved back, and close the domains."""
-        self._flush()
+        self.ledger.flush()
         self.ledger.release(int(self._reserved.sum()))
         self._reserved[:] = False
         for lane in self._turning:
@@ -88,7 +86,7 @@ class ScheduledLanes(BatchedEnv):
 
     def _before_start(self, lane: int) -> dict[str, Any]:
         """Choose the domain of a lane's next episode, and reserve its first step."""
-        self._flush()
+        self.ledger.flush()
         if self._reserved[lane]:  # the episode was left before its end
             self.ledger.release()
             self._reserved[lane] = False
@@ -119,7 +117,7 @@ class ScheduledLanes(BatchedEnv):
     def _after_step(self, stepping: Bools, rewards: Array, terminated: Bools, truncated: Bools, infos: Info) -> Bools:
         """Count the step, reserve the next ones, and truncate the episodes that get none."""
         acted = stepping & self._in_target
-        self._uncounted_source_steps += int((stepping & ~acted).sum())
+        self.ledger.count_source(int((stepping & ~acted).sum()))
         cut = np.zeros(self.num_envs, dtype=np.bool_)
         if acted.any():
             self.ledger.spend(int(acted.sum()))
@@ -142,12 +140,6 @@ class ScheduledLanes(BatchedEnv):
             granted = 0
         self._reserved[np.flatnonzero(going)[:granted]] = True
         return going & ~self._reserved
-
-    def _flush(self) -> None:
-        """Write the steps taken in the source to the ledger."""
-        if self._uncounted_source_steps:
-            self.ledger.count_source(self._uncounted_source_steps)
-            self._uncounted_source_steps = 0
 
 
 def require_alike(lanes: Sequence[TurningLane], engine: Engine) -> None:

@@ -35,7 +35,10 @@ class Ledger(Protocol):
         """Target steps set aside."""
 
     def count_source(self, steps: int) -> None:
-        """Add steps taken in the source."""
+        """Add steps taken in the source; others may see them at the next :meth:`flush` only."""
+
+    def flush(self) -> None:
+        """Show all steps to whoever shares the ledger."""
 
     def reserve(self, steps: int = 1) -> int:
         """Set target steps aside, and return how many; fewer than asked for where the budget has no more left."""
@@ -75,6 +78,9 @@ class LocalLedger:
         """Add steps taken in the source."""
         self.source_steps += steps
 
+    def flush(self) -> None:
+        """Do nothing: nobody else looks on."""
+
     def reserve(self, steps: int = 1) -> int:
         """Set target steps aside, and return how many."""
         left = steps if self._budget is None else max(self._budget - self.target_steps - self.reserved, 0)
@@ -110,15 +116,16 @@ class SharedLedger:
         self._path = Path(directory) / "steps.sqlite"
         self._connection: sqlite3.Connection | None = None
         self._process = -1
+        self._unwritten = 0
         self.lanes = 1
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_connection": None}
+        return {**self.__dict__, "_connection": None, "_unwritten": 0}
 
     @property
     def source_steps(self) -> int:
         """Steps taken in the source, by all processes."""
-        return self._read("source")
+        return self._read("source") + self._unwritten
 
     @property
     def target_steps(self) -> int:
@@ -131,8 +138,14 @@ class SharedLedger:
         return self._read("reserved")
 
     def count_source(self, steps: int) -> None:
-        """Add steps taken in the source."""
-        self._write("UPDATE steps SET source = source + ?", steps)
+        """Add steps taken in the source, which are written at the next :meth:`flush`."""
+        self._unwritten += steps
+
+    def flush(self) -> None:
+        """Write the steps taken in the source."""
+        if self._unwritten:
+            self._write("UPDATE steps SET source = source + ?", self._unwritten)
+            self._unwritten = 0
 
     def reserve(self, steps: int = 1) -> int:
         """Set target steps aside, and return how many."""
@@ -159,6 +172,7 @@ class SharedLedger:
 
     def restore(self, source_steps: int, target_steps: int) -> None:
         """Set the counts."""
+        self._unwritten = 0
         self._write("UPDATE steps SET source = ?, target = ?", source_steps, target_steps)
 
     def _read(self, column: str) -> int:

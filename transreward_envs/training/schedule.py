@@ -66,7 +66,6 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         self._limits = {role: time_limit or pair.max_episode_steps(role) for role in DOMAIN_INDEX}
         self._domains: dict[Role, Env] = {}
         self._pending_seeds: dict[Role, int] = {}
-        self._uncounted_source_steps = 0
         self._started = False
         self._first: Role = "source" if acts_in == "both" else "target"
         self.role: Role = self._first
@@ -87,7 +86,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         if seed is not None:
             self._pending_seeds = dict.fromkeys(DOMAIN_INDEX, seed)
         self._started = True
-        self._flush()
+        self.ledger.flush()
         self._enter(self._choose())
         observation, info = self.env.reset(seed=self._pending_seeds.pop(self.role, None), options=options)
         return observation, self._annotate(info)
@@ -96,19 +95,18 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         """Step the active domain."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         if self.role == "source":
-            self._uncounted_source_steps += 1
+            self.ledger.count_source(1)
             if terminated or truncated:
-                self._flush()
+                self.ledger.flush()
         return observation, reward, terminated, truncated, self._annotate(info)
 
     def steps(self) -> dict[Role, int]:
         """Return the steps taken in each domain, by all who share the ledger."""
-        self._flush()
+        self.ledger.flush()
         return {"source": self.ledger.source_steps, "target": self.ledger.target_steps}
 
     def restore_steps(self, *, source: int, target: int) -> None:
         """Set the counts of a run that resumes."""
-        self._uncounted_source_steps = 0
         self.ledger.restore(source, target)
 
     def join(self, other: DomainSchedule) -> None:
@@ -126,7 +124,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
 
     def close(self) -> None:
         """Close every domain that was made."""
-        self._flush()
+        self.ledger.flush()
         for domain in self._domains.values():
             domain.close()
 
@@ -160,12 +158,6 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
                     f"{first.observation_space} and {domain.observation_space}."
                 )
         return self._domains[role]
-
-    def _flush(self) -> None:
-        """Write the steps taken in the source to the ledger."""
-        if self._uncounted_source_steps:
-            self.ledger.count_source(self._uncounted_source_steps)
-            self._uncounted_source_steps = 0
 
     def _annotate(self, info: dict[str, Any]) -> dict[str, Any]:
         return {"budget_truncated": False, **info, "domain": DOMAIN_INDEX[self.role]}

@@ -1,0 +1,376 @@
+"""PPO on many lanes: Schulman et al. 2017 (arXiv:1707.06347), in one file.
+
+    python -m transreward_baselines.ppo --env-id TransReward/Hopper-v0 --total-steps 1000000 --seed 1
+
+Deviations from the paper, most of them usual since Huang et al. 2022 ("The 37 implementation details of PPO"):
+observations and rewards are normalised by running statistics that stand still during a rollout; advantages are those
+of Schulman et al. 2015 (arXiv:1506.02438), normalised over the rollout; gradients are clipped by norm; policy and value
+have networks of their own; the value's loss is not clipped; the policy's deviation does not depend on the state; the
+learning rate is constant. An episode that ends by its time limit is bootstrapped with the value of its last
+observation. A resumed run starts new episodes and a new stream of random numbers.
+
+The published curve (docs/agents.md): ``python tests/performance/learning.py --seeds 1 2 3 4 5 --out runs/learning``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from torch import nn
+
+from transreward_baselines.normalization import RewardScaler, RunningStatistics
+from transreward_baselines.results import Evaluation
+from transreward_baselines.run import Run, RunArgs, make_env
+from transreward_baselines.vectors import Lanes, LaneSteps
+from transreward_envs.errors import require_count, require_finite, require_positive, require_share, unknown
+from transreward_wrappers.storage import (
+    Tensors,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    with_prefix,
+    without_prefix,
+)
+
+Array = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
+TUNED: dict[str, dict[str, Any]] = {
+    "HalfCheetah": {
+        "num_steps": 64,
+        "minibatch_size": 256,
+        "hidden": 128,
+        "activation": "relu",
+        "gamma": 0.98,
+        "gae_lambda": 0.92,
+        "clip": 0.1,
+        "log_std": -2.0,
+    }
+}
+"""Defaults of robots that never fall, where they differ from those of :class:`Args`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Args(RunArgs):
+    """Settings of PPO."""
+
+    num_steps: int = 128
+    """Steps of each lane in a rollout."""
+
+    epochs: int = 10
+    """Passes over a rollout."""
+
+    minibatch_size: int = 64
+    """Transitions of a gradient step."""
+
+    hidden: int = 64
+    """Width of the two hidden layers of each network."""
+
+    activation: Literal["tanh", "relu"] = "tanh"
+    """Of the hidden layers."""
+
+    learning_rate: float = 3e-4
+    """Of Adam."""
+
+    gamma: float = 0.99
+    """Discount."""
+
+    gae_lambda: float = 0.95
+    """Of the advantage estimate: 0 is one step, 1 the whole rollout."""
+
+    clip: float = 0.2
+    """How far the probability ratio may go from 1."""
+
+    value_coefficient: float = 0.5
+    """Of the value's loss."""
+
+    entropy_coefficient: float = 0.0
+    """Of the policy's entropy."""
+
+    max_gradient_norm: float = 0.8
+    """Gradients beyond are scaled down to it."""
+
+    log_std: float = -0.5
+    """Of the policy at the start."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("num_steps", "epochs", "minibatch_size", "hidden"):
+            require_count(name, getattr(self, name), at_least=1)
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(unknown("activation", self.activation, ACTIVATIONS))
+        for name in ("learning_rate", "clip", "max_gradient_norm"):
+            require_positive(name, getattr(self, name))
+        for name in ("gamma", "gae_lambda", "value_coefficient", "entropy_coefficient"):
+            require_share(name, getattr(self, name))
+        require_finite("log_std", self.log_std)
+
+
+class PPO:
+    """Policy, value, optimiser and statistics."""
+
+    def __init__(self, args: Args, observation_size: int, action_size: int, num_envs: int) -> None:
+        self.device = args.torch_device()
+        self.policy = make_network(args, observation_size, action_size, gain=0.01).to(self.device)
+        self.value = make_network(args, observation_size, 1, gain=1.0).to(self.device)
+        self.log_std = nn.Parameter(torch.full((action_size,), args.log_std, device=self.device))
+        self.parameters = [*self.policy.parameters(), *self.value.parameters(), self.log_std]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=args.learning_rate, eps=1e-5, fused=True)
+        self.observations = RunningStatistics(observation_size)
+        self.rewards = RewardScaler(num_envs, args.gamma)
+
+    def act(self, observations: Any) -> Any:
+        """Return the mean actions in ``[-1, 1]``, as ``(B, action_size)``."""
+        return self.means(self.observations.normalise(observations)).clip(-1.0, 1.0)
+
+    def means(self, normalised: Array) -> Array:
+        """Return the mean actions for normalised observations, as ``(B, action_size)``."""
+        with torch.inference_mode():
+            means: Array = self.policy(torch.from_numpy(normalised).to(self.device)).cpu().numpy()
+        return means
+
+    def values(self, normalised: Array) -> Array:
+        """Return the values of normalised observations as ``(..., observation_size)``, as ``(...)``."""
+        with torch.inference_mode():
+            values: Array = self.value(torch.from_numpy(normalised).to(self.device)).squeeze(-1).cpu().numpy()
+        return values
+
+    def log_densities(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Return the log-densities of actions as ``(B, action_size)``, but for a constant, as ``(B,)``."""
+        noise = (actions - self.policy(observations)) * (-self.log_std).exp()
+        total: torch.Tensor = (0.5 * noise.square() + self.log_std).sum(-1)
+        return -total
+
+    def files(self) -> dict[str, Tensors]:
+        """Return all that training changes."""
+        parts = {
+            "policy": self.policy.state_dict(),
+            "value": self.value.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+            "observations": self.observations.tensors(),
+            "rewards": self.rewards.statistics.tensors(),
+        }
+        tensors: Tensors = {"log_std": self.log_std}
+        for name, part in parts.items():
+            tensors.update(with_prefix(name, part))
+        return {"agent": tensors}
+
+    def load(self, files: Mapping[str, Tensors]) -> None:
+        """Put back what :meth:`files` returned."""
+        tensors = files["agent"]
+        self.policy.load_state_dict(without_prefix("policy", tensors))
+        self.value.load_state_dict(without_prefix("value", tensors))
+        self.log_std.data.copy_(tensors["log_std"])
+        load_optimizer_tensors(self.optimizer, without_prefix("optimizer", tensors))
+        self.observations.load(without_prefix("observations", tensors))
+        self.rewards.statistics.load(without_prefix("rewards", tensors))
+
+
+def make_network(args: Args, inputs: int, outputs: int, *, gain: float) -> nn.Sequential:
+    """Return a network with two hidden layers, orthogonal weights and no offsets."""
+    layers = [nn.Linear(inputs, args.hidden), nn.Linear(args.hidden, args.hidden), nn.Linear(args.hidden, outputs)]
+    for layer in layers:
+        nn.init.orthogonal_(layer.weight, gain if layer is layers[-1] else 2.0**0.5)
+        nn.init.zeros_(layer.bias)
+    activation = ACTIVATIONS[args.activation]
+    return nn.Sequential(layers[0], activation(), layers[1], activation(), layers[2])
+
+
+@dataclass(kw_only=True, slots=True)
+class Rollout:
+    """What ``T`` steps of ``B`` lanes gave."""
+
+    observations: Array
+    """Normalised, the one after the last step too, as ``(T + 1, B, observation_size)``."""
+
+    actions: Array
+    """As drawn, before they are clipped, as ``(T, B, action_size)``."""
+
+    log_densities: Array
+    """Of the actions, but for a constant, as ``(T, B)``."""
+
+    rewards: Array
+    """Scaled, as ``(T, B)``."""
+
+    values: Array
+    """Of the observations acted on, as ``(T, B)``."""
+
+    next_values: Array
+    """Of what the actions led to, the end of an episode too; 0 beyond termination, as ``(T, B)``."""
+
+    done: Bools
+    """Whether the episode ended, as ``(T, B)``."""
+
+    valid: Bools
+    """Whether the lane stepped, as ``(T, B)``."""
+
+
+def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) -> tuple[Rollout, NDArray[Any]]:
+    """Step all lanes ``num_steps`` times; return what came of it, and the observations to go on from."""
+    noise = torch.randn(args.num_steps, lanes.num_envs, lanes.action_size)
+    deviation = agent.log_std.detach().cpu().exp()
+    jolts = (noise * deviation).numpy()
+    normalised = np.empty((args.num_steps + 1, lanes.num_envs, lanes.observation_size), np.float32)
+    seen, actions = np.empty_like(normalised, dtype=np.float64), np.empty_like(jolts)
+    steps: list[LaneSteps] = []
+    for t in range(args.num_steps):
+        seen[t], normalised[t] = observations, agent.observations.normalise(observations)
+        actions[t] = agent.means(normalised[t]) + jolts[t]
+        steps.append(lanes.step(actions[t]))
+        observations = steps[t].observations
+    normalised[-1] = agent.observations.normalise(observations)
+    done, valid = (np.stack([getattr(step, name) for step in steps]) for name in ("done", "valid"))
+    values, next_values = estimate_values(agent, normalised, steps)
+    rollout = Rollout(
+        observations=normalised,
+        actions=actions,
+        log_densities=-(0.5 * noise.square() + deviation.log()).sum(-1).numpy(),
+        rewards=agent.rewards.scale(np.stack([step.rewards for step in steps]), done, valid),
+        values=values,
+        next_values=next_values,
+        done=done,
+        valid=valid,
+    )
+    agent.observations.update(seen[:-1][valid])
+    return rollout, observations
+
+
+def estimate_values(agent: PPO, normalised: Array, steps: list[LaneSteps]) -> tuple[Array, Array]:
+    """Return the values of the observations acted on, and of those that the actions led to, as ``(T, B)`` each."""
+    values = agent.values(normalised)
+    next_values = values[1:].copy()
+    ends = [(t, lane) for t, step in enumerate(steps) for lane in np.flatnonzero(step.done)]
+    if ends:
+        last = np.stack([steps[t].last_observations[lane] for t, lane in ends])
+        for (t, lane), bootstrap in zip(ends, agent.values(agent.observations.normalise(last)), strict=True):
+            next_values[t, lane] = 0.0 if steps[t].terminated[lane] else bootstrap
+    return values[:-1], next_values
+
+
+def estimate_advantages(
+    rewards: Array, values: Array, next_values: Array, done: Bools, valid: Bools, *, gamma: float, gae_lambda: float
+) -> Array:
+    """Return generalised advantages, ``A_t = r_t + gamma V(s'_t) - V(s_t) + gamma lambda A_{t+1}``, as ``(T, B)``.
+
+    No sum goes beyond the end of an episode, and invalid steps, which are no transitions, have none.
+    """
+    errors = rewards + gamma * next_values - values
+    advantages, following = np.zeros_like(errors), np.zeros_like(errors[0])
+    for t in reversed(range(len(errors))):
+        following = np.where(valid[t], errors[t] + gamma * gae_lambda * ~done[t] * following, 0.0)
+        advantages[t] = following
+    return advantages
+
+
+def update(agent: PPO, rollout: Rollout, args: Args) -> dict[str, float]:
+    """Learn from a rollout, and return what to log."""
+    advantages = estimate_advantages(
+        rollout.rewards,
+        rollout.values,
+        rollout.next_values,
+        rollout.done,
+        rollout.valid,
+        gamma=args.gamma,
+        gae_lambda=args.gae_lambda,
+    )
+    targets = advantages + rollout.values
+    centred = advantages - advantages[rollout.valid].mean()
+    scaled = centred / (advantages[rollout.valid].std() + 1e-8)
+    arrays = (rollout.observations[:-1], rollout.actions, rollout.log_densities, scaled, targets)
+    data = [torch.from_numpy(array[rollout.valid]).to(agent.device) for array in arrays]
+    for _ in range(args.epochs):
+        order = torch.randperm(len(data[0])).to(agent.device)
+        shuffled = [tensor[order] for tensor in data]
+        for start in range(0, len(order), args.minibatch_size):
+            part = slice(start, start + args.minibatch_size)
+            gradient_step(agent, tuple(tensor[part] for tensor in shuffled), args)
+    with torch.no_grad():
+        policy_loss, value_loss, change = losses(agent, tuple(data), args)
+    return {
+        "losses/policy": float(policy_loss),
+        "losses/value": float(value_loss),
+        "losses/divergence": float((change.exp() - 1.0 - change).mean()),
+        "losses/clipped": float((change.exp() - 1.0).abs().gt(args.clip).float().mean()),
+        "charts/log_std": float(agent.log_std.detach().mean()),
+    }
+
+
+def gradient_step(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> None:
+    """Step down the gradient of a minibatch: that of ``policy_loss + c_1 value_loss - c_2 entropy``."""
+    set_gradients(agent, batch, args)
+    nn.utils.clip_grad_norm_(agent.parameters, args.max_gradient_norm)
+    agent.optimizer.step()
+
+
+def set_gradients(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> None:
+    """Put the loss's gradients where the optimiser finds them.
+
+    Those by means, deviations and values are written out, and the networks alone are left to automatic differentiation:
+    a minibatch is so small that what counts is the number of operations.
+    """
+    observations, actions, log_densities, advantages, targets = batch
+    means, values = agent.policy(observations), agent.value(observations).squeeze(-1)
+    with torch.no_grad():
+        inverse = (-agent.log_std).exp()
+        noise = (actions - means) * inverse
+        ratio = (-(0.5 * noise.square() + agent.log_std).sum(-1) - log_densities).exp()
+        clipped = torch.where(advantages > 0.0, ratio > 1.0 + args.clip, ratio < 1.0 - args.clip)
+        by_log_density = torch.where(clipped, 0.0, ratio * advantages).unsqueeze(-1) / -len(advantages)
+        by_means = by_log_density * noise * inverse
+        by_log_std = (by_log_density * (noise.square() - 1.0)).sum(0) - args.entropy_coefficient
+        by_values = (values - targets) * (2.0 * args.value_coefficient / len(values))
+    agent.optimizer.zero_grad()
+    agent.log_std.grad = by_log_std
+    torch.autograd.backward([means, values], [by_means, by_values])
+
+
+def losses(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the losses of policy and value, and the changes of the log-densities since the rollout, as ``(n,)``."""
+    observations, actions, log_densities, advantages, targets = batch
+    change = agent.log_densities(observations, actions) - log_densities
+    ratio = change.exp()
+    clipped = ratio.clamp(1.0 - args.clip, 1.0 + args.clip)
+    policy_loss = -torch.minimum(ratio * advantages, clipped * advantages).mean()
+    value_loss = (agent.value(observations).squeeze(-1) - targets).square().mean()
+    return policy_loss, value_loss, change
+
+
+def main(args: Args) -> list[Evaluation]:
+    """Train to the end, from the newest checkpoint if there is one, and return all evaluations.
+
+    Raises:
+        RunDirectoryError: The directory belongs to another run, or its checkpoint cannot be read.
+    """
+    torch.set_num_threads(args.torch_threads)
+    torch.manual_seed(args.seed)
+    lanes = make_env(args)
+    agent = PPO(args, lanes.observation_size, lanes.action_size, lanes.num_envs)
+    with Run("ppo", args, agent, lanes) as run:
+        torch.manual_seed(args.seed + run.steps)
+        observations = lanes.reset(seed=args.seed + run.steps)
+        while run.unfinished:
+            rollout, observations = collect(agent, lanes, observations, args)
+            scalars = update(agent, rollout, args)
+            run.advance(int(rollout.valid.sum()), scalars)
+    return run.results
+
+
+def tuned(env_id: str) -> dict[str, Any]:
+    """Return the settings of an id's robot that differ from the defaults; for most there are none."""
+    name = env_id.rpartition(":")[2].rpartition("/")[2]
+    return next((settings for robot, settings in TUNED.items() if name.startswith(robot)), {})
+
+
+def parse(words: Sequence[str] | None = None) -> Args:
+    """Return what a command line means, on top of the defaults of the id's robot."""
+    env_id = tyro.cli(Args, args=words).env_id
+    return tyro.cli(Args, args=words, default=Args(env_id=env_id, **tuned(env_id)))
+
+
+if __name__ == "__main__":
+    main(parse())

@@ -1,0 +1,83 @@
+"""Run directories: whose they are, and checkpoints that are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class RunDirectoryError(RuntimeError):
+    """A run directory cannot be used for what was asked."""
+
+
+def check_directory(
+    directory: Path,
+    settings: Mapping[str, Any],
+    *,
+    may_change: Collection[str],
+    read: Callable[[Path], Mapping[str, Any]],
+) -> None:
+    """Check that a directory is a run's, or empty.
+
+    Args:
+        directory: The directory.
+        settings: The run's.
+        may_change: Names of settings that may differ when a run is resumed.
+        read: Returns the settings of the run whose directory it is.
+
+    Raises:
+        RunDirectoryError: It holds a run of other settings, or other files.
+    """
+    if (directory / "config.json").exists():
+        theirs = read(directory)
+        names = [name for name in {**settings, **theirs} if name not in may_change]
+        changed = {name: (theirs.get(name), settings.get(name)) for name in names}
+        listing = "; ".join(
+            f"{name}: {old!r} there, {new!r} asked for" for name, (old, new) in changed.items() if old != new
+        )
+        if listing:
+            raise RunDirectoryError(
+                f"A run directory belongs to one configuration; {directory} has another ({listing}). Choose another "
+                "`--out`, or delete it."
+            )
+    elif directory.exists() and any(directory.iterdir()):
+        raise RunDirectoryError(
+            f"A new run needs an empty directory; {directory} holds files and no config.json. Choose another `--out`."
+        )
+
+
+def read_settings(directory: Path) -> dict[str, Any]:
+    """Return what a directory's ``config.json`` says.
+
+    Raises:
+        RunDirectoryError: It is not a run's.
+    """
+    path = directory / "config.json"
+    try:
+        settings: dict[str, Any] = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RunDirectoryError(f"{path} is not a run's configuration: {error}") from error
+    return settings
+
+
+@contextmanager
+def new_checkpoint(directory: Path, steps: int) -> Iterator[Path]:
+    """Give a folder to write a checkpoint into; when that is done, it takes the place of the one before it."""
+    final, draft = directory / f"checkpoint-{steps:012d}", directory / ".checkpoint"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    yield draft
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(draft, final)
+    for older in checkpoints(directory)[:-1]:
+        shutil.rmtree(older, ignore_errors=True)
+
+
+def checkpoints(directory: Path) -> list[Path]:
+    """Return a run's checkpoints, the newest last."""
+    return sorted(directory.glob("checkpoint-*"))

@@ -1,0 +1,37 @@
+"""What an id is of: a pair's training id, one of its domains, or neither."""
+
+from __future__ import annotations
+
+import inspect
+
+from transreward_envs import METHODS, PAIRS, Pair
+from transreward_envs.pairs import ROLES
+from transreward_wrappers.bound import load_compensation
+
+
+def find_training_pair(env_id: str) -> tuple[Pair, str] | None:
+    """Return the pair and the method of a training id; nothing for any other id."""
+    plain = env_id.rpartition(":")[2]
+    for method in METHODS:
+        for pair in PAIRS.values():
+            if pair.trainable and pair.id(method) == plain:
+                return pair, method
+    return None
+
+
+def evaluation_ids(env_id: str) -> dict[str, str]:
+    """Return the ids of the plain domains in which a policy trained under an id is evaluated, by name.
+
+    Those are ``target`` and ``source`` for a training id, and ``plain``, the id itself, for any other.
+    """
+    if (found := find_training_pair(env_id)) is None:
+        return {"plain": env_id}
+    return {role: found[0].id(role) for role in reversed(ROLES)}
+
+
+def takes_seed(method: str) -> bool:
+    """Whether a method has a compensation with a setting ``seed``."""
+    found = METHODS.get(method)
+    if found is None or found.compensation is None:
+        return False
+    return "seed" in inspect.signature(load_compensation(found.compensation)).parameters

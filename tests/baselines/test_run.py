@@ -1,0 +1,124 @@
+"""Runs of the scripts here: killed and resumed, of another directory, of a training id, within a time or a budget."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from transreward_baselines.ppo import Args, main
+from transreward_baselines.results import Evaluation, read_rows
+from transreward_baselines.run_directory import RunDirectoryError, checkpoints
+
+SMALL = {
+    "env_id": "InvertedPendulum-v5",
+    "num_envs": 4,
+    "num_steps": 16,
+    "hidden": 8,
+    "epochs": 2,
+    "eval_episodes": 2,
+    "eval_every": 128,
+    "checkpoint_every": 128,
+    "total_steps": 256,
+}
+
+
+def small(out: Path, **changes: object) -> Args:
+    return Args(**{**SMALL, "out": out, **changes})
+
+
+def test_a_run_is_resumed_to_the_same_steps_and_evaluations(tmp_path: Path) -> None:
+    whole = main(small(tmp_path / "whole"))
+    main(small(tmp_path / "parts", total_steps=128))
+    parts = main(small(tmp_path / "parts"))
+    assert [row.step for row in parts] == [row.step for row in whole] == [128, 256]
+    assert parts == read_rows(tmp_path / "parts", Evaluation)
+    assert parts[0].return_mean == whole[0].return_mean
+    assert parts[0].seconds < parts[1].seconds
+    assert main(small(tmp_path / "parts")) == parts  # nothing is left to do
+    names = [{path.name for path in (tmp_path / name).iterdir()} for name in ("whole", "parts")]
+    assert names[0] == names[1] == {"config.json", "results.csv", "logs", "checkpoint-000000000256"}
+
+
+def endless(out: Path) -> None:
+    main(small(out, total_steps=10**9))
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = multiprocessing.get_context("fork").Process(target=endless, args=(run,))
+    process.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not checkpoints(run) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    reached = int(checkpoints(run)[-1].name.split("-")[1])
+    rows = main(small(run, total_steps=reached + 256))
+    assert [row.step for row in rows] == list(range(128, reached + 257, 128))
+    assert json.loads((run / "config.json").read_text())["script"] == "ppo"
+
+
+def test_a_directory_of_another_run_is_refused(tmp_path: Path) -> None:
+    main(small(tmp_path / "run", total_steps=64))
+    with pytest.raises(RunDirectoryError, match=r"has another \(gamma: 0.9\d there, 0.5 asked for\)"):
+        main(small(tmp_path / "run", gamma=0.5))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(RunDirectoryError, match="A new run needs an empty directory"):
+        main(small(tmp_path / "other"))
+    path = checkpoints(tmp_path / "run")[-1] / "agent.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RunDirectoryError, match="cannot be read"):
+        main(small(tmp_path / "run", total_steps=128))
+    (tmp_path / "run" / "config.json").write_text("{")
+    with pytest.raises(RunDirectoryError, match="is not a run's configuration"):
+        main(small(tmp_path / "run"))
+
+
+def test_evaluations_do_not_count_as_training_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: object, **__: object) -> np.ndarray:
+        time.sleep(0.5)
+        return np.zeros(2)
+
+    monkeypatch.setattr("transreward_baselines.run.evaluate_id", slow)
+    start = time.perf_counter()
+    rows = main(small(tmp_path / "run"))
+    assert 0.0 < rows[-1].seconds < time.perf_counter() - start - 0.5 * len(rows)
+
+
+def test_a_run_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    (row,) = main(small(tmp_path / "run", max_seconds=1e-6))
+    assert row.step == 64
+    assert main(small(tmp_path / "run", max_seconds=1e-6)) == [row]
+    assert main(small(tmp_path / "run"))[-1].step == 256
+
+
+def test_a_training_id_is_evaluated_in_both_domains_and_resumed(tmp_path: Path) -> None:
+    changes = {
+        "env_id": "TransReward/Hopper-gravity-2.0-darc-v0",
+        "settings": ("warmup=60", "hidden=8", "batch_size=16", "update_every=16"),
+        "eval_every": 1_000,
+    }
+    rows = main(small(tmp_path / "run", **changes))
+    assert [row.domain for row in rows] == ["target", "source"]
+    assert rows[0].return_mean != rows[1].return_mean
+    (path,) = checkpoints(tmp_path / "run")
+    spent = json.loads((path / "progress.json").read_text())["spent"]
+    assert sum(spent.values()) == 256
+    rows = main(small(tmp_path / "run", **{**changes, "total_steps": 320}))
+    assert [row.step for row in rows] == [256, 256, 320, 320]
+    (path,) = checkpoints(tmp_path / "run")
+    assert sum(json.loads((path / "progress.json").read_text())["spent"].values()) == 320
+
+
+def test_a_run_ends_where_a_budget_of_target_steps_does(tmp_path: Path) -> None:
+    env_id = "TransReward/Hopper-gravity-2.0-target-v0"
+    rows = main(small(tmp_path / "run", env_id=env_id, settings=("target_budget=150",)))
+    assert rows[-1].step == 128

@@ -1,0 +1,169 @@
+"""SAC: its losses, its ratio of updates to transitions, and runs that are resumed."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import AutoresetMode
+
+from tests.baselines.telltale import telltale_lanes
+from transreward_baselines import sac
+from transreward_baselines.replay import Batch
+from transreward_baselines.results import Evaluation, read_rows
+from transreward_baselines.run_directory import RunDirectoryError, checkpoints
+from transreward_baselines.sac import SAC, Args, bootstrapped_returns, learn, main, update
+from transreward_wrappers.storage import load_tensors
+
+SMALL = {
+    "env_id": "InvertedPendulum-v5",
+    "num_envs": 2,
+    "hidden": 8,
+    "batch_size": 16,
+    "learning_starts": 64,
+    "updates_per_step": 0.25,
+    "eval_episodes": 2,
+    "eval_every": 128,
+    "checkpoint_every": 128,
+    "total_steps": 256,
+}
+
+
+def small(out: Path, **changes: object) -> Args:
+    return Args(**{**SMALL, "out": out, **changes})
+
+
+def batch(count: int = 16) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    return Batch(
+        observations=torch.randn(count, 3, generator=generator),
+        actions=torch.rand(count, 1, generator=generator) * 2.0 - 1.0,
+        rewards=torch.randn(count, generator=generator),
+        next_observations=torch.randn(count, 3, generator=generator),
+        terminated=torch.rand(count, generator=generator) < 0.5,
+    )
+
+
+def test_log_densities_integrate_to_one(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    agent = SAC(small(tmp_path), 3, 1)
+    with torch.no_grad():
+        actions, log_densities = agent.draw(torch.zeros(4_000, 3))
+        edges = torch.linspace(-1.0, 1.0, 21)
+        shares = torch.histogram(actions[:, 0], edges).hist / 4_000
+        inverse = (-log_densities).exp()  # its mean over a set of actions is the size of that set
+        for low, high, share in zip(edges[4:-5], edges[5:-4], shares[4:-4], strict=True):
+            inside = (actions[:, 0] >= low) & (actions[:, 0] < high)
+            assert float((inverse * inside).mean()) == pytest.approx(0.1, rel=0.15)
+            assert share > 0
+    assert actions.abs().max() <= 1.0
+
+
+def test_nothing_is_expected_beyond_a_termination_alone(tmp_path: Path) -> None:
+    agent, given = SAC(small(tmp_path), 3, 1), batch()
+    temperature = torch.tensor([0.3])
+    torch.manual_seed(1)
+    targets = bootstrapped_returns(agent, given, temperature, gamma=0.9)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        actions, log_densities = agent.draw(given.next_observations)
+        inputs = torch.cat([given.next_observations, actions], dim=1)
+        lower = torch.minimum(*(critic(inputs)[:, 0] for critic in agent.targets))
+        expected = given.rewards + 0.9 * (lower - 0.3 * log_densities)
+    assert torch.equal(targets[given.terminated], given.rewards[given.terminated])
+    assert torch.allclose(targets[~given.terminated], expected[~given.terminated])
+    given.next_observations[given.terminated] = math.nan  # as a blown-up simulation may leave them
+    assert bootstrapped_returns(agent, given, temperature, gamma=0.9).isfinite().all()
+
+
+def test_an_update_moves_everything_and_the_targets_by_tau(tmp_path: Path) -> None:
+    args = small(tmp_path)
+    agent = SAC(args, 3, 1)
+    before = {name: tensor.clone() for name, tensor in agent.files()["agent"].items()}
+    report = update(agent, batch(), args)
+    after = agent.files()["agent"]
+    for name in ("policy.0.weight", "critics.0.0.weight", "critics.1.0.weight", "log_temperature"):
+        assert not torch.equal(before[name], after[name])
+    moved = before["targets.1.2.weight"].lerp(after["critics.1.2.weight"], args.tau)
+    assert torch.allclose(after["targets.1.2.weight"], moved)
+    assert all(math.isfinite(float(value)) for value in report.values())
+    assert all(parameter.requires_grad for parameter in agent.critics.parameters())
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+@pytest.mark.parametrize("ratio", [0.1, 1.0, 1.5])
+def test_updates_follow_transitions_by_their_ratio(
+    ratio: float, mode: AutoresetMode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = small(tmp_path, updates_per_step=ratio, learning_starts=30, num_envs=3)
+    agent, lanes, updates = SAC(args, 3, 1), telltale_lanes(mode), []
+    monkeypatch.setattr(sac, "BLOCK", 64)
+    monkeypatch.setattr(sac, "update", lambda *_: updates.append(agent.replay.size) or {})
+    steps, _, _ = learn(agent, lanes, lanes.reset(seed=0), args, np.random.default_rng(0))
+    assert steps == agent.replay.size
+    assert (steps == 3 * sac.BLOCK) == (mode == AutoresetMode.SAME_STEP)
+    assert len(updates) == pytest.approx(ratio * (steps - 30), abs=ratio * 3 + 1)
+    assert updates[0] > 30
+
+
+def test_a_resumed_agent_is_the_same_bit_for_bit(tmp_path: Path) -> None:
+    main(small(tmp_path / "run"))
+    (path,) = checkpoints(tmp_path / "run")
+    files = {name: load_tensors(path / f"{name}.safetensors")[0] for name in ("agent", "replay")}
+    agent = SAC(small(tmp_path / "run"), 4, 1)
+    agent.load(files)
+    again = agent.files()
+    for name, tensors in files.items():
+        assert again[name].keys() == tensors.keys()
+        assert all(torch.equal(again[name][key], tensors[key]) for key in tensors)
+    assert len(files["replay"]["rewards"]) == 256
+    assert {"optimizer-critics.0.exp_avg", "targets.0.0.weight", "log_temperature"} <= set(files["agent"])
+
+
+def test_a_run_is_resumed_to_the_same_steps_and_evaluations(tmp_path: Path) -> None:
+    whole = main(small(tmp_path / "whole"))
+    main(small(tmp_path / "parts", total_steps=128))
+    parts = main(small(tmp_path / "parts"))
+    assert [row.step for row in parts] == [row.step for row in whole] == [128, 256]
+    assert parts == read_rows(tmp_path / "parts", Evaluation)
+    assert parts[0].return_mean == whole[0].return_mean
+    with pytest.raises(RunDirectoryError, match="script: 'sac' there, 'ppo' asked for"):
+        from transreward_baselines import ppo
+
+        ppo.main(ppo.Args(env_id="InvertedPendulum-v5", out=tmp_path / "parts"))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "settings"),
+    [
+        ("TransReward/Hopper-v0", ()),
+        ("TransReward/Hopper-gravity-2.0-darc-v0", ("warmup=60", "hidden=8", "batch_size=16", "update_every=16")),
+        ("Pendulum-v1", ()),
+    ],
+)
+def test_ids_of_all_kinds_train(env_id: str, settings: tuple[str, ...], tmp_path: Path) -> None:
+    rows = main(small(tmp_path / "run", env_id=env_id, settings=settings, total_steps=128))
+    assert {row.step for row in rows} == {128}
+    assert all(np.isfinite(row.return_mean) for row in rows)
+
+
+@pytest.mark.slow
+def test_a_pendulum_is_swung_up(tmp_path: Path) -> None:
+    settings = {"num_envs": 4, "hidden": 64, "batch_size": 128, "updates_per_step": 1.0, "learning_starts": 500}
+    rows = main(Args(env_id="Pendulum-v1", **settings, seed=101, total_steps=6_000, out=tmp_path / "run"))
+    assert rows[-1].return_mean > -400.0  # -1,200 by random actions, -150 at best
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"updates_per_step": 0.0}, "`updates_per_step` must be finite and > 0; got 0.0"),
+        ({"buffer_size": 0}, "`buffer_size` must be an integer >= 1; got 0"),
+        ({"learning_starts": -1}, "`learning_starts` must be an integer >= 0; got -1"),
+        ({"tau": 2.0}, r"`tau` must lie in \[0, 1\]; got 2.0"),
+    ],
+)
+def test_bad_settings_say_what_is_wrong(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Args(**changes)
