@@ -55,7 +55,9 @@ def note_machine(folder: Path, *, envpool: str | None) -> None:
     if envpool:
         asked = [envpool, "-c", "from importlib.metadata import version; print(version('envpool'))"]
         info["envpool"] = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    (folder / "machine.json").write_text(json.dumps(info, indent=2) + "\n")
+    path = folder / "machine.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**before, **info}, indent=2) + "\n")
 
 
 def processor() -> str:
