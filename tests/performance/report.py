@@ -14,6 +14,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from tests.performance.contenders import ENVPOOL, OURS, OURS_WORLDS, PROCESSES
 from tests.performance.scaling import slope
@@ -54,7 +55,9 @@ def note_machine(folder: Path, *, envpool: str | None) -> None:
     if envpool:
         asked = [envpool, "-c", "from importlib.metadata import version; print(version('envpool'))"]
         info["envpool"] = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    (folder / "machine.json").write_text(json.dumps(info, indent=2) + "\n")
+    path = folder / "machine.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**before, **info}, indent=2) + "\n")
 
 
 def processor() -> str:
@@ -139,12 +142,11 @@ def draw_contenders(folder: Path) -> None:
     for panel, robot in zip(panels[0], robots, strict=True):
         own = [row for row in rows if (row["robot"], row["lanes"], row["threads"]) == (robot, lanes, threads)]
         own.sort(key=lambda row: row["contender"])
-        rates = [float(row["per_second"]) for row in own]
-        spread = [[rate - float(row["per_second_low"]) for rate, row in zip(rates, own, strict=True)]]
-        spread += [[float(row["per_second_high"]) - rate for rate, row in zip(rates, own, strict=True)]]
+        low, rates, high = ([float(row[f"per_second{end}"]) / 1000 for row in own] for end in ("_low", "", "_high"))
+        spread = [np.subtract(rates, low), np.subtract(high, rates)]
         colours = ["C1" if row["contender"] in (OURS, OURS_WORLDS) else "C7" for row in own]
         panel.barh([row["contender"] for row in own], rates, xerr=spread, color=colours)
-        panel.set(title=robot, xlabel="steps a second")
+        panel.set(title=robot, xlabel="thousand steps a second")
     figure.suptitle(f"{lanes} lanes, {threads} thread{'s' if threads != '1' else ''}")
     save(figure, folder / "stepping.svg")
 

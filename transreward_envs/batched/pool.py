@@ -91,11 +91,14 @@ class Pool:
             BaseException: What the work raised first; what was not begun is not done.
         """
         job = Job(work, deque(items))
-        for _ in range(min(self.threads, len(job.items)) - 1):
-            self._inbox.put(job)  # whoever takes it too late finds nothing to do
         interrupt = None
         try:
+            for _ in range(min(self.threads, len(job.items)) - 1):
+                self._inbox.put(job)  # whoever takes it too late finds nothing to do
             job.do(0)
+        except BaseException:
+            job.items.clear()
+            raise
         finally:
             while True:
                 try:

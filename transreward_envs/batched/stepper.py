@@ -87,7 +87,7 @@ class Stepper:
         """Write what is seen of the lanes that took a step into ``seen``, as ``(lanes, obs_dim)``."""
         own = self._task.observe()
         if not self.active:
-            np.copyto(seen, own, where=stepping[:, None])
+            np.copyto(seen, own, where=True if np.count_nonzero(stepping) == len(self._lanes) else stepping[:, None])
             return
         for index in map(int, np.flatnonzero(stepping)):
             lane = self._lanes[index]
