@@ -10,8 +10,8 @@ try:
     import tyro
     from rich.table import Table
 
-    from transreward_baselines.config import parse_settings
     from transreward_baselines.console import console
+    from transreward_baselines.settings import parse_settings
     from transreward_baselines.verify import verify
 except ModuleNotFoundError as error:
     sys.exit(f"transreward: needs {error.name}, which is not installed: pip install 'transreward-envs[baselines]'.")

@@ -136,21 +136,3 @@ def read_config(directory: Path) -> RunConfig:
         return RunConfig(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} is not a run's configuration: {error}") from error
-
-
-def parse_settings(words: tuple[str, ...]) -> dict[str, Any]:
-    """Return the settings meant by words such as ``eta=0.1``.
-
-    Raises:
-        ValueError: A word is not of this form.
-    """
-    settings: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals):
-            raise ValueError(f"A setting has the form name=value, such as eta=0.1; got {word!r}.")
-        try:
-            settings[name] = json.loads(value)
-        except json.JSONDecodeError:
-            settings[name] = value
-    return settings

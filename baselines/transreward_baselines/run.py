@@ -15,7 +15,6 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from transreward_baselines.config import parse_settings
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import Evaluation, read_rows, write_rows
 from transreward_baselines.run_directory import (
@@ -25,6 +24,7 @@ from transreward_baselines.run_directory import (
     new_checkpoint,
     read_settings,
 )
+from transreward_baselines.settings import parse_settings
 from transreward_baselines.training_ids import evaluation_ids, find_training_pair, takes_seed
 from transreward_baselines.vectors import Lanes, find_shared, find_spec, make_lanes, scale_actions
 from transreward_envs.errors import BudgetSpentError, require_count, require_positive, unknown
