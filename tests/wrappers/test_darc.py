@@ -16,7 +16,7 @@ from transreward_envs import get_pair, make_pair
 from transreward_wrappers.darc import DARC
 from transreward_wrappers.darc.classifiers import DomainClassifiers
 from transreward_wrappers.darc.darc import features_of
-from transreward_wrappers.networks import evaluate, frozen_layers, mlp
+from transreward_wrappers.networks import EnsembleMLP, Frozen, mlp
 
 LARGE = {"batch_size": 4096, "learning_rate": 3e-3, "hidden": 64, "update_every": 16_384, "capacity": 1_000_000}
 SMALL = {"batch_size": 64, "hidden": 16, "update_every": 64, "updates": 4, "warmup": 0, "fit_budget": 8}
@@ -196,10 +196,13 @@ def test_a_copy_goes_on_learning_as_the_original_would(how: str, tmp_path: Path)
 
 
 def test_the_frozen_networks_are_the_trained_ones() -> None:
-    network, rows = mlp([5, 8, 8, 1]), np.random.default_rng(0).standard_normal((9, 5)).astype(np.float32)
-    assert np.allclose(
-        evaluate(frozen_layers(network), rows), network(torch.from_numpy(rows)).detach().numpy(), atol=1e-6
-    )
+    rows = np.random.default_rng(0).standard_normal((9, 5)).astype(np.float32)
+    for network in (mlp([5, 8, 8, 1]), EnsembleMLP(3, [5, 8, 8, 1])):
+        trained = network(torch.from_numpy(rows).expand(3, 9, 5)).detach().numpy()[..., 0]
+        expected = trained if isinstance(network, EnsembleMLP) else trained[0]
+        frozen = Frozen(network)
+        assert np.allclose(frozen(rows), expected, atol=1e-6)
+        assert np.allclose(frozen(rows[:1]), expected[..., :1], atol=1e-6)
     for parameterisation in ("joint", "advantage"):
         classifiers = DomainClassifiers(3, 5, hidden=8, parameterisation=parameterisation)
         inputs = torch.from_numpy(rows)

@@ -45,38 +45,56 @@ class EnsembleMLP(nn.Module):
         return hidden
 
 
-Layers = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+class Frozen:
+    """A network as it is now, evaluated without PyTorch's bookkeeping; it has one output, or each member has.
 
+    One row is evaluated by NumPy, in a third of the time that PyTorch takes for it; many rows by PyTorch on one thread.
 
-def frozen_layers(network: nn.Sequential | EnsembleMLP) -> Layers:
-    """Return a network's weights and biases as they are now, for :func:`evaluate`."""
-    if isinstance(network, EnsembleMLP):
-        pairs = zip(network.weights, network.biases, strict=True)
-        return [(weight.detach().numpy().copy(), bias.detach().numpy().copy()) for weight, bias in pairs]
-    linear = [layer for layer in network if isinstance(layer, nn.Linear)]
-    return [(layer.weight.detach().numpy().T.copy(), layer.bias.detach().numpy().copy()) for layer in linear]
+    Args:
+        network: An MLP, or an ensemble of them.
+    """
 
+    def __init__(self, network: nn.Sequential | EnsembleMLP) -> None:
+        if isinstance(network, EnsembleMLP):
+            pairs = [
+                (weight.detach(), bias.detach()) for weight, bias in zip(network.weights, network.biases, strict=True)
+            ]
+        else:
+            linear = [layer for layer in network if isinstance(layer, nn.Linear)]
+            pairs = [(layer.weight.detach().T[None], layer.bias.detach()[None, None]) for layer in linear]
+        self._single = not isinstance(network, EnsembleMLP)
+        self._layers = [(weight.contiguous().clone(), bias.clone()) for weight, bias in pairs]
+        self._arrays = [(weight.numpy(), bias.numpy()) for weight, bias in self._layers]
+        if self._single:
+            self._arrays = [(weight[0], bias[0]) for weight, bias in self._arrays]
+        first, offset = self._layers[0]
+        self._members = len(first)
+        self._first = first.permute(1, 0, 2).reshape(first.shape[1], -1).contiguous()  # all members side by side
+        self._offset = offset.reshape(1, -1)
 
-def evaluate(layers: Layers, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the network's outputs for ``(B, inputs)``; for one row in a third of the time that PyTorch takes."""
-    if len(inputs) > 1:
-        return _evaluate_many(layers, inputs)
-    hidden = inputs
-    for index, (weight, bias) in enumerate(layers):
-        hidden = (np.maximum(hidden, 0.0) if index else hidden) @ weight + bias
-    return hidden
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map ``(B, inputs)`` to ``(B,)``, or to ``(K, B)`` for an ensemble of K members."""
+        if len(inputs) == 1:
+            return self._one_row(inputs)
+        outputs = self._many_rows(inputs)
+        return outputs[0] if self._single else outputs
 
+    def _one_row(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        hidden = inputs
+        for index, (weight, bias) in enumerate(self._arrays):
+            hidden = (np.maximum(hidden, 0.0) if index else hidden) @ weight + bias
+        return hidden[..., 0]
 
-@torch.inference_mode()
-def _evaluate_many(layers: Layers, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the outputs for many rows, on one thread."""
-    with one_thread():
-        hidden = torch.from_numpy(np.ascontiguousarray(inputs))
-        for index, (weight, bias) in enumerate(layers):
-            hidden = torch.matmul(hidden.relu_() if index else hidden, torch.from_numpy(weight))
-            hidden += torch.from_numpy(bias)
-        outputs: NDArray[np.float32] = hidden.numpy()
-    return outputs
+    @torch.inference_mode()
+    def _many_rows(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        with one_thread():
+            rows = torch.from_numpy(inputs)
+            hidden = torch.addmm(self._offset, rows, self._first).view(len(rows), self._members, -1).transpose(0, 1)
+            for weight, bias in self._layers[1:-1]:
+                hidden = torch.baddbmm(bias, hidden.relu_(), weight)
+            weight, bias = self._layers[-1]
+            outputs: NDArray[np.float32] = ((hidden.relu_() * weight.mT).sum(-1) + bias[..., 0]).numpy()
+        return outputs
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from transreward_wrappers.networks import Layers, evaluate, frozen_layers, mlp
+from transreward_wrappers.networks import Frozen, mlp
 
 Parameterisation = Literal["joint", "advantage"]
 
@@ -46,19 +46,19 @@ class DomainClassifiers(nn.Module):
 
     def frozen_log_ratio(self) -> LogRatio:
         """Return the log-ratio of dynamics that the classifiers give as they are now."""
-        pair = None if self._advantage else frozen_layers(self.pair)
-        return LogRatio(pair=pair, triple=frozen_layers(self.triple), pair_size=self._pair_size)
+        pair = None if self._advantage else Frozen(self.pair)
+        return LogRatio(pair=pair, triple=Frozen(self.triple), pair_size=self._pair_size)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogRatio:
     """``log p_T(s' | s, a) - log p_S(s' | s, a)`` [nats] of normalised features."""
 
-    pair: Layers | None
-    triple: Layers
+    pair: Frozen | None
+    triple: Frozen
     pair_size: int
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map ``(B, triple_size)`` to ``(B,)``."""
-        of_triple = evaluate(self.triple, features)[:, 0]
-        return of_triple if self.pair is None else of_triple - evaluate(self.pair, features[:, : self.pair_size])[:, 0]
+        of_triple = self.triple(features)
+        return of_triple if self.pair is None else of_triple - self.pair(features[:, : self.pair_size])

@@ -51,7 +51,7 @@ class DARC(Compensation):
     update_every: int = 256
     """Steps between two rounds of training."""
 
-    updates: int = 2
+    updates: int = 1
     """Gradient steps in a round."""
 
     batch_size: int = 256

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from transreward_wrappers.compensation import Transitions
-from transreward_wrappers.networks import EnsembleMLP, evaluate, frozen_layers, seeded
+from transreward_wrappers.networks import EnsembleMLP, Frozen, seeded
 from transreward_wrappers.normalization import RunningNormalizer
 from transreward_wrappers.storage import Tensors, with_prefix, without_prefix
 
@@ -30,7 +30,7 @@ class RewardModel:
         inputs = observation_size + action_size
         with seeded(seed):
             self._ensemble = EnsembleMLP(members, [inputs, hidden, hidden, 1])
-        self._layers = frozen_layers(self._ensemble)
+        self._frozen = Frozen(self._ensemble)
         self._members, self._generator = members, torch.Generator().manual_seed(seed)
         self._inputs = RunningNormalizer(inputs)
         self._reward_mean, self._reward_spread = 0.0, 1.0
@@ -55,12 +55,12 @@ class RewardModel:
             loss.backward()
             optimizer.step()
             schedule.step()
-        self._layers = frozen_layers(self._ensemble)
+        self._frozen = Frozen(self._ensemble)
         return float(loss.detach())
 
     def __call__(self, data: Transitions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return mean and spread over the ensemble [reward], each ``(B,)``."""
-        predictions = evaluate(self._layers, self._inputs(features_of(data)))[..., 0].astype(np.float64)
+        predictions = self._frozen(self._inputs(features_of(data))).astype(np.float64)
         predictions = predictions * self._reward_spread + self._reward_mean
         return predictions.mean(axis=0), predictions.std(axis=0)
 
@@ -76,7 +76,7 @@ class RewardModel:
     def load_tensors(self, tensors: Tensors) -> None:
         """Put back what :meth:`tensors` returned."""
         self._ensemble.load_state_dict(without_prefix("ensemble", tensors))
-        self._layers = frozen_layers(self._ensemble)
+        self._frozen = Frozen(self._ensemble)
         self._inputs.load_tensors(without_prefix("inputs", tensors))
         self._reward_mean, self._reward_spread = (float(value) for value in tensors["reward"])
 
