@@ -3,7 +3,10 @@
 Each run trains for a number of seconds, in which evaluations do not count. A run is kept as it goes and skipped once it
 is finished, so that the same command goes on after an interruption; the table and the figure are of all finished runs.
 
-    python tests/performance/learning.py --seeds 1 2 3 4 5 --seconds 180 --out runs/learning
+    python tests/performance/learning.py --seeds 1 2 3 4 5 --out runs/learning
+
+Several such commands, for other seeds or contenders, may fill one directory at once, each on a core of its own
+(``taskset -c 0 ... --threads 1``).
 """
 
 from __future__ import annotations
@@ -43,6 +46,9 @@ import matplotlib.pyplot as plt
 
 THRESHOLDS = {"Hopper": 2_000.0, "HalfCheetah": 5_000.0}
 """Returns that are of use, by task."""
+
+SECONDS = {"Hopper": 90.0, "HalfCheetah": 180.0}
+"""Wall-clock time of a run, by task [s]."""
 
 EPISODES = 10
 FOREVER = 10**9
@@ -273,7 +279,7 @@ def main() -> None:
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=[*CONTENDERS])
     parser.add_argument("--tasks", nargs="+", choices=THRESHOLDS, default=[*THRESHOLDS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
-    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--seconds", type=float, help="of every run; each task has its own when left out")
     parser.add_argument("--threads", type=int, default=0, help="that step lanes; all CPUs when 0")
     parser.add_argument("--torch-threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
@@ -286,7 +292,10 @@ def main() -> None:
     for seed in args.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
         for task in args.tasks:
             for contender in args.contenders:
-                perform(Job(contender=contender, task=task, seed=seed, out=args.out, **settings))
+                seconds = args.seconds or SECONDS[task]
+                perform(
+                    Job(contender=contender, task=task, seed=seed, out=args.out, **{**settings, "seconds": seconds})
+                )
     rows = read(args.out)
     for task in args.tasks:
         show(rows, task)
