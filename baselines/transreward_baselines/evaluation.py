@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from transreward_baselines.vectors import make_lanes
@@ -35,11 +34,7 @@ def evaluate(
         seed: Of the first episode; each further one has the next.
     """
     require_count("episodes", episodes, at_least=1)
-
-    def maker() -> gym.Env[Any, Any]:
-        return pair.make(role, disable_env_checker=True)
-
-    return episode_returns(policy, SyncVectorEnv([maker] * episodes, autoreset_mode=AutoresetMode.SAME_STEP), seed)
+    return episode_returns(policy, make_lanes(pair.spec(role), episodes), seed)
 
 
 def evaluate_id(

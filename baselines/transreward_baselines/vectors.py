@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
@@ -122,7 +123,7 @@ class Lanes:
 
 
 def make_lanes(
-    env_id: str,
+    env_id: str | EnvSpec,
     num_envs: int,
     *,
     autoreset: str = "SameStep",
@@ -132,7 +133,7 @@ def make_lanes(
     """Make the lanes of an id by ``gymnasium.make_vec``.
 
     Args:
-        env_id: Any id, of this suite or not.
+        env_id: Any id, of this suite or not, or what is registered under one.
         num_envs: Number of lanes.
         autoreset: ``SameStep`` or ``NextStep``.
         threads: Threads that step lanes of this suite's domains; all CPUs when 0.
@@ -142,7 +143,8 @@ def make_lanes(
     if autoreset not in ("SameStep", "NextStep"):
         raise ValueError(unknown("autoreset mode", autoreset, ("SameStep", "NextStep")))
     keywords = dict(settings or {})
-    entry = str(find_spec(env_id).vector_entry_point)
+    spec = env_id if isinstance(env_id, EnvSpec) else find_spec(env_id)
+    entry = str(spec.vector_entry_point)
     if entry.startswith(OWN):
         return gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=autoreset, **{"threads": threads, **keywords})
     keywords.pop("threads", None)
@@ -168,7 +170,7 @@ def find_shared(envs: VectorEnv[Any, Any, Any], name: str) -> Any:
     return found
 
 
-def find_spec(env_id: str) -> gym.envs.registration.EnvSpec:
+def find_spec(env_id: str) -> EnvSpec:
     """Return what is registered under an id, ``module:id`` too.
 
     Raises:
