@@ -95,7 +95,7 @@ def train(
         agent: `sb3-ppo` or `sb3-sac`.
         steps: Environment steps, of both domains together.
         seed: Of everything random.
-        n_envs: Environments stepped by turns; 8 for PPO and 1 for SAC when left out.
+        n_envs: Lanes that step together; 8 for PPO and 1 for SAC when left out.
         target_budget: Target steps in all.
         eval_every: Steps between two evaluations, each followed by a checkpoint.
         eval_episodes: Episodes of an evaluation, in each domain.

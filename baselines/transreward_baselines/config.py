@@ -45,7 +45,7 @@ class RunConfig:
     """Of the agent, the domains and the compensation."""
 
     n_envs: int = 8
-    """Environments that the agent steps by turns in one process; they share one learner and budget."""
+    """Lanes that step together; they share one learner and budget."""
 
     target_budget: int | None = None
     """Target steps in all; no limit when left out."""

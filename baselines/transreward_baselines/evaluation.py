@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from transreward_baselines.vectors import make_lanes
+from transreward_baselines.lanes import make_lanes
 from transreward_envs import Pair
 from transreward_envs.errors import require_count
 from transreward_envs.pairs import Role
@@ -47,7 +47,7 @@ def evaluate_id(
         env_id: The id.
         episodes: Number of episodes, each in a lane of its own.
         seed: Of the first episode; each further one has the next.
-        keywords: Of :func:`~transreward_baselines.vectors.make_lanes`.
+        keywords: Of :func:`~transreward_baselines.lanes.make_lanes`.
     """
     require_count("episodes", episodes, at_least=1)
     return episode_returns(policy, make_lanes(env_id, episodes, **keywords), seed)

@@ -1,158 +1,196 @@
-"""A Stable-Baselines3 ``VecEnv`` over any Gymnasium vector environment."""
+"""Lanes of any id as the agents here step them: true last observations, no transition across two episodes."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from numpy.typing import NDArray
 
 import transreward_envs
-from transreward_baselines.vectors import find_attribute, make_lanes
-from transreward_envs.training.roles import STATISTICS_KEY
+from transreward_envs.errors import require_count, unknown
 
 gym.register_envs(transreward_envs)
 
-MASKED = ("final_obs", "final_info")
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+OWN = "transreward_"
+"""How the modules of entry points begin whose lanes know both ways of starting again, and step by threads."""
 
 
-class VectorEnvAdapter(VecEnv):
-    """What Stable-Baselines3 expects, from lanes that step in one call.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneSteps:
+    """What one step of all lanes gave; ``B`` is the number of lanes."""
 
-    At an episode's end, ``infos[lane]`` has ``terminal_observation``, ``TimeLimit.truncated`` and ``episode`` with the
-    return ``r``, the length ``l`` and the time ``t``; the observation is the first of the next episode. Where rewards
-    are compensated, ``episode`` is the environment's own return, and ``episode_compensated`` the other.
+    observations: Array
+    """What to act on next, as ``(B, observation_size)``: the first of a new episode where lanes start again at once."""
 
-    ``get_attr`` and ``env_method`` find what the wrappers around the lanes have, such as ``diagnostics`` and ``steps``,
-    and then what each lane's domain has.
+    last_observations: Array
+    """What the actions led to, as ``(B, observation_size)``: never of the next episode."""
+
+    rewards: Array
+    """``(B,)``."""
+
+    terminated: Bools
+    """Whether nothing is to be expected beyond, as ``(B,)``: the task ended, or the physics blew up."""
+
+    done: Bools
+    """Whether the episode ended, by its time limit too, as ``(B,)``."""
+
+    valid: Bools
+    """Whether the lane stepped, as ``(B,)``; under ``NextStep``, one whose episode was over started again instead."""
+
+    infos: dict[str, Any]
+
+
+class Lanes:
+    """Steps a vector environment, in whichever of both modes its lanes start again.
+
+    Actions are in ``[-1, 1]``, scaled to the bounds of the action space. A lane whose physics blew up counts as
+    terminated, because its last observation is not of that episode and must not be bootstrapped.
 
     Args:
-        envs: The lanes, which start again in the step that ends an episode (``autoreset_mode="SameStep"``).
-        reports: Whether ``infos`` hold what each lane reports at each step, or, which is quicker, at episodes' ends
-            only.
+        envs: The lanes, under ``SameStep`` or ``NextStep``.
 
     Raises:
-        ValueError: The lanes start again otherwise.
+        ValueError: Observations are not vectors, actions are not bounded vectors, or lanes do not start again.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any], *, reports: bool = True) -> None:
-        if envs.metadata.get("autoreset_mode") is not AutoresetMode.SAME_STEP:
-            raise ValueError(
-                "Stable-Baselines3 needs lanes that start again in the step that ends an episode; these have "
-                f'{envs.metadata.get("autoreset_mode")}. Make them with autoreset_mode="SameStep".'
-            )
-        self.envs = envs
-        self._reports = reports
-        self._actions: Any = None
-        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+    def __init__(self, envs: VectorEnv[Any, Any, Any]) -> None:
+        space, action_space = envs.single_observation_space, envs.single_action_space
+        if not (isinstance(space, Box) and len(space.shape) == 1):
+            raise ValueError(f"Observations must be vectors, a one-dimensional Box; got {space}.")
+        if not (isinstance(action_space, Box) and len(action_space.shape) == 1 and action_space.is_bounded()):
+            raise ValueError(f"Actions must be bounded vectors, a one-dimensional Box; got {action_space}.")
+        mode = envs.metadata.get("autoreset_mode")
+        if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP):
+            raise ValueError(f'Lanes must start again by themselves, by "SameStep" or "NextStep"; these have {mode}.')
+        self.envs, self.num_envs = envs, envs.num_envs
+        self.observation_size, self.action_size = space.shape[0], action_space.shape[0]
+        self._space = action_space
+        self._same_step = mode == AutoresetMode.SAME_STEP
+        self._over = np.zeros(envs.num_envs, dtype=np.bool_)
         self._returns, self._lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=np.int64)
-        self._begun = time.time()
+        self.finished: list[tuple[float, int]] = []
+        """Returns and lengths of the episodes that ended since the caller last emptied it."""
 
-    def reset(self) -> VecEnvObs:
-        """Start episodes in all lanes."""
-        seeds = self._seeds if any(seed is not None for seed in self._seeds) else None
-        observations, infos = self.envs.reset(seed=seeds, options=self._options[0] or None)  # type: ignore[arg-type]
-        self.reset_infos = [lane_info(infos, lane) for lane in range(self.num_envs)]
-        self._returns[:], self._lengths[:] = 0.0, 0
-        self._reset_seeds()
-        self._reset_options()
-        return np.array(observations)
+    def reset(self, seed: int) -> Array:
+        """Start episodes in all lanes, with seeds ``seed``, ``seed + 1`` and so on."""
+        observations, _ = self.envs.reset(seed=seed)
+        self._over[:], self._returns[:], self._lengths[:] = False, 0.0, 0
+        return np.array(observations, dtype=np.float64)
 
-    def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Seed the lanes at their next reset: ``seed``, ``seed + 1`` and so on."""
-        drawn = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        self._seeds = [drawn + lane for lane in range(self.num_envs)]
-        return self._seeds
-
-    def step_async(self, actions: np.ndarray[Any, Any]) -> None:
-        """Note the actions."""
-        self._actions = actions
-
-    def step_wait(self) -> VecEnvStepReturn:
-        """Step all lanes."""
-        observations, rewards, terminated, truncated, infos = self.envs.step(self._actions)
-        done = terminated | truncated
-        self._returns += rewards
-        self._lengths += 1
-        limited = truncated & ~terminated
-        listed: list[dict[str, Any]] = []
-        for lane in range(self.num_envs):
-            info = infos["final_info"] if done[lane] else infos
-            told = lane_info(info, lane) if self._reports or done[lane] else {}
-            listed.append({**told, "TimeLimit.truncated": bool(limited[lane]) and not told.get("physics_failed")})
-        for lane in map(int, np.flatnonzero(done)):
-            listed[lane]["terminal_observation"] = infos["final_obs"][lane]
-            episode = {"r": float(self._returns[lane]), "l": int(self._lengths[lane])}
-            episode = listed[lane].get(STATISTICS_KEY, {**episode, "t": round(time.time() - self._begun, 6)})
-            listed[lane]["episode"] = episode
-            self._returns[lane], self._lengths[lane] = 0.0, 0
-        return np.array(observations), rewards.astype(np.float32), done, listed
+    def step(self, actions: NDArray[Any]) -> LaneSteps:
+        """Step all lanes by actions in ``[-1, 1]``, as ``(B, action_size)``."""
+        observed, rewards, terminated, truncated, infos = self.envs.step(scale_actions(actions, self._space))
+        observations, valid = np.array(observed, dtype=np.float64), ~self._over
+        done = (terminated | truncated) & valid
+        last, told = observations, infos
+        if self._same_step and done.any():
+            last, told = observations.copy(), infos.get("final_info", {})
+            for lane in np.flatnonzero(done):
+                last[lane] = infos["final_obs"][lane]
+        failed = np.asarray(told.get("physics_failed", False), dtype=np.bool_) & done
+        self._count(np.where(valid, rewards, 0.0), valid, done)
+        self._over = done & (not self._same_step)
+        return LaneSteps(
+            observations=observations,
+            last_observations=last,
+            rewards=np.where(valid, rewards, 0.0),
+            terminated=(terminated & valid) | failed,
+            done=done,
+            valid=valid,
+            infos=infos,
+        )
 
     def close(self) -> None:
         """Close the lanes."""
         self.envs.close()
 
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """Return an attribute of each lane's environment, or of the wrappers around all lanes."""
-        lanes = list(self._get_indices(indices))
-        if (found := find_attribute(self.envs, attr_name)) is not None:
-            return [found] * len(lanes)
-        values = self.envs.unwrapped.get_attr(attr_name)  # type: ignore[attr-defined]
-        return [values[lane] for lane in lanes]
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Refused: lanes may share an environment."""
-        raise NotImplementedError(
-            f"Lanes share environments, so {attr_name!r} cannot be set for one alone; give it when making them."
-        )
-
-    def env_method(
-        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
-    ) -> list[Any]:
-        """Call a method of each lane's environment, or, once, of the wrappers around all lanes."""
-        lanes = list(self._get_indices(indices))
-        if (found := find_attribute(self.envs, method_name)) is not None:
-            return [found(*method_args, **method_kwargs)] * len(lanes)
-        if isinstance(singles := self.envs.unwrapped, SyncVectorEnv):
-            return [singles.envs[lane].get_wrapper_attr(method_name)(*method_args, **method_kwargs) for lane in lanes]
-        results = self.envs.unwrapped.call(method_name, *method_args, **method_kwargs)  # type: ignore[attr-defined]
-        return [results[lane] for lane in lanes]
-
-    def env_is_wrapped(
-        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
-    ) -> list[bool]:
-        """Say that lanes have no wrappers, but keep the statistics that Stable-Baselines3's ``Monitor`` keeps."""
-        from stable_baselines3.common.monitor import Monitor
-
-        return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
+    def _count(self, rewards: Array, valid: Bools, done: Bools) -> None:
+        self._returns += rewards
+        self._lengths += valid
+        for lane in np.flatnonzero(done):
+            self.finished.append((float(self._returns[lane]), int(self._lengths[lane])))
+        self._returns[done], self._lengths[done] = 0.0, 0
 
 
-def make_vec(
-    id: str, n_envs: int, *, seed: int | None = None, reports: bool = True, **keywords: Any
-) -> VectorEnvAdapter:
-    """Make the lanes of an id that an agent of Stable-Baselines3 takes as its environment.
+def make_lanes(
+    env_id: str | EnvSpec,
+    num_envs: int,
+    *,
+    autoreset: str = "SameStep",
+    threads: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> VectorEnv[Any, Any, Any]:
+    """Make the lanes of an id by ``gymnasium.make_vec``.
 
     Args:
-        id: A domain id or a training id; what does not step in lanes is stepped one by one.
-        n_envs: Number of lanes.
-        seed: Of lane 0, the next of lane 1 and so on.
-        reports: Whether lanes report at each step, or at episodes' ends only.
-        keywords: Of the id, ``threads`` among them.
+        env_id: Any id, of this suite or not, or what is registered under one.
+        num_envs: Number of lanes.
+        autoreset: ``SameStep`` or ``NextStep``.
+        threads: Threads that step lanes of this suite's domains; all CPUs when 0.
+        settings: Further keywords of the id.
     """
-    adapter = VectorEnvAdapter(make_lanes(id, n_envs, settings=keywords), reports=reports)
-    if seed is not None:
-        adapter.seed(seed)
-    return adapter
+    require_count("num_envs", num_envs, at_least=1)
+    if autoreset not in ("SameStep", "NextStep"):
+        raise ValueError(unknown("autoreset mode", autoreset, ("SameStep", "NextStep")))
+    keywords = dict(settings or {})
+    spec = env_id if isinstance(env_id, EnvSpec) else find_spec(env_id)
+    entry = str(spec.vector_entry_point)
+    if entry.startswith(OWN):
+        return gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=autoreset, **{"threads": threads, **keywords})
+    keywords.pop("threads", None)
+    mode = {"autoreset_mode": AutoresetMode(autoreset)}
+    return gym.make_vec(env_id, num_envs=num_envs, vectorization_mode="sync", vector_kwargs=mode, **keywords)
 
 
-def lane_info(infos: dict[str, Any], lane: int) -> dict[str, Any]:
-    """Return what one lane reports."""
-    return {
-        key: lane_info(value, lane) if isinstance(value, dict) else value[lane]
-        for key, value in infos.items()
-        if not key.startswith("_") and key not in MASKED and f"_{key}" in infos and infos[f"_{key}"][lane]
-    }
+def find_attribute(envs: VectorEnv[Any, Any, Any], name: str) -> Any:
+    """Return what is called so in the wrappers around all lanes, or in the lanes as a whole; ``None`` if nothing is."""
+    layer = envs
+    while name not in vars(layer) and (hasattr(VectorEnv, name) or not hasattr(type(layer), name)):
+        if not isinstance(layer, VectorWrapper):
+            return None
+        layer = layer.env
+    return getattr(layer, name)
+
+
+def find_shared(envs: VectorEnv[Any, Any, Any], name: str) -> Any:
+    """Return what environments that share a count of steps and a learner have in common; ``None`` if they do not.
+
+    Of those that are stepped one by one, it is what the first has.
+    """
+    if find_attribute(envs, "ledger") is not None:
+        return find_attribute(envs, name)
+    if not isinstance(singles := envs.unwrapped, SyncVectorEnv) or not singles.envs[0].has_wrapper_attr("ledger"):
+        return None
+    return singles.envs[0].get_wrapper_attr(name) if singles.envs[0].has_wrapper_attr(name) else None
+
+
+def find_spec(env_id: str) -> EnvSpec:
+    """Return what is registered under an id, ``module:id`` too.
+
+    Raises:
+        ValueError: Nothing is.
+    """
+    module, _, plain = env_id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+        return gym.spec(plain)
+    except (gym.error.Error, ImportError) as error:
+        raise ValueError(unknown("id", env_id, gym.registry)) from error
+
+
+def scale_actions(actions: NDArray[Any], space: Box) -> NDArray[Any]:
+    """Return actions of an action space from those in ``[-1, 1]``; those beyond are clipped."""
+    half = (space.high - space.low) / 2.0
+    scaled: NDArray[Any] = (space.low + half * (np.clip(actions, -1.0, 1.0) + 1.0)).astype(space.dtype)
+    return scaled

@@ -15,6 +15,7 @@ The published curve (docs/agents.md): ``python tests/performance/learning.py --s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,11 +25,19 @@ import tyro
 from numpy.typing import NDArray
 from torch import nn
 
+from transreward_baselines.lanes import Lanes, LaneSteps
 from transreward_baselines.normalization import RewardScaler, RunningStatistics
 from transreward_baselines.results import Evaluation
-from transreward_baselines.run import Run, RunArgs, make_env
-from transreward_baselines.vectors import Lanes, LaneSteps
-from transreward_envs.errors import require_count, require_finite, require_positive, require_share, unknown
+from transreward_baselines.run import Run
+from transreward_baselines.run_args import RunArgs, make_env
+from transreward_envs.errors import (
+    BudgetSpentError,
+    require_count,
+    require_finite,
+    require_positive,
+    require_share,
+    unknown,
+)
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -42,10 +51,8 @@ Bools = NDArray[np.bool_]
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 TUNED: dict[str, dict[str, Any]] = {
     "HalfCheetah": {
-        "num_steps": 64,
-        "minibatch_size": 256,
-        "hidden": 128,
-        "activation": "relu",
+        "num_envs": 16,
+        "learning_rate": 3e-4,
         "gamma": 0.98,
         "gae_lambda": 0.92,
         "clip": 0.1,
@@ -59,22 +66,25 @@ TUNED: dict[str, dict[str, Any]] = {
 class Args(RunArgs):
     """Settings of PPO."""
 
-    num_steps: int = 128
+    num_envs: int = 32
+    """Lanes that step together."""
+
+    num_steps: int = 64
     """Steps of each lane in a rollout."""
 
     epochs: int = 10
     """Passes over a rollout."""
 
-    minibatch_size: int = 64
+    minibatch_size: int = 256
     """Transitions of a gradient step."""
 
-    hidden: int = 64
+    hidden: int = 128
     """Width of the two hidden layers of each network."""
 
-    activation: Literal["tanh", "relu"] = "tanh"
+    activation: Literal["tanh", "relu"] = "relu"
     """Of the hidden layers."""
 
-    learning_rate: float = 3e-4
+    learning_rate: float = 6e-4
     """Of Adam."""
 
     gamma: float = 0.99
@@ -211,18 +221,31 @@ class Rollout:
 
 
 def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) -> tuple[Rollout, NDArray[Any]]:
-    """Step all lanes ``num_steps`` times; return what came of it, and the observations to go on from."""
+    """Step all lanes ``num_steps`` times; return what came of it, and the observations to go on from.
+
+    A rollout is shorter where a budget of target steps ends.
+
+    Raises:
+        BudgetSpentError: No step is left.
+    """
     noise = torch.randn(args.num_steps, lanes.num_envs, lanes.action_size)
     deviation = agent.log_std.detach().cpu().exp()
     jolts = (noise * deviation).numpy()
     normalised = np.empty((args.num_steps + 1, lanes.num_envs, lanes.observation_size), np.float32)
-    seen, actions = np.empty_like(normalised, dtype=np.float64), np.empty_like(jolts)
+    seen, actions = np.empty(normalised[:-1].shape), np.empty_like(jolts)
     steps: list[LaneSteps] = []
     for t in range(args.num_steps):
         seen[t], normalised[t] = observations, agent.observations.normalise(observations)
         actions[t] = agent.means(normalised[t]) + jolts[t]
-        steps.append(lanes.step(actions[t]))
+        try:
+            steps.append(lanes.step(actions[t]))
+        except BudgetSpentError:
+            if not steps:
+                raise
+            break
         observations = steps[t].observations
+    taken = len(steps)
+    noise, seen, actions, normalised = noise[:taken], seen[:taken], actions[:taken], normalised[: taken + 1]
     normalised[-1] = agent.observations.normalise(observations)
     done, valid = (np.stack([getattr(step, name) for step in steps]) for name in ("done", "valid"))
     values, next_values = estimate_values(agent, normalised, steps)
@@ -236,7 +259,7 @@ def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) ->
         done=done,
         valid=valid,
     )
-    agent.observations.update(seen[:-1][valid])
+    agent.observations.update(seen[valid])
     return rollout, observations
 
 
@@ -348,15 +371,15 @@ def main(args: Args) -> list[Evaluation]:
     """
     torch.set_num_threads(args.torch_threads)
     torch.manual_seed(args.seed)
-    lanes = make_env(args)
-    agent = PPO(args, lanes.observation_size, lanes.action_size, lanes.num_envs)
-    with Run("ppo", args, agent, lanes) as run:
-        torch.manual_seed(args.seed + run.steps)
-        observations = lanes.reset(seed=args.seed + run.steps)
-        while run.unfinished:
-            rollout, observations = collect(agent, lanes, observations, args)
-            scalars = update(agent, rollout, args)
-            run.advance(int(rollout.valid.sum()), scalars)
+    with closing(make_env(args)) as lanes:
+        agent = PPO(args, lanes.observation_size, lanes.action_size, lanes.num_envs)
+        with Run("ppo", args, agent, lanes) as run:
+            torch.manual_seed(args.seed + run.steps)
+            observations = lanes.reset(seed=run.episode_seed)
+            while run.unfinished:
+                rollout, observations = collect(agent, lanes, observations, args)
+                scalars = update(agent, rollout, args) if rollout.valid.any() else {}
+                run.advance(int(rollout.valid.sum()), scalars)
     return run.results
 
 

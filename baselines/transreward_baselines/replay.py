@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from transreward_baselines.vectors import LaneSteps
+from transreward_baselines.lanes import LaneSteps
 from transreward_envs.errors import require_count
 
 

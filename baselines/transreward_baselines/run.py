@@ -8,15 +8,16 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
-import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from transreward_baselines.evaluation import evaluate_id
+from transreward_baselines.lanes import Lanes, find_shared, scale_actions
 from transreward_baselines.results import Evaluation, read_rows, write_rows
+from transreward_baselines.run_args import RunArgs
 from transreward_baselines.run_directory import (
     RunDirectoryError,
     check_directory,
@@ -24,10 +25,8 @@ from transreward_baselines.run_directory import (
     new_checkpoint,
     read_settings,
 )
-from transreward_baselines.settings import parse_settings
-from transreward_baselines.training_ids import evaluation_ids, find_training_pair, takes_seed
-from transreward_baselines.vectors import Lanes, find_shared, find_spec, make_lanes, scale_actions
-from transreward_envs.errors import BudgetSpentError, require_count, require_positive, unknown
+from transreward_baselines.training_ids import evaluation_ids
+from transreward_envs.errors import BudgetSpentError
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
 
@@ -46,93 +45,6 @@ class Agent(Protocol):
 
     def load(self, files: Mapping[str, Tensors]) -> None:
         """Put back what :meth:`files` returned."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunArgs:
-    """What every script here can be told.
-
-    Raises:
-        TypeError: A number is not of its kind.
-        ValueError: A name is unknown or a number breaks its rule.
-    """
-
-    env_id: str = "TransReward/Hopper-v0"
-    """Id to train in: a domain, a pair's source, target or training id, or any other of Gymnasium's."""
-
-    total_steps: int = 1_000_000
-    """Environment steps of all lanes together."""
-
-    max_seconds: float | None = None
-    """Wall-clock time of training after which a run ends, evaluations not counted [s]; no limit when left out."""
-
-    seed: int = 1
-    """Of the agent and the lanes, and of the compensation if it takes one."""
-
-    out: Path | None = None
-    """Directory of the run; `runs/<script>-<id>-<seed>` when left out."""
-
-    num_envs: int = 16
-    """Lanes that step together."""
-
-    settings: tuple[str, ...] = ()
-    """Further keywords of the id, such as `eta=0.1`."""
-
-    autoreset: Literal["SameStep", "NextStep"] = "SameStep"
-    """When a lane whose episode is over starts again; what is learned from is the same."""
-
-    threads: int = 0
-    """Threads that step the lanes; all CPUs when 0."""
-
-    torch_threads: int = 1
-    """Threads of PyTorch; small networks are no faster with more."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Of the networks; `auto` is the GPU if there is one."""
-
-    eval_every: int = 50_000
-    """Environment steps between two evaluations."""
-
-    eval_episodes: int = 10
-    """Episodes of an evaluation, in each domain."""
-
-    checkpoint_every: int = 100_000
-    """Environment steps between two checkpoints."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", tuple(self.settings))
-        find_spec(self.env_id)
-        parse_settings(self.settings)
-        for name in ("total_steps", "num_envs", "torch_threads", "eval_every", "eval_episodes", "checkpoint_every"):
-            require_count(name, getattr(self, name), at_least=1)
-        for name in ("seed", "threads"):
-            require_count(name, getattr(self, name))
-        if self.max_seconds is not None:
-            require_positive("max_seconds", self.max_seconds)
-        if self.autoreset not in ("SameStep", "NextStep"):
-            raise ValueError(unknown("autoreset mode", self.autoreset, ("SameStep", "NextStep")))
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError(unknown("device", self.device, ("auto", "cpu", "cuda")))
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("`device` can be 'cuda' where PyTorch finds a GPU; it finds none. Use 'cpu' or 'auto'.")
-
-    def torch_device(self) -> torch.device:
-        """Return the device of the networks."""
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return torch.device(chosen)
-
-    def keywords(self) -> dict[str, Any]:
-        """Return the keywords of the id, the compensation's seed among them."""
-        found = find_training_pair(self.env_id)
-        seed = {"seed": self.seed} if found and takes_seed(found[1]) else {}
-        return {**seed, **parse_settings(self.settings)}
-
-
-def make_env(args: RunArgs) -> Lanes:
-    """Make the lanes to train in."""
-    return Lanes(
-        make_lanes(args.env_id, args.num_envs, autoreset=args.autoreset, threads=args.threads, settings=args.keywords())
-    )
 
 
 class Run:
@@ -177,6 +89,13 @@ class Run:
         limit = self.args.max_seconds
         return self.steps < self.args.total_steps and (limit is None or self.seconds < limit)
 
+    @property
+    def episode_seed(self) -> int:
+        """Seed of the episodes from here on: a run that resumes starts other ones."""
+        if not self.steps:
+            return self.args.seed
+        return int(np.random.SeedSequence([self.args.seed, self.steps]).generate_state(1)[0] // 2)
+
     def __enter__(self) -> Self:
         self._since = time.perf_counter()
         return self
@@ -188,12 +107,12 @@ class Run:
         try:
             if spent or (error is None and not self.results):
                 self._tell_time()
-                self._evaluate()
+                if not self.results or self.results[-1].step < self.steps:
+                    self._evaluate()
                 self._save()
         finally:
             self._bar.close()
             self._logs.close()
-            self.lanes.close()
         return spent
 
     def advance(self, steps: int, scalars: Mapping[str, float]) -> None:
@@ -227,7 +146,7 @@ class Run:
                 env_id,
                 episodes=self.args.eval_episodes,
                 threads=self.args.threads,
-                settings=self.args.keywords() if domain == "plain" else None,
+                settings=self.args.plain_keywords() if domain == "plain" else None,
             )
             row = Evaluation(
                 step=self.steps,

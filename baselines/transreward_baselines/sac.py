@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,11 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from transreward_baselines.lanes import Lanes
 from transreward_baselines.replay import Batch, ReplayBuffer
 from transreward_baselines.results import Evaluation
-from transreward_baselines.run import Run, RunArgs, make_env
-from transreward_baselines.vectors import Lanes
+from transreward_baselines.run import Run
+from transreward_baselines.run_args import RunArgs, make_env
 from transreward_envs.errors import require_count, require_positive, require_share
 from transreward_wrappers.storage import (
     Tensors,
@@ -241,15 +243,15 @@ def main(args: Args) -> list[Evaluation]:
     """
     torch.set_num_threads(args.torch_threads)
     torch.manual_seed(args.seed)
-    lanes = make_env(args)
-    agent = SAC(args, lanes.observation_size, lanes.action_size)
-    with Run("sac", args, agent, lanes) as run:
-        torch.manual_seed(args.seed + run.steps)
-        generator = np.random.default_rng([args.seed, run.steps])
-        observations = lanes.reset(seed=args.seed + run.steps)
-        while run.unfinished:
-            steps, scalars, observations = learn(agent, lanes, observations, args, generator)
-            run.advance(steps, scalars)
+    with closing(make_env(args)) as lanes:
+        agent = SAC(args, lanes.observation_size, lanes.action_size)
+        with Run("sac", args, agent, lanes) as run:
+            torch.manual_seed(args.seed + run.steps)
+            generator = np.random.default_rng([args.seed, run.steps])
+            observations = lanes.reset(seed=run.episode_seed)
+            while run.unfinished:
+                steps, scalars, observations = learn(agent, lanes, observations, args, generator)
+                run.advance(steps, scalars)
     return run.results
 
 

@@ -11,11 +11,13 @@ from torch import nn
 
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
-from transreward_baselines.lanes import VectorEnvAdapter
+from transreward_baselines.lanes import make_lanes
+from transreward_baselines.sb3_lanes import VectorEnvAdapter, make_vec
 from transreward_baselines.training_ids import takes_seed
-from transreward_baselines.vectors import make_lanes
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
+
+__all__ = ["make_agent", "make_training_env", "make_vec", "policy_of"]
 
 _PPO: dict[str, Any] = {
     "batch_size": 256,
@@ -79,7 +81,7 @@ def training_steps(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
     if not has_ledger(config):
         return {**dict.fromkeys(ROLES, 0), config.method: agent.num_timesteps}
     assert agent.env is not None
-    counts: dict[str, int] = agent.env.env_method("steps")[-1]  # the last has the source steps of all before it
+    counts: dict[str, int] = agent.env.env_method("steps", indices=[0])[0]
     return counts
 
 

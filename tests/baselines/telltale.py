@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from transreward_baselines.vectors import Lanes
+from transreward_baselines.lanes import Lanes
 
 ENDS = {3: "terminated", 5: "truncated", 4: "failed"}
 LENGTHS = (3, 5, 4, 1, 5)

@@ -7,8 +7,8 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from tests.baselines.telltale import act, telltale_lanes
+from transreward_baselines.lanes import Lanes, make_lanes, scale_actions
 from transreward_baselines.replay import ReplayBuffer
-from transreward_baselines.vectors import Lanes, make_lanes, scale_actions
 
 CPU = torch.device("cpu")
 

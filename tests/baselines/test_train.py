@@ -16,10 +16,10 @@ import torch
 from transreward_baselines.checkpoint import _agent_tensors, checkpoints, load_checkpoint, load_policy, save_checkpoint
 from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
 from transreward_baselines.evaluation import evaluate
-from transreward_baselines.lanes import make_vec
 from transreward_baselines.plot import plot_learning_curves, runs_by_method
 from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import make_agent, make_training_env
+from transreward_baselines.sb3_lanes import make_vec
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
 from transreward_wrappers import Compensation, Transitions, register_compensation

@@ -23,8 +23,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
 from transreward_baselines.config import RunConfig
-from transreward_baselines.lanes import make_vec
 from transreward_baselines.sb3 import make_agent
+from transreward_baselines.sb3_lanes import make_vec
 
 PAIRS = {"Hopper": "Hopper-gravity-2.0", "HalfCheetah": "HalfCheetah-gravity-2.0", "Ant": "Ant-gravity-2.0"}
 ROLLOUT = 2048

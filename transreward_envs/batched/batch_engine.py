@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import weakref
 from collections.abc import Sequence
 
 import mujoco
@@ -10,6 +13,8 @@ from mujoco import batch
 from numpy.typing import NDArray
 
 from transreward_envs.batched.engine import BAD, Engine, Ids, different_sizes
+
+_IN_USE: weakref.WeakSet[BatchEngine] = weakref.WeakSet()
 
 
 class BatchEngine(Engine):
@@ -27,6 +32,7 @@ class BatchEngine(Engine):
 
     def __init__(self, models: Sequence[mujoco.MjModel], *, threads: int = 0, fields: Sequence[str] = ()) -> None:
         self._batch = batch.Batch(models[0], len(models), threads)
+        _IN_USE.add(self)
         super().__init__(models, self._batch.state, fields)
         self.set_models(models)
         self._copies = [(self.derived[name], self._batch.bind(name)) for name in fields]
@@ -65,5 +71,16 @@ class BatchEngine(Engine):
         return failed
 
     def close(self) -> None:
-        """Let go of the threads and the simulations."""
+        """Let go of the batch; its threads end with the last view of its arrays."""
+        _IN_USE.discard(self)
         del self._batch
+
+
+def _keep_forever() -> None:
+    """Never destroy, in a forked process, what would wait there for threads that a fork does not copy."""
+    for engine in _IN_USE:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine._batch))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_forever)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from transreward_envs.errors import require_count
 
 
 def checked_actions(given: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
@@ -23,6 +26,28 @@ def checked_actions(given: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
         bad = np.flatnonzero(~np.isfinite(actions).all(axis=1)).tolist()
         raise ValueError(f"Actions must be finite; got NaN or infinity in lanes {bad}.")
     return actions
+
+
+def lane_seeds(given: int | Sequence[int | None] | NDArray[np.integer[Any]] | None, count: int) -> list[int | None]:
+    """Return a seed a lane: one and those that follow it, or as many as were given.
+
+    Raises:
+        ValueError: There are more or fewer than lanes, or one is no count.
+        TypeError: One is no integer.
+    """
+    if given is None:
+        return [None] * count
+    seeds: list[int | None]
+    if isinstance(given, (int, np.integer)):
+        seeds = [int(given) + lane for lane in range(count)]
+    else:
+        seeds = [int(seed) if isinstance(seed, np.integer) else seed for seed in given]
+    if len(seeds) != count:
+        raise ValueError(f"Seeds are one a lane; got {len(seeds)} for {count} lanes.")
+    for seed in seeds:
+        if seed is not None:
+            require_count("seed", seed)
+    return seeds
 
 
 def lanes_to_reset(options: dict[str, Any] | None, count: int) -> tuple[NDArray[Any], dict[str, Any] | None]:

@@ -38,7 +38,6 @@ class Engine(ABC):
         self.models = list(models)
         self._rows = list(state)
         sizes, example = models[0], mujoco.MjData(models[0])
-        self.time: Array = part(state, sizes, mujoco.mjtState.mjSTATE_TIME)[:, 0]
         self.qpos: Array = part(state, sizes, mujoco.mjtState.mjSTATE_QPOS)
         self.qvel: Array = part(state, sizes, mujoco.mjtState.mjSTATE_QVEL)
         self.ctrl: Array = part(state, sizes, mujoco.mjtState.mjSTATE_CTRL)

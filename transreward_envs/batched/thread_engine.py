@@ -77,6 +77,7 @@ class ThreadEngine(Engine):
             if self._feels:
                 mujoco.mj_rnePostConstraint(model, data)
         except mujoco.FatalError:
+            mujoco.mj_resetData(model, data)  # or what the error left on its stack fails other lanes
             self._failed[lane] = True
             return
         mujoco.mj_getState(model, data, row, STATE)

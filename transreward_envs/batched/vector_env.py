@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from transreward_envs.batched.checks import checked_actions, lanes_to_reset
+from transreward_envs.batched.checks import checked_actions, lane_seeds, lanes_to_reset
 from transreward_envs.batched.engines import make_engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import Lane
@@ -117,14 +117,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
             options: As for the single domain, and ``reset_mask``, booleans as ``(num_envs,)``.
         """
         self._require_usable()
-        seeds: list[int | None] = [None] * self.num_envs
-        if seed is not None:
-            seeds = [seed + lane for lane in range(self.num_envs)] if isinstance(seed, int) else list(seed)
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"Seeds are one a lane; got {len(seeds)} for {self.num_envs} lanes.")
-        for one in seeds:
-            if one is not None:
-                require_count("seed", one)
+        seeds = lane_seeds(seed, self.num_envs)
         lanes, options = lanes_to_reset(options, self.num_envs)
         infos: Info = {}
         self._start(lanes, seeds, options, infos)
@@ -206,7 +199,9 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         return self.call(name)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Close the domains and let go of the simulations, threads among them."""
+        """Close the domains and let go of the simulations, threads among them; in a forked process, nothing."""
+        if os.getpid() != self._owner:
+            return
         for lane in self.lanes:
             lane.domain.close()
         self._engine.close()

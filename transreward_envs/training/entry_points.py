@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -38,20 +38,31 @@ def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:
     return RecordEpisodeStatistics(DomainSchedule(the_pair, **schedule), stats_key=STATISTICS_KEY)
 
 
-def check_keywords(pair: Pair, keywords: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for a keyword that neither the schedule nor the robot has."""
-    if "shift" in keywords:
-        raise ValueError(
-            "A training id has two domains, so `shift` alone is ambiguous. Make a pair instead: "
-            "gym.make(id, pair=transreward_envs.make_pair(robot, shifts).to_json())."
-        )
+def check_keywords(pair: Pair, keywords: Mapping[str, Any], *, more: Iterable[str] = ()) -> None:
+    """Raise ``ValueError`` for a keyword that neither the schedule nor the robot has, nor is one of ``more``."""
+    require_meaning(keywords)
     from transreward_envs.robots.keywords import keyword_names  # needs MuJoCo
 
     names = keyword_names(DomainSchedule) | keyword_names(get_robot(pair.robot).domain())
-    valid = names - {"pair", "acts_in", "domain_kwargs", "shift"}
+    valid = (names | set(more)) - {"env", "pair", "acts_in", "domain_kwargs", "shift", "ledger"}
     for name in keywords:
         if name not in valid:
             raise ValueError(unknown("keyword", name, valid))
+
+
+def require_meaning(keywords: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for a keyword that domains have, but a training id cannot take."""
+    if "shift" in keywords or "lane_shifts" in keywords:
+        name = "shift" if "shift" in keywords else "lane_shifts"
+        raise ValueError(
+            f"A training id has two domains, so `{name}` alone is ambiguous. Make a pair instead: "
+            "gym.make(id, pair=transreward_envs.make_pair(robot, shifts).to_json())."
+        )
+    if "max_episode_steps" in keywords:
+        raise ValueError(
+            "A training id sets the time limit inside, where compensation sees it. Give `time_limit` in place of "
+            "`max_episode_steps`."
+        )
 
 
 def resolve_pair(pair: str | Mapping[str, Any] | Pair) -> Pair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,7 +77,9 @@ class ScheduledLanes(BatchedEnv):
         self.ledger.restore(source, target)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Give what is reserved back, and close the domains."""
+        """Give what is reserved back, and close the domains; in a forked process, nothing."""
+        if os.getpid() != self._owner:
+            return
         self.ledger.flush()
         self.ledger.release(int(self._reserved.sum()))
         self._reserved[:] = False

@@ -7,13 +7,12 @@ draw on it. An episode in the target has one step reserved while it goes on, so 
 from __future__ import annotations
 
 import multiprocessing
-import os
-import sqlite3
 from functools import cache
-from pathlib import Path
 from typing import Any, Protocol
 
 import gymnasium as gym
+
+from transreward_envs.training.shared_ledger import SharedLedger
 
 
 class Ledger(Protocol):
@@ -96,121 +95,6 @@ class LocalLedger:
         """Turn reserved steps into taken ones."""
         self.reserved -= steps
         self.target_steps += steps
-
-
-class SharedLedger:
-    """A ledger in a file, for several processes at once; a killed process loses at most the step that it had reserved.
-
-    Args:
-        target_budget: Target steps in all, of all processes; no limit when ``None``.
-        directory: Folder of the file, made if it is missing.
-        owner: What the folder is for; only equal owners share it.
-
-    Raises:
-        ValueError: The folder belongs to another owner or budget, or its file is no ledger.
-    """
-
-    def __init__(self, target_budget: int | None, directory: str | os.PathLike[str], *, owner: str = "") -> None:
-        self._budget = target_budget
-        self._owner = f"{owner} with a target budget of {target_budget}"
-        self._path = Path(directory) / "steps.sqlite"
-        self._connection: sqlite3.Connection | None = None
-        self._process = -1
-        self._unwritten = 0
-        self.lanes = 1
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_connection": None, "_unwritten": 0}
-
-    @property
-    def source_steps(self) -> int:
-        """Steps taken in the source, by all processes."""
-        return self._read("source") + self._unwritten
-
-    @property
-    def target_steps(self) -> int:
-        """Steps taken in the target, by all processes."""
-        return self._read("target")
-
-    @property
-    def reserved(self) -> int:
-        """Target steps set aside, by all processes."""
-        return self._read("reserved")
-
-    def count_source(self, steps: int) -> None:
-        """Add steps taken in the source, which are written at the next :meth:`flush`."""
-        self._unwritten += steps
-
-    def flush(self) -> None:
-        """Write the steps taken in the source."""
-        if self._unwritten:
-            self._write("UPDATE steps SET source = source + ?", self._unwritten)
-            self._unwritten = 0
-
-    def reserve(self, steps: int = 1) -> int:
-        """Set target steps aside, and return how many."""
-        if self._budget is None:
-            self._write("UPDATE steps SET reserved = reserved + ?", steps)
-            return steps
-        connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            (left,) = connection.execute("SELECT ? - target - reserved FROM steps", (self._budget,)).fetchone()
-            granted = min(steps, max(int(left), 0))
-            connection.execute("UPDATE steps SET reserved = reserved + ?", (granted,))
-        finally:
-            connection.execute("COMMIT")
-        return granted
-
-    def release(self, steps: int = 1) -> None:
-        """Give reserved steps back."""
-        self._write("UPDATE steps SET reserved = max(reserved - ?, 0)", steps)
-
-    def spend(self, steps: int = 1) -> None:
-        """Turn reserved steps into taken ones."""
-        self._write("UPDATE steps SET reserved = max(reserved - ?, 0), target = target + ?", steps, steps)
-
-    def restore(self, source_steps: int, target_steps: int) -> None:
-        """Set the counts."""
-        self._unwritten = 0
-        self._write("UPDATE steps SET source = ?, target = ?", source_steps, target_steps)
-
-    def _read(self, column: str) -> int:
-        row = self._open().execute(f"SELECT {column} FROM steps").fetchone()
-        return int(row[0])
-
-    def _write(self, statement: str, *values: int) -> None:
-        self._open().execute(statement, values)
-
-    def _open(self) -> sqlite3.Connection:
-        """Return this process's own connection; one that came over a fork is left alone."""
-        if self._connection is None or self._process != os.getpid():
-            self._connection = self._connect()
-            self._process = os.getpid()
-        return self._connection
-
-    def _connect(self) -> sqlite3.Connection:
-        """Return a connection to the file, made if it is missing."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=60.0, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA synchronous = OFF")  # safe against a killed process
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS steps "
-                "(one INTEGER PRIMARY KEY, owner TEXT, source INTEGER, target INTEGER, reserved INTEGER)"
-            )
-            connection.execute("INSERT OR IGNORE INTO steps VALUES (1, ?, 0, 0, 0)", (self._owner,))
-            (owner,) = connection.execute("SELECT owner FROM steps").fetchone()
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise ValueError(f"{self._path} is no ledger of steps ({error}). Choose another `shared_state`.") from error
-        if owner != self._owner:
-            connection.close()
-            raise ValueError(
-                f"A `shared_state` folder belongs to one run; {self._path.parent} to {owner}, not to {self._owner}. "
-                "Choose another folder, or delete it."
-            )
-        return connection
 
 
 def target_is_due(ledger: Ledger, *, ratio: float, horizon: int) -> bool:

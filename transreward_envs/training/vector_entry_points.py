@@ -54,7 +54,7 @@ def make_target_lanes(
 def make_mixture_lanes(*, num_envs: int, pair: str | Mapping[str, Any], **kwargs: Any) -> Lanes:
     """Make lanes of the control of every method; keywords as for one, and those of lanes."""
     the_pair, vector = resolve_pair(pair), pop_vector_keywords(kwargs)
-    check_keywords(the_pair, kwargs)
+    check_keywords(the_pair, kwargs, more=VECTOR_KEYWORDS)
     try:
         return make_scheduled_lanes(the_pair, num_envs, **vector, **kwargs)
     except SizesDifferError:

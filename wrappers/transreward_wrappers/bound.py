@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,8 @@ def load_compensation(compensation: str | type[Compensation]) -> type[Compensati
     return cls
 
 
-def make_compensation(cls: type[Compensation], settings: dict[str, Any]) -> Compensation:
-    """Return a compensation with these settings.
+def make_compensation(cls: type[Compensation], settings: dict[str, Any], *, more: Iterable[str] = ()) -> Compensation:
+    """Return a compensation with these settings; an error names the settings in ``more`` too.
 
     Raises:
         ValueError: A setting is unknown or breaks its rule.
@@ -143,5 +144,5 @@ def make_compensation(cls: type[Compensation], settings: dict[str, Any]) -> Comp
     )
     for name in settings:
         if name not in names:
-            raise ValueError(unknown(f"setting of {cls.__name__}", name, names))
+            raise ValueError(unknown(f"setting of {cls.__name__}", name, [*names, *more]))
     return cls(**settings)

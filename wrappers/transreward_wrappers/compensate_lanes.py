@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from transreward_envs.batched.checks import lane_seeds, lanes_to_reset
 from transreward_envs.batched.infos import FAILED
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.episodes import EpisodeSums
@@ -69,13 +70,11 @@ class CompensateLanes(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:
         """Start episodes; fit the compensation if these are the first."""
         self._bound.prepare()
-        seeds = [seed] if isinstance(seed, int) else [one for one in seed or [] if one is not None]
-        if seeds:
-            self.compensation.reseed(seeds[0])
-        started = np.ones(self.num_envs, dtype=np.bool_)
-        if options is not None and "reset_mask" in options:
-            started = options["reset_mask"].copy()
         observations, infos = self.env.reset(seed=seed, options=options)
+        if seeds := [one for one in lane_seeds(seed, self.num_envs) if one is not None]:
+            self.compensation.reseed(seeds[0])
+        started = np.zeros(self.num_envs, dtype=np.bool_)
+        started[lanes_to_reset(options, self.num_envs)[0]] = True
         self._observation = observations.copy()
         self._domain = np.where(started, infos.get("domain", self._domain), self._domain)
         self._done &= ~started
@@ -93,7 +92,7 @@ class CompensateLanes(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
         total = rewards + delta
         self._tell(infos, {"reward/env": rewards, "reward/compensation": delta}, total, took, done)
         self._observation = following.copy()
-        self._domain = infos.get("domain", self._domain)
+        self._domain = infos.get("domain", self._domain).copy()
         self._done = done if self._mode != AutoresetMode.SAME_STEP else np.zeros_like(done)
         return following, total, terminated, truncated, infos
 
@@ -136,9 +135,8 @@ class CompensateLanes(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
         delta = np.zeros(self.num_envs)
         if not real.any():
             return delta
-        last = following
+        last = following.copy()
         if self._mode == AutoresetMode.SAME_STEP and "final_obs" in infos:
-            last = following.copy()
             for lane in np.flatnonzero(infos["_final_obs"]):
                 last[lane] = infos["final_obs"][lane]
         batch = Transitions(

@@ -10,19 +10,24 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import RecordEpisodeStatistics
 
+from transreward_envs.batched.domain import VECTOR_KEYWORDS
 from transreward_envs.batched.engine import SizesDifferError
 from transreward_envs.methods import Method
 from transreward_envs.pairs import Pair
 from transreward_envs.registration import register_method
 from transreward_envs.training.entry_points import (
     RENDER_METADATA,
-    check_keywords,
+    require_meaning,
     resolve_pair,
 )
 from transreward_envs.training.roles import STATISTICS_KEY
 from transreward_envs.training.schedule import DomainSchedule
-from transreward_envs.training.vector_entry_points import make_joined, make_scheduled_lanes, pop_vector_keywords
-from transreward_wrappers.bound import load_compensation
+from transreward_envs.training.vector_entry_points import (
+    make_joined,
+    make_scheduled_lanes,
+    pop_vector_keywords,
+)
+from transreward_wrappers.bound import load_compensation, make_compensation
 from transreward_wrappers.compensate import Compensate
 from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.compensation import Compensation
@@ -53,8 +58,7 @@ def make_compensated(
     """
     cls = load_compensation(compensation)
     the_pair = resolve_pair(pair)
-    if "shift" in settings:
-        check_keywords(the_pair, settings)
+    require_meaning(settings)
     schedule = {name: settings.pop(name) for name in _SCHEDULE_SETTINGS if name in settings}
     domains = DomainSchedule(
         the_pair, acts_in=cls.acts_in, shared_state=shared_state, render_mode=render_mode, **schedule
@@ -79,10 +83,10 @@ def make_compensated_lanes(
 ) -> VectorEnv[Any, Any, Any]:
     """Make lanes with compensation, which learn together and spend one budget; keywords as for one, and of lanes."""
     cls, the_pair = load_compensation(compensation), resolve_pair(pair)
-    if "shift" in settings:
-        check_keywords(the_pair, settings)
+    require_meaning(settings)
     vector = pop_vector_keywords(settings)
     schedule = {name: settings.pop(name) for name in _SCHEDULE_SETTINGS if name in settings}
+    make_compensation(cls, settings, more=(*VECTOR_KEYWORDS, *_SCHEDULE_SETTINGS))  # before any lane is made
     common: dict[str, Any] = {"shared_state": shared_state, "render_mode": render_mode, **schedule}
     try:
         lanes = make_scheduled_lanes(the_pair, num_envs, acts_in=cls.acts_in, **vector, **common)
