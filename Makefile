@@ -31,8 +31,8 @@ format: $(READY)
 bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md keeps what was measured
 	$(BIN)/python tests/performance/wrapper_cost.py
 	$(BIN)/python tests/performance/suite_cost.py
-	$(BIN)/python tests/performance/lanes_cost.py
-	$(BIN)/python tests/performance/sb3_speed.py
+	$(BIN)/python -m tests.performance.lanes_cost
+	$(BIN)/python -m tests.performance.sb3_speed
 	$(BIN)/python -m tests.performance.stepping
 
 docs: $(READY)  ## the generated pages: robots, pairs, effective values

@@ -18,6 +18,7 @@ from transreward_wrappers.storage import load_tensors
 
 GAMMA, LAMBDA = 0.9, 0.8
 SMALL = {
+    "device": "cpu",
     "env_id": "InvertedPendulum-v5",
     "num_envs": 4,
     "num_steps": 16,

@@ -6,15 +6,20 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import ModuleType
 
+import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
+from transreward_baselines import ppo, sac
 from transreward_baselines.ppo import Args, main
 from transreward_baselines.results import Evaluation, read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 
 SMALL = {
+    "device": "cpu",
     "env_id": "InvertedPendulum-v5",
     "num_envs": 4,
     "num_steps": 16,
@@ -29,6 +34,16 @@ SMALL = {
 
 def small(out: Path, **changes: object) -> Args:
     return Args(**{**SMALL, "out": out, **changes})
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU")
+@pytest.mark.parametrize("script", [ppo, sac])
+def test_a_run_trains_and_resumes_on_a_gpu(script: ModuleType, tmp_path: Path) -> None:
+    shared = {"device": "cuda", "env_id": "TransReward/Hopper-v0", "out": tmp_path / "run", "num_envs": 4}
+    small = {"eval_episodes": 2, "eval_every": 256, "checkpoint_every": 256}
+    more = {"learning_starts": 64} if script is sac else {"num_steps": 16}
+    for steps in (256, 512):
+        assert script.main(script.Args(**shared, **small, **more, total_steps=steps))[-1].step == steps
 
 
 def test_a_run_is_resumed_to_the_same_steps_and_evaluations(tmp_path: Path) -> None:
@@ -120,5 +135,39 @@ def test_a_training_id_is_evaluated_in_both_domains_and_resumed(tmp_path: Path) 
 
 def test_a_run_ends_where_a_budget_of_target_steps_does(tmp_path: Path) -> None:
     env_id = "TransReward/Hopper-gravity-2.0-target-v0"
-    rows = main(small(tmp_path / "run", env_id=env_id, settings=("target_budget=150",)))
-    assert rows[-1].step == 128
+    args = small(tmp_path / "run", env_id=env_id, settings=("target_budget=150",), total_steps=1_000)
+    rows = main(args)
+    assert [row.step for row in rows] == [128, 148]  # lanes end together: two steps are left of the budget
+    (path,) = checkpoints(tmp_path / "run")
+    assert json.loads((path / "progress.json").read_text())["spent"] == {"source": 0, "target": 148}
+    assert main(args) == rows
+
+
+def test_evaluations_spend_none_of_the_budget_and_run_to_their_end(tmp_path: Path) -> None:
+    settings = {"env_id": "TransReward/InvertedPendulum-gravity-0.5-target-v0", "total_steps": 64}
+    free = main(small(tmp_path / "free", **settings))
+    bound = main(small(tmp_path / "bound", **settings, settings=("target_budget=64", f"shared_state={tmp_path}")))
+    assert [row.return_mean for row in bound] == [row.return_mean for row in free]
+    assert bound[-1].return_mean > 3.0
+
+
+class Stepping(gym.Env):
+    """An environment with attributes that are called as those of training ids are."""
+
+    observation_space = gym.spaces.Box(-1.0, 1.0, (1,))
+    action_space = gym.spaces.Box(-1.0, 1.0, (1,))
+    steps, save_state = 0, "elsewhere"
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, dtype=np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, dtype=np.float32), 0.0, False, True, {}
+
+
+def test_attributes_of_a_foreign_environment_are_not_taken_for_those_of_a_training_id(tmp_path: Path) -> None:
+    gym.register("Stepping-v0", entry_point=Stepping)
+    try:
+        assert main(small(tmp_path / "run", env_id="Stepping-v0"))[-1].step == 256
+    finally:
+        gym.registry.pop("Stepping-v0")

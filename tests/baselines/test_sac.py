@@ -17,6 +17,7 @@ from transreward_baselines.sac import SAC, Args, bootstrapped_returns, learn, ma
 from transreward_wrappers.storage import load_tensors
 
 SMALL = {
+    "device": "cpu",
     "env_id": "InvertedPendulum-v5",
     "num_envs": 2,
     "hidden": 8,

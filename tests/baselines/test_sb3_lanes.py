@@ -98,3 +98,38 @@ def test_a_failure_of_the_physics_is_no_time_limit() -> None:
     assert infos[1]["physics_failed"]
     assert not infos[1]["TimeLimit.truncated"]
     assert infos[0] == {"TimeLimit.truncated": False}
+
+
+def test_lanes_are_rendered_each() -> None:
+    envs = make_vec("TransReward/Hopper-v0", n_envs=2, render_mode="rgb_array")
+    envs.reset()
+    assert [image.shape for image in envs.get_images()] == [(480, 480, 3)] * 2
+    assert envs.render().shape == (480, 960, 3)
+
+
+def test_lanes_start_with_the_same_options() -> None:
+    envs = make_vec("TransReward/Hopper-v0", n_envs=2)
+    envs.set_options([{"a": 1}, {"a": 2}])
+    with pytest.raises(ValueError, match="Lanes start together, with the same options"):
+        envs.reset()
+
+
+@pytest.mark.parametrize("method", ["source", "mixture", "darc"])
+def test_what_is_reported_at_ends_alone_is_what_is_reported_always(method: str) -> None:
+    env_id = f"TransReward/InvertedPendulum-gravity-2.0-{method}-v0"
+    made = [make_vec(env_id, n_envs=3, seed=1, reports=reports) for reports in (True, False)]
+    for envs in made:
+        envs.reset()
+    generator, ended = np.random.default_rng(0), 0
+    for _ in range(60):
+        actions = generator.uniform(-3.0, 3.0, (3, 1)).astype(np.float32)
+        always, ends = (envs.step(actions)[3] for envs in made)
+        for one, two in zip(always, ends, strict=True):
+            if "episode" in one:
+                ended += 1
+                assert one["episode"]["r"] == two["episode"]["r"]
+                assert one["episode"]["l"] == two["episode"]["l"]
+                assert set(one) == set(two)
+            else:
+                assert set(two) == {"TimeLimit.truncated"}
+    assert ended > 5

@@ -1,6 +1,9 @@
 """Schedules, budgets and ledgers."""
 
 import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import gymnasium as gym
@@ -124,6 +127,33 @@ def test_copies_reserve_nothing_of_a_shared_budget(tmp_path: Path) -> None:
         env.step(env.action_space.sample())
     with pytest.raises(BudgetSpentError):
         env.step(env.action_space.sample())
+
+
+def hold_and_die(directory: Path) -> None:
+    """Reserve target steps in a process that is killed before it takes them."""
+    code = (
+        "import os, sys\n"
+        "from transreward_envs.training.shared_ledger import SharedLedger\n"
+        "ledger = SharedLedger(10, sys.argv[1])\n"
+        "assert ledger.reserve(4) == 4\n"
+        "ledger.spend(1)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code, str(directory)], check=False)
+    assert result.returncode != 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there can be told that a process is dead")
+def test_what_a_dead_process_has_reserved_is_given_back(tmp_path: Path) -> None:
+    mine = SharedLedger(10, tmp_path)
+    assert mine.reserve(2) == 2
+    hold_and_die(tmp_path)
+    assert mine.reserved == 5
+    other = SharedLedger(10, tmp_path)
+    assert (other.target_steps, other.reserved) == (1, 2)
+    assert other.reserve(100) == 7
+    mine.release(2)
+    assert other.reserve(100) == 2
 
 
 ledger_actions = st.lists(

@@ -26,6 +26,8 @@ PROCESSES = ("AsyncVectorEnv", "SubprocVecEnv")
 
 ENVPOOL = "EnvPool"
 CHUNK = 20
+REHEARSALS = 10
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
 LIMIT = 1000
 
 
@@ -95,31 +97,47 @@ def raw_physics(robot: str, lanes: int, shifts: list[Any] | None = None) -> Cont
     """Return a plain loop of ``mj_step``, over as many simulations, started again where Gymnasium ends an episode.
 
     Without shifts they are of one model. The simulations take turns, so that none weighs more by how its robot lies.
+    Where episodes end is found beforehand: nothing is timed but ``mj_step`` and the control it is given.
     """
     env: Any = gym.make(f"{robot}-v5").unwrapped
     env.reset(seed=0)
     domains = BatchedDomain(num_envs=lanes, robot=robot, lane_shifts=shifts) if shifts else None
     models = [lane.domain.model for lane in domains.lanes] if domains else [env.model] * lanes
-    simulations = [(model, mujoco.MjData(model)) for model in models]
-    space, frames, falls = env.action_space, env.frame_skip, hasattr(env, "is_healthy")
+    space, frames = env.action_space, env.frame_skip
     actions = np.random.default_rng(0).uniform(space.low, space.high, (lanes, CHUNK, env.model.nu))
-    turns = cycle(zip(simulations, actions, strict=True))
+    parts = [rehearse(env, model, chosen) for model, chosen in zip(models, actions, strict=True)]
+    turns = cycle([part for same in zip(*parts, strict=True) for part in same])
 
     def step() -> int:
-        (model, data), chosen = next(turns)
-        env.data = data
-        for action in chosen:
+        model, data, start, chosen, ends = next(turns)
+        mujoco.mj_setState(model, data, start, STATE)
+        for action, over in zip(chosen, ends, strict=True):
             data.ctrl[:] = action
             mujoco.mj_step(model, data, frames)
-            if falls and not env.is_healthy:
+            if over:
                 mujoco.mj_resetData(model, data)
-        if data.time >= LIMIT * env.dt:
-            mujoco.mj_resetData(model, data)
         return len(chosen)
 
     if domains:
         domains.close()
     return Contender(step=step, close=env.close)
+
+
+def rehearse(env: Any, model: mujoco.MjModel, actions: np.ndarray) -> list[tuple[Any, ...]]:
+    """Run a simulation through the actions again and again, and return each time's start, and where episodes end."""
+    data, falls, found = mujoco.MjData(model), hasattr(env, "is_healthy"), []
+    env.data = data
+    for _ in range(REHEARSALS):
+        start, ends = np.zeros(mujoco.mj_stateSize(model, STATE)), []
+        mujoco.mj_getState(model, data, start, STATE)
+        for action in actions:
+            data.ctrl[:] = action
+            mujoco.mj_step(model, data, env.frame_skip)
+            ends.append(falls and not env.is_healthy)
+            if ends[-1]:
+                mujoco.mj_resetData(model, data)
+        found.append((model, data, start, actions, ends))
+    return found
 
 
 def vector(envs: Any, lanes: int) -> Contender:

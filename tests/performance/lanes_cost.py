@@ -1,10 +1,10 @@
 """What compensation costs in lanes: steps a second with it, as a share of the same lanes without.
 
-Contenders are timed by turns in one process; medians over rounds and quartiles are printed. DARC is compared with the
-mixture, which has the same schedule, and reward transfer with lanes of the target. `networks frozen` stops what learns;
-`learning` is as trained, at the default cadence of updates.
+Contenders are timed by turns in one process; medians over rounds and quartiles are put into docs/speed. DARC is compared
+with the mixture, which has the same schedule, and reward transfer with lanes of the target. `networks frozen` stops
+what learns; `learning` is as trained, at the default cadence of updates.
 
-    python tests/performance/lanes_cost.py --lanes 64
+    python -m tests.performance.lanes_cost --lanes 64
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ os.environ["TQDM_DISABLE"] = "1"
 
 import gymnasium as gym
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 import transreward_envs
+from tests.performance import report
+from tests.performance.stepping import OUT
+from tests.performance.tables import put
 
 PAIRS = ("Hopper-friction-2.0", "HalfCheetah-broken-bthigh", "Ant-broken-hip_4")
 SMALL_FIT = {"fit_budget": 2_000, "fit_updates": 100}
@@ -77,15 +78,12 @@ def contenders(name: str, lanes: int) -> list[Contender]:
 
 
 def main() -> None:
-    """Print the table, and whether the limits were kept."""
+    """Measure, and say whether the limits were kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lanes", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--window", type=float, default=0.3)
     args = parser.parse_args()
-    table = Table(title=f"{args.lanes} lanes, median of {args.rounds} rounds", box=None)
-    for column in ("pair", "contender", "steps/s", "share of the same without (quartiles)"):
-        table.add_column(column, justify="left" if column in ("pair", "contender") else "right")
     kept = True
     for name in PAIRS:
         running = contenders(name, args.lanes)
@@ -94,15 +92,18 @@ def main() -> None:
                 contender.run(args.window)
         rates = {contender.name: np.array(contender.rates) for contender in running}
         for contender in running:
-            shares = np.percentile(rates[contender.name] / rates[contender.without], [25, 50, 75])
-            table.add_row(
-                name,
-                contender.name,
-                f"{np.median(contender.rates):,.0f}",
-                f"{shares[1]:.2f} ({shares[0]:.2f} - {shares[2]:.2f})",
-            )
-            kept &= shares[1] >= (LEARNING_LIMIT if "learning" in contender.name else FROZEN_LIMIT)
-    Console(width=120).print(table)
+            low, share, high = np.percentile(rates[contender.name] / rates[contender.without], [25, 50, 75])
+            row = {
+                "pair": name,
+                "lanes": args.lanes,
+                "contender": contender.name,
+                "steps a second": f"{np.median(contender.rates):,.0f}",
+                "share of the same without (quartiles)": f"{share:.2f} ({low:.2f} - {high:.2f})",
+            }
+            put(OUT / "compensation.csv", row, key=("pair", "lanes", "contender"))
+            print(*row.values(), sep="\t", flush=True)
+            kept &= share >= (LEARNING_LIMIT if "learning" in contender.name else FROZEN_LIMIT)
+    report.write(OUT)
     print(f"At least {FROZEN_LIMIT} frozen and {LEARNING_LIMIT} learning: {'yes' if kept else 'NO'}")
 
 

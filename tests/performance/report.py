@@ -43,6 +43,8 @@ def page(folder: Path) -> str:
         ("missing", missing(folder)),
         ("scaling", scaling_table(folder)),
         ("memory", memory_table(folder)),
+        ("compensation", plain_table(read(folder / "compensation.csv"))),
+        ("sb3", plain_table(read(folder / "sb3.csv"))),
     ):
         text = text.replace(f"<!-- {name} -->", part)
     return text
@@ -121,6 +123,14 @@ def memory_table(folder: Path) -> str:
     for row in read(folder / "memory.csv"):
         lines.append(f"| {' | '.join(row[name] for name in ('robot', 'lanes', 'threads', 'worlds', 'megabytes'))} |")
     return "\n".join(lines)
+
+
+def plain_table(rows: list[dict[str, str]]) -> str:
+    """Return rows as they are, under the names of their columns."""
+    if not rows:
+        return "Nothing was measured yet."
+    lines = [f"| {' | '.join(rows[0])} |", "|---" * len(rows[0]) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row.values())} |" for row in rows)])
 
 
 def curves(folder: Path) -> list[tuple[str, list[float], list[float]]]:

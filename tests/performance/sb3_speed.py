@@ -2,9 +2,9 @@
 
 The same agent (rollouts of 2,048 steps, minibatches of 256, 10 epochs) learns on 64 of our lanes and on `SubprocVecEnv`
 of Gymnasium's own environments, with several numbers of workers of which the best counts. Contenders learn by turns;
-medians and quartiles over rounds are printed.
+medians and quartiles over rounds are put into docs/speed.
 
-    python tests/performance/sb3_speed.py --robots Hopper HalfCheetah
+    python -m tests.performance.sb3_speed --robots Hopper HalfCheetah
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import warnings
 import gymnasium as gym
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
+from tests.performance import report
+from tests.performance.stepping import OUT
+from tests.performance.tables import put
 from transreward_baselines.config import RunConfig
 from transreward_baselines.sb3 import make_agent
 from transreward_baselines.sb3_lanes import make_vec
 
 PAIRS = {"Hopper": "Hopper-gravity-2.0", "HalfCheetah": "HalfCheetah-gravity-2.0", "Ant": "Ant-gravity-2.0"}
 ROLLOUT = 2048
-TARGET = 2.5
 
 
 def agent_on(envs: VecEnv, robot: str) -> BaseAlgorithm:
@@ -49,7 +49,7 @@ def contenders(robot: str, lanes: int, workers: list[int]) -> dict[str, BaseAlgo
 
 
 def main() -> None:
-    """Print a table a robot."""
+    """Measure a robot after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--robots", nargs="+", default=["Hopper", "HalfCheetah", "Ant"])
     parser.add_argument("--lanes", type=int, default=64)
@@ -70,20 +70,21 @@ def main() -> None:
                 rates[name].append(args.rollouts * ROLLOUT / (time.perf_counter() - start))
         ours = np.array(rates[f"{args.lanes} lanes"])
         best = max((name for name in rates if "workers" in name), key=lambda name: float(np.median(rates[name])))
-        table = Table(title=f"{robot}: Stable-Baselines3's PPO, {args.torch_threads} threads in PyTorch", box=None)
-        for column in ("environments", "steps/s (quartiles)", "ours is faster by (quartiles)"):
-            table.add_column(column, justify="left" if column == "environments" else "right")
         for name, values in rates.items():
             wall, ratio = (np.percentile(one, [25, 50, 75]) for one in (values, ours / np.array(values)))
-            table.add_row(
-                name + (" (best)" if name == best else ""),
-                f"{wall[1]:,.0f} ({wall[0]:,.0f} - {wall[2]:,.0f})",
-                f"{ratio[1]:.2f} ({ratio[0]:.2f} - {ratio[2]:.2f})",
-            )
-        Console(width=120).print(table)
+            row = {
+                "robot": robot,
+                "environments": name,
+                "best workers": "yes" if name == best else "",
+                "steps a second (quartiles)": f"{wall[1]:,.0f} ({wall[0]:,.0f} - {wall[2]:,.0f})",
+                "lanes are faster by (quartiles)": f"{ratio[1]:.2f} ({ratio[0]:.2f} - {ratio[2]:.2f})",
+            }
+            put(OUT / "sb3.csv", row, key=("robot", "environments"))
+            print(*row.values(), sep="\t", flush=True)
         for agent in agents.values():
             assert agent.env is not None
             agent.env.close()
+    report.write(OUT)
 
 
 if __name__ == "__main__":

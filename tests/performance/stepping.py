@@ -66,6 +66,7 @@ def measure_cell(args: argparse.Namespace, robot: str, threads: int, lanes: int)
     missing = [name for name in chosen if name not in there]
     if not missing:
         return
+    report.note_machine(args.out, envpool=args.envpool_python)
     baselines = [RAW, *([RAW_WORLDS] if OURS_WORLDS in missing else [])]
     running = {name: make() for name, make in made.items() if name in (*missing, *baselines)}
     try:
@@ -99,8 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     everything = not (args.table or args.scaling or args.memory or args.report)
     warnings.simplefilter("ignore")
     args.out.mkdir(parents=True, exist_ok=True)
-    if not args.report:
-        report.note_machine(args.out, envpool=args.envpool_python)
     if args.table or everything:
         for robot in args.robots:
             for threads in args.threads:

@@ -128,9 +128,9 @@ def test_a_lane_whose_physics_fails_pays_and_teaches_nothing() -> None:
 
 def test_a_seed_reseeds_the_compensation_and_a_reset_without_one_does_not() -> None:
     envs = recorded(MIXTURE, "NextStep")
-    for seed in (5, None, [9, 10, 11]):
+    for seed in (5, None, [9, 10, 11], np.array([3, 4, 5])):
         envs.reset(seed=seed)
-    assert envs.compensation.seeds == [5, 9]
+    assert envs.compensation.seeds == [5, 9, 3]
 
 
 def test_what_is_not_finite_or_compensates_already_is_refused() -> None:
@@ -142,8 +142,26 @@ def test_what_is_not_finite_or_compensates_already_is_refused() -> None:
         envs.step(np.ones((2, 6), dtype=np.float32))
     with pytest.raises(TypeError, match="An environment is compensated once; this one has Recording already"):
         CompensateLanes(envs, pair=PAIR, compensation=Recording)
-    with pytest.raises(ValueError, match="Unknown setting of DARC 'etta'"):
-        gym.make_vec(PAIR.id("darc"), num_envs=2, etta=1.0)
+    for keywords, message in (
+        ({"etta": 1.0}, "Unknown setting of DARC 'etta'. Did you mean 'eta'"),
+        ({"thread": 1}, "Unknown setting of DARC 'thread'. Did you mean 'threads'"),
+        ({"max_episode_steps": 5}, "Give `time_limit` in place of `max_episode_steps`"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gym.make_vec(PAIR.id("darc"), num_envs=2, **keywords)
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match="`reset_mask` must be an array of 2 booleans"):
+        envs.reset(options={"reset_mask": None})
+
+
+def test_a_compensation_may_keep_what_it_is_shown_though_observations_are_not_copied() -> None:
+    envs = recorded(MIXTURE, "NextStep", copy=False)
+    envs.reset(seed=0)
+    for _ in range(3):
+        envs.step(np.ones((3, 6), dtype=np.float32))
+    first, second = envs.compensation.paid[:2]
+    assert np.array_equal(first.next_observation, second.observation)
+    assert not np.array_equal(first.next_observation, second.next_observation)
 
 
 def test_what_was_learnt_is_saved_and_loaded(tmp_path) -> None:

@@ -233,6 +233,9 @@ def test_a_spec_makes_the_same_scheduled_lanes_again() -> None:
         ({"target_budget": 0}, "`target_budget` must be"),
         ({"time_limit": 0}, "`time_limit` must be"),
         ({"target_ration": 0.5}, "Unknown keyword 'target_ration'. Did you mean 'target_ratio'"),
+        ({"thread": 1}, "Unknown keyword 'thread'. Did you mean 'threads'"),
+        ({"lane_shifts": [(), ()]}, "`lane_shifts` alone is ambiguous. Make a pair instead"),
+        ({"max_episode_steps": 5}, "Give `time_limit` in place of `max_episode_steps`"),
     ],
 )
 def test_settings_that_break_a_rule_are_refused(keywords: dict, message: str) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
 
 import gymnasium as gym
 import numpy as np
@@ -240,6 +242,44 @@ def test_a_forked_child_gets_a_clear_error() -> None:
     os.waitpid(child, 0)
     assert b"Lanes belong to the process that made them" in os.read(reading, 1000)
     envs.step(actions_of(envs))
+
+
+LEFT_IN_A_FORK = """
+import os, signal, sys
+import numpy as np
+from transreward_envs.batched import BatchedDomain
+
+envs = BatchedDomain(num_envs=4, robot=sys.argv[1], threads=2)
+envs.reset(seed=0)
+actions = np.zeros(envs.action_space.shape, dtype=np.float32)
+envs.step(actions)
+if os.fork() == 0:
+    signal.alarm(10)  # ends a child that hangs, by a signal that its parent sees
+    if sys.argv[2] == "closed":
+        envs.close()
+    elif sys.argv[2] == "deleted":
+        del envs
+    sys.exit(0)
+_, status = os.wait()
+envs.step(actions)
+envs.close()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("way", ["closed", "deleted", "left to the end"])
+@pytest.mark.parametrize("robot", ["Hopper", "Ant"])
+def test_a_forked_child_lets_lanes_go_without_waiting_for_threads_that_it_has_not(robot: str, way: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", LEFT_IN_A_FORK, robot, way], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("seed", [np.int64(5), np.array([5, 6, 7]), [5, np.int32(6), 7]])
+def test_seeds_of_numpy_are_seeds(seed: object) -> None:
+    assert np.array_equal(lanes().reset(seed=seed)[0], lanes().reset(seed=5)[0])
 
 
 @pytest.mark.parametrize(
