@@ -144,7 +144,7 @@ def test_a_run_ends_where_a_budget_of_target_steps_does(tmp_path: Path) -> None:
 
 
 def test_evaluations_spend_none_of_the_budget_and_run_to_their_end(tmp_path: Path) -> None:
-    settings = {"env_id": "TransReward/InvertedPendulum-gravity-0.5-target-v0", "total_steps": 64}
+    settings = {"env_id": "TransReward/InvertedPendulum-gravity-2.0-target-v0", "total_steps": 64}
     free = main(small(tmp_path / "free", **settings))
     bound = main(small(tmp_path / "bound", **settings, settings=("target_budget=64", f"shared_state={tmp_path}")))
     assert [row.return_mean for row in bound] == [row.return_mean for row in free]

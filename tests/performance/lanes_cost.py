@@ -1,6 +1,6 @@
 """What compensation costs in lanes: steps a second with it, as a share of the same lanes without.
 
-Contenders are timed by turns in one process; medians over rounds and quartiles are put into docs/speed. DARC is compared
+Contenders are timed by turns in one process; medians over rounds and quartiles are kept in docs/speed. DARC is compared
 with the mixture, which has the same schedule, and reward transfer with lanes of the target. `networks frozen` stops
 what learns; `learning` is as trained, at the default cadence of updates.
 
