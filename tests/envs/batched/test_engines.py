@@ -41,10 +41,10 @@ def no_thread_more() -> Iterator[None]:
     before = threading.active_count()
     yield
     deadline = time.monotonic() + 5.0
-    while threading.active_count() != before and time.monotonic() < deadline:
+    while threading.active_count() > before and time.monotonic() < deadline:
         gc.collect()
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # fewer where lanes of an earlier test were let go meanwhile
 
 
 @needs_batch
@@ -147,10 +147,10 @@ def test_no_thread_outlives_its_lanes(let_go: Callable, robot: str) -> None:
     let_go(envs)
     del envs
     deadline = time.monotonic() + 5.0
-    while (left := (len(os.listdir(tasks)) if before else 0)) != before and time.monotonic() < deadline:
+    while (left := (len(os.listdir(tasks)) if before else 0)) > before and time.monotonic() < deadline:
         gc.collect()
         time.sleep(0.01)
-    assert left == before
+    assert left <= before
 
 
 @pytest.mark.usefixtures("no_thread_more")
@@ -195,16 +195,15 @@ try:
     while True:
         envs.step(actions)
 except KeyboardInterrupt:
-    if sys.argv[3] == "caught":
-        envs.reset(seed=0)
-        envs.step(actions)
-        envs.close()
-        deadline = time.monotonic() + 5.0
-        while threads() > before and time.monotonic() < deadline:
-            time.sleep(0.01)
-        print(threads() - before, flush=True)
-    else:
+    if sys.argv[3] == "raised":
         raise
+envs.reset(seed=0)
+envs.step(actions)
+envs.close()
+deadline = time.monotonic() + 5.0
+while threads() > before and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(threads() - before, flush=True)
 """
 
 
