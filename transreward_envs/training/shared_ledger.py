@@ -108,8 +108,10 @@ class SharedLedger:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
-        finally:
-            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
         """Return this process's own connection; one that came over a fork is left alone."""
