@@ -39,6 +39,10 @@ class Lane:
             self._generator, self._seed = domain._np_random, domain._np_random_seed
         return started
 
+    def close(self) -> None:
+        """Close the domain."""
+        self.domain.close()
+
     @property
     def generator(self) -> np.random.Generator | None:
         """The lane's generator, once it was seeded or reset."""

@@ -203,7 +203,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         if os.getpid() != self._owner:
             return
         for lane in self.lanes:
-            lane.domain.close()
+            lane.close()
         self._engine.close()
         del self._stepper, self._task, self._engine
 

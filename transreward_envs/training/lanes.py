@@ -78,13 +78,10 @@ class ScheduledLanes(BatchedEnv):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Give what is reserved back, and close the domains; in a forked process, nothing."""
-        if os.getpid() != self._owner:
-            return
-        self.ledger.flush()
-        self.ledger.release(int(self._reserved.sum()))
-        self._reserved[:] = False
-        for lane in self._turning:
-            lane.close()
+        if os.getpid() == self._owner:
+            self.ledger.flush()
+            self.ledger.release(int(self._reserved.sum()))
+            self._reserved[:] = False
         super().close_extras(**kwargs)
 
     def _before_start(self, lane: int) -> dict[str, Any]:
