@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from transreward_envs.errors import require_count
+from transreward_envs.errors import require_count, unknown
 
 
 def checked_actions(given: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
@@ -26,6 +27,18 @@ def checked_actions(given: Any, shape: tuple[int, ...] | None) -> NDArray[Any]:
         bad = np.flatnonzero(~np.isfinite(actions).all(axis=1)).tolist()
         raise ValueError(f"Actions must be finite; got NaN or infinity in lanes {bad}.")
     return actions
+
+
+def checked_mode(given: str | AutoresetMode) -> AutoresetMode:
+    """Return when a lane that is done starts again.
+
+    Raises:
+        ValueError: Nothing is called so.
+    """
+    valid = {mode.value: mode for mode in AutoresetMode}
+    if given not in (*valid, *AutoresetMode):
+        raise ValueError(unknown("autoreset mode", given, valid))
+    return AutoresetMode(given)
 
 
 def lane_seeds(given: int | Sequence[int | None] | NDArray[np.integer[Any]] | None, count: int) -> list[int | None]:

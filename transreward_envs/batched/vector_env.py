@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from transreward_envs.batched.checks import checked_actions, lane_seeds, lanes_to_reset
+from transreward_envs.batched.checks import checked_actions, checked_mode, lane_seeds, lanes_to_reset
 from transreward_envs.batched.engines import make_engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import Lane
@@ -60,7 +60,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         if max_episode_steps is not None:
             require_count("max_episode_steps", max_episode_steps, at_least=1)
         self.lanes, self.num_envs = lanes, len(lanes)
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.autoreset_mode = checked_mode(autoreset_mode)
         first = lanes[0].domain
         self.render_mode = first.render_mode
         self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}

@@ -291,7 +291,7 @@ def test_seeds_of_numpy_are_seeds(seed: object) -> None:
         ({"max_episode_steps": 0}, ValueError, "`max_episode_steps` must be an integer >= 1"),
         ({"lane_shifts": [()]}, ValueError, "`lane_shifts` are one entry a lane; got 1 for 3"),
         ({"shift_rnge": 1}, TypeError, "Unknown keyword of Hopper 'shift_rnge'"),
-        ({"autoreset_mode": "Never"}, ValueError, "Never"),
+        ({"autoreset_mode": "NextSteps"}, ValueError, "Unknown autoreset mode 'NextSteps'. Did you mean 'NextStep'"),
         ({"lane_shifts": [(), (), {"kind": "obstacle", "x": 3.0}]}, ValueError, "must have models of the same sizes"),
     ],
 )
