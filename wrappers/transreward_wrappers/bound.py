@@ -118,6 +118,35 @@ class BoundCompensation:
                 )
 
 
+class HasCompensation:
+    """What a wrapper shows of the compensation that it has at work, which others may share."""
+
+    _bound: BoundCompensation
+
+    @property
+    def pair(self) -> Pair:
+        """The pair."""
+        return self._bound.pair
+
+    @property
+    def compensation(self) -> Compensation:
+        """The compensation."""
+        return self._bound.compensation
+
+    @property
+    def diagnostics(self) -> dict[str, float]:
+        """Running figures of the compensation, for a logger."""
+        return self.compensation.diagnostics()
+
+    def save_state(self, path: str) -> None:
+        """Write what the compensation has learnt, for a run to resume from."""
+        self._bound.save_state(path)
+
+    def load_state(self, path: str) -> None:
+        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
+        self._bound.load_state(path)
+
+
 def load_compensation(compensation: str | type[Compensation]) -> type[Compensation]:
     """Return a compensation's class.
 

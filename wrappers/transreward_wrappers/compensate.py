@@ -11,13 +11,13 @@ from gymnasium.utils import RecordConstructorArgs
 from transreward_envs.pairs import Pair
 from transreward_envs.training.budget import join_environments
 from transreward_envs.training.roles import DOMAIN_INDEX
-from transreward_wrappers.bound import BoundCompensation, load_compensation
+from transreward_wrappers.bound import BoundCompensation, HasCompensation, load_compensation
 from transreward_wrappers.compensation import Compensation, Transitions
 
 Env = gym.Env[Any, Any]
 
 
-class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Pay ``env reward + compensation``; observations, actions and the ends of episodes pass through untouched.
 
     ``info["reward/env"]`` and ``info["reward/compensation"]`` sum to the reward exactly; the return of compensated
@@ -98,21 +98,6 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             info["episode_compensated"] = {"r": self._compensated_return, "l": self._length}
         return following, total, terminated, truncated, info
 
-    @property
-    def pair(self) -> Pair:
-        """The pair."""
-        return self._bound.pair
-
-    @property
-    def compensation(self) -> Compensation:
-        """The compensation, which others may share."""
-        return self._bound.compensation
-
-    @property
-    def diagnostics(self) -> dict[str, float]:
-        """Running figures of the compensation, for a logger."""
-        return self.compensation.diagnostics()
-
     def join(self, other: Compensate) -> None:
         """Learn, count steps and spend the budget together with another environment of this process.
 
@@ -126,14 +111,6 @@ class Compensate(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             )
         self._bound = other._bound
         join_environments([other.env, self.env])
-
-    def save_state(self, path: str) -> None:
-        """Write what the compensation has learnt, for a run to resume from."""
-        self._bound.save_state(path)
-
-    def load_state(self, path: str) -> None:
-        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
-        self._bound.load_state(path)
 
 
 def require_uncompensated(env: Any) -> None:

@@ -14,7 +14,7 @@ from transreward_envs.batched.infos import FAILED
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.episodes import EpisodeSums
 from transreward_envs.training.roles import DOMAIN_INDEX
-from transreward_wrappers.bound import BoundCompensation, load_compensation
+from transreward_wrappers.bound import BoundCompensation, HasCompensation, load_compensation
 from transreward_wrappers.compensate import require_uncompensated
 from transreward_wrappers.compensation import Compensation, Float, Transitions
 
@@ -23,7 +23,7 @@ Info = dict[str, Any]
 Lanes = VectorEnv[Any, Any, Any]
 
 
-class CompensateLanes(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+class CompensateLanes(HasCompensation, gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
     """Pay ``env reward + compensation`` in all lanes at once, as ``Compensate`` does in one.
 
     ``info["reward/env"]`` and ``info["reward/compensation"]`` sum to the rewards exactly, also in the step that ends
@@ -96,21 +96,6 @@ class CompensateLanes(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
         self._done = done if self._mode != AutoresetMode.SAME_STEP else np.zeros_like(done)
         return following, total, terminated, truncated, infos
 
-    @property
-    def pair(self) -> Pair:
-        """The pair."""
-        return self._bound.pair
-
-    @property
-    def compensation(self) -> Compensation:
-        """The compensation, which all lanes share."""
-        return self._bound.compensation
-
-    @property
-    def diagnostics(self) -> dict[str, float]:
-        """Running figures of the compensation, for a logger."""
-        return self.compensation.diagnostics()
-
     def steps(self) -> dict[Role, int]:
         """Return the steps taken in each domain."""
         counts: dict[Role, int] = self.env.unwrapped.steps()  # type: ignore[attr-defined]
@@ -119,14 +104,6 @@ class CompensateLanes(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
     def restore_steps(self, *, source: int, target: int) -> None:
         """Set the counts of a run that resumes."""
         self.env.unwrapped.restore_steps(source=source, target=target)  # type: ignore[attr-defined]
-
-    def save_state(self, path: str) -> None:
-        """Write what the compensation has learnt, for a run to resume from."""
-        self._bound.save_state(path)
-
-    def load_state(self, path: str) -> None:
-        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
-        self._bound.load_state(path)
 
     def _pay(
         self, actions: Array, following: Array, rewards: Array, terminated: Array, real: Array, infos: Info
