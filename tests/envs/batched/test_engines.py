@@ -109,12 +109,14 @@ def test_an_error_of_mujoco_fails_a_lane_and_keeps_its_state(monkeypatch: pytest
 
     def raises(model: mujoco.MjModel, data: mujoco.MjData, substeps: int) -> None:
         if np.array_equal(data.qpos, before[1]):
+            data.pstack = 100  # what an overflow leaves, and the next lane on this simulation would run out of
             raise mujoco.FatalError("stack overflow")
         step(model, data, substeps)
 
     monkeypatch.setattr(mujoco, "mj_step", raises)
     assert envs._engine.step(None, 5).tolist() == [False, True, False]
     assert (envs._engine.qpos == before).all(axis=1).tolist() == [False, True, False]
+    assert [data.pstack for data in envs._engine._data] == [0, 0]
     envs.close()
 
 
