@@ -44,6 +44,9 @@ class LaneSteps:
     done: Bools
     """Whether the episode ended, by its time limit too, as ``(B,)``."""
 
+    failed: Bools
+    """Whether it ended because the physics blew up, as ``(B,)``: the step is no transition then."""
+
     valid: Bools
     """Whether the lane stepped, as ``(B,)``; under ``NextStep``, one whose episode was over started again instead."""
 
@@ -74,7 +77,7 @@ class Lanes:
             raise ValueError(f'Lanes must start again by themselves, by "SameStep" or "NextStep"; these have {mode}.')
         self.envs, self.num_envs = envs, envs.num_envs
         self.observation_size, self.action_size = space.shape[0], action_space.shape[0]
-        self._space = action_space
+        self.action_space = action_space
         self._same_step = mode == AutoresetMode.SAME_STEP
         self._over = np.zeros(envs.num_envs, dtype=np.bool_)
         self._returns, self._lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=np.int64)
@@ -89,7 +92,7 @@ class Lanes:
 
     def step(self, actions: NDArray[Any]) -> LaneSteps:
         """Step all lanes by actions in ``[-1, 1]``, as ``(B, action_size)``."""
-        observed, rewards, terminated, truncated, infos = self.envs.step(scale_actions(actions, self._space))
+        observed, rewards, terminated, truncated, infos = self.envs.step(scale_actions(actions, self.action_space))
         observations, valid = np.array(observed, dtype=np.float64), ~self._over
         done = (terminated | truncated) & valid
         last, told = observations, infos
@@ -106,6 +109,7 @@ class Lanes:
             rewards=np.where(valid, rewards, 0.0),
             terminated=(terminated & valid) | failed,
             done=done,
+            failed=failed,
             valid=valid,
             infos=infos,
         )

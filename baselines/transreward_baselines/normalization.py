@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 EPSILON = 1e-8
+STARTED = 1e6
 LIMIT = 10.0
 """Normalised values are clipped to ``[-LIMIT, LIMIT]``."""
 
@@ -21,6 +22,10 @@ class RunningStatistics:
 
     def __init__(self, size: int) -> None:
         self.mean, self.variance, self.count = np.zeros(size), np.ones(size), 0.0
+
+    def start(self, mean: Array, variance: Array) -> None:
+        """Start from statistics that were found before, as if from ``STARTED`` values."""
+        self.mean, self.variance, self.count = mean.copy(), variance.copy(), STARTED
 
     def update(self, values: Array) -> None:
         """Take in values as ``(B, size)``."""

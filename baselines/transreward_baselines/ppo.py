@@ -6,30 +6,34 @@ Deviations from the paper, most of them usual since Huang et al. 2022 ("The 37 i
 observations and rewards are normalised by running statistics that stand still during a rollout; advantages are those
 of Schulman et al. 2015 (arXiv:1506.02438), normalised over the rollout; gradients are clipped by norm; policy and value
 have networks of their own; the value's loss is not clipped; the policy's deviation does not depend on the state; the
-learning rate is constant. An episode that ends by its time limit is bootstrapped with the value of its last
-observation. A resumed run starts new episodes and a new stream of random numbers.
+learning rate follows the divergence between two policies in a row, as in Rudin et al. 2022 (arXiv:2109.11978). An
+episode that ends by its time limit is bootstrapped with the value of its last observation. A resumed run starts new
+episodes and a new stream of random numbers.
 
 The published curve (docs/agents.md): ``python tests/performance/learning.py --seeds 1 2 3 4 5 --out runs/learning``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import tyro
 from numpy.typing import NDArray
 from torch import nn
 
+from transreward_baselines.adaptation import SAMPLE, adapted, divergence
 from transreward_baselines.lanes import Lanes, LaneSteps
 from transreward_baselines.normalization import RewardScaler, RunningStatistics
 from transreward_baselines.results import Evaluation
+from transreward_baselines.rollout import Rollout, estimate_advantages
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import (
     BudgetSpentError,
     require_count,
@@ -38,6 +42,8 @@ from transreward_envs.errors import (
     require_share,
     unknown,
 )
+from transreward_wrappers.networks import layers_of, orthogonal_mlp, put_layers
+from transreward_wrappers.policies import GaussianPolicy
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -47,11 +53,14 @@ from transreward_wrappers.storage import (
 )
 
 Array = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
-TUNED: dict[str, dict[str, Any]] = {
+TUNED: Tuned = {
     "HalfCheetah": {
         "num_envs": 16,
+        "epochs": 10,
+        "hidden": 128,
+        "activation": "relu",
+        "target_kl": None,
         "learning_rate": 3e-4,
         "gamma": 0.98,
         "gae_lambda": 0.92,
@@ -59,7 +68,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "log_std": -2.0,
     }
 }
-"""Defaults of robots that never fall, where they differ from those of :class:`Args`."""
+"""Settings of robots, where they differ from the defaults of :class:`Args`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,20 +81,23 @@ class Args(RunArgs):
     num_steps: int = 64
     """Steps of each lane in a rollout."""
 
-    epochs: int = 10
+    epochs: int = 5
     """Passes over a rollout."""
 
     minibatch_size: int = 256
     """Transitions of a gradient step."""
 
-    hidden: int = 128
+    hidden: int = 64
     """Width of the two hidden layers of each network."""
 
-    activation: Literal["tanh", "relu"] = "relu"
+    activation: Literal["tanh", "relu"] = "tanh"
     """Of the hidden layers."""
 
     learning_rate: float = 6e-4
-    """Of Adam."""
+    """Of Adam; at the start, where it follows `target_kl`."""
+
+    target_kl: float | None = 0.02
+    """Divergence of the policy from the rollout's that the learning rate is adapted to [nats]; constant if `None`."""
 
     gamma: float = 0.99
     """Discount."""
@@ -106,15 +118,27 @@ class Args(RunArgs):
     """Gradients beyond are scaled down to it."""
 
     log_std: float = -0.5
-    """Of the policy at the start."""
+    """Of the policy at the start; one to start from keeps its own where that is larger."""
+
+    start_from: Path | None = None
+    """File of a policy to start from, as `keep_policies` leaves; with the same `hidden` and `activation`."""
+
+    value_steps: int = 0
+    """Environment steps at the start in which the value alone learns."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("num_steps", "epochs", "minibatch_size", "hidden"):
             require_count(name, getattr(self, name), at_least=1)
+        require_count("value_steps", self.value_steps)
         if self.activation not in ACTIVATIONS:
             raise ValueError(unknown("activation", self.activation, ACTIVATIONS))
-        for name in ("learning_rate", "clip", "max_gradient_norm"):
+        for name in (
+            "learning_rate",
+            "clip",
+            "max_gradient_norm",
+            *(["target_kl"] if self.target_kl is not None else []),
+        ):
             require_positive(name, getattr(self, name))
         for name in ("gamma", "gae_lambda", "value_coefficient", "entropy_coefficient"):
             require_share(name, getattr(self, name))
@@ -125,9 +149,11 @@ class PPO:
     """Policy, value, optimiser and statistics."""
 
     def __init__(self, args: Args, observation_size: int, action_size: int, num_envs: int) -> None:
-        self.device = args.torch_device()
-        self.policy = make_network(args, observation_size, action_size, gain=0.01).to(self.device)
-        self.value = make_network(args, observation_size, 1, gain=1.0).to(self.device)
+        self.device, self.activation = args.torch_device(), args.activation
+        self.learning_rate = args.learning_rate
+        sizes, activation = (observation_size, args.hidden, args.hidden), ACTIVATIONS[args.activation]
+        self.policy = orthogonal_mlp((*sizes, action_size), activation, gain=0.01).to(self.device)
+        self.value = orthogonal_mlp((*sizes, 1), activation, gain=1.0).to(self.device)
         self.log_std = nn.Parameter(torch.full((action_size,), args.log_std, device=self.device))
         self.parameters = [*self.policy.parameters(), *self.value.parameters(), self.log_std]
         self.optimizer = torch.optim.Adam(self.parameters, lr=args.learning_rate, eps=1e-5, fused=True)
@@ -156,6 +182,36 @@ class PPO:
         total: torch.Tensor = (0.5 * noise.square() + self.log_std).sum(-1)
         return -total
 
+    def export(self, about: Mapping[str, Any]) -> GaussianPolicy:
+        """Return the policy as it is now, as data."""
+        weights, biases = layers_of(self.policy)
+        return GaussianPolicy(
+            weights=weights,
+            biases=biases,
+            activation=self.activation,
+            squash="clip",
+            log_std=self.log_std.detach().cpu().numpy().copy(),
+            observation_mean=self.observations.mean,
+            observation_variance=self.observations.variance,
+            about=about,
+        )
+
+    def start_from(self, policy: GaussianPolicy) -> None:
+        """Take over a policy; what it did not observe, past actions at the end of an observation, has no weight yet.
+
+        Raises:
+            ValueError: It is of another shape.
+        """
+        policy = policy.padded(len(self.observations.mean))
+        if (policy.activation, policy.squash) != (self.activation, "clip"):
+            raise ValueError(
+                f"A policy to start from must have this run's activation, {self.activation!r}, and clip its actions; "
+                f"got {policy.activation!r} and {policy.squash!r}."
+            )
+        put_layers(self.policy, policy.weights, policy.biases)
+        self.log_std.data.copy_(torch.maximum(self.log_std.detach(), torch.from_numpy(policy.log_std)))
+        self.observations.start(policy.observation_mean, policy.observation_variance)
+
     def files(self) -> dict[str, Tensors]:
         """Return all that training changes."""
         parts = {
@@ -165,7 +221,10 @@ class PPO:
             "observations": self.observations.tensors(),
             "rewards": self.rewards.statistics.tensors(),
         }
-        tensors: Tensors = {"log_std": self.log_std}
+        tensors: Tensors = {
+            "log_std": self.log_std,
+            "learning_rate": torch.tensor(self.learning_rate, dtype=torch.float64),
+        }
         for name, part in parts.items():
             tensors.update(with_prefix(name, part))
         return {"agent": tensors}
@@ -176,48 +235,10 @@ class PPO:
         self.policy.load_state_dict(without_prefix("policy", tensors))
         self.value.load_state_dict(without_prefix("value", tensors))
         self.log_std.data.copy_(tensors["log_std"])
+        self.learning_rate = float(tensors["learning_rate"])
         load_optimizer_tensors(self.optimizer, without_prefix("optimizer", tensors))
         self.observations.load(without_prefix("observations", tensors))
         self.rewards.statistics.load(without_prefix("rewards", tensors))
-
-
-def make_network(args: Args, inputs: int, outputs: int, *, gain: float) -> nn.Sequential:
-    """Return a network with two hidden layers, orthogonal weights and no offsets."""
-    layers = [nn.Linear(inputs, args.hidden), nn.Linear(args.hidden, args.hidden), nn.Linear(args.hidden, outputs)]
-    for layer in layers:
-        nn.init.orthogonal_(layer.weight, gain if layer is layers[-1] else 2.0**0.5)
-        nn.init.zeros_(layer.bias)
-    activation = ACTIVATIONS[args.activation]
-    return nn.Sequential(layers[0], activation(), layers[1], activation(), layers[2])
-
-
-@dataclass(kw_only=True, slots=True)
-class Rollout:
-    """What ``T`` steps of ``B`` lanes gave."""
-
-    observations: Array
-    """Normalised, the one after the last step too, as ``(T + 1, B, observation_size)``."""
-
-    actions: Array
-    """As drawn, before they are clipped, as ``(T, B, action_size)``."""
-
-    log_densities: Array
-    """Of the actions, but for a constant, as ``(T, B)``."""
-
-    rewards: Array
-    """Scaled, as ``(T, B)``."""
-
-    values: Array
-    """Of the observations acted on, as ``(T, B)``."""
-
-    next_values: Array
-    """Of what the actions led to, the end of an episode too; 0 beyond termination, as ``(T, B)``."""
-
-    done: Bools
-    """Whether the episode ended, as ``(T, B)``."""
-
-    valid: Bools
-    """Whether the lane stepped, as ``(T, B)``."""
 
 
 def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) -> tuple[Rollout, NDArray[Any]]:
@@ -275,23 +296,10 @@ def estimate_values(agent: PPO, normalised: Array, steps: list[LaneSteps]) -> tu
     return values[:-1], next_values
 
 
-def estimate_advantages(
-    rewards: Array, values: Array, next_values: Array, done: Bools, valid: Bools, *, gamma: float, gae_lambda: float
-) -> Array:
-    """Return generalised advantages, ``A_t = r_t + gamma V(s'_t) - V(s_t) + gamma lambda A_{t+1}``, as ``(T, B)``.
-
-    No sum goes beyond the end of an episode, and invalid steps, which are no transitions, have none.
-    """
-    errors = rewards + gamma * next_values - values
-    advantages, following = np.zeros_like(errors), np.zeros_like(errors[0])
-    for t in reversed(range(len(errors))):
-        following = np.where(valid[t], errors[t] + gamma * gae_lambda * ~done[t] * following, 0.0)
-        advantages[t] = following
-    return advantages
-
-
-def update(agent: PPO, rollout: Rollout, args: Args) -> dict[str, float]:
+def update(agent: PPO, rollout: Rollout, args: Args, *, value_alone: bool = False) -> dict[str, float]:
     """Learn from a rollout, and return what to log."""
+    if value_alone:
+        args = replace(args, entropy_coefficient=0.0)
     advantages = estimate_advantages(
         rollout.rewards,
         rollout.values,
@@ -303,7 +311,7 @@ def update(agent: PPO, rollout: Rollout, args: Args) -> dict[str, float]:
     )
     targets = advantages + rollout.values
     centred = advantages - advantages[rollout.valid].mean()
-    scaled = centred / (advantages[rollout.valid].std() + 1e-8)
+    scaled = centred / (advantages[rollout.valid].std() + 1e-8) * (not value_alone)
     arrays = (rollout.observations[:-1], rollout.actions, rollout.log_densities, scaled, targets)
     data = [torch.from_numpy(array[rollout.valid]).to(agent.device) for array in arrays]
     for _ in range(args.epochs):
@@ -312,14 +320,19 @@ def update(agent: PPO, rollout: Rollout, args: Args) -> dict[str, float]:
         for start in range(0, len(order), args.minibatch_size):
             part = slice(start, start + args.minibatch_size)
             gradient_step(agent, tuple(tensor[part] for tensor in shuffled), args)
+        if args.target_kl is not None and not value_alone:
+            with torch.no_grad():
+                change = agent.log_densities(data[0][:SAMPLE], data[1][:SAMPLE]) - data[2][:SAMPLE]
+            agent.learning_rate = adapted(agent.learning_rate, divergence(change), args.target_kl)
     with torch.no_grad():
         policy_loss, value_loss, change = losses(agent, tuple(data), args)
     return {
         "losses/policy": float(policy_loss),
         "losses/value": float(value_loss),
-        "losses/divergence": float((change.exp() - 1.0 - change).mean()),
+        "losses/divergence": divergence(change),
         "losses/clipped": float((change.exp() - 1.0).abs().gt(args.clip).float().mean()),
         "charts/log_std": float(agent.log_std.detach().mean()),
+        "charts/learning_rate": agent.learning_rate,
     }
 
 
@@ -327,6 +340,7 @@ def gradient_step(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> No
     """Step down the gradient of a minibatch: that of ``policy_loss + c_1 value_loss - c_2 entropy``."""
     set_gradients(agent, batch, args)
     nn.utils.clip_grad_norm_(agent.parameters, args.max_gradient_norm)
+    agent.optimizer.param_groups[0]["lr"] = agent.learning_rate
     agent.optimizer.step()
 
 
@@ -373,27 +387,18 @@ def main(args: Args) -> list[Evaluation]:
     torch.manual_seed(args.seed)
     with closing(make_env(args)) as lanes:
         agent = PPO(args, lanes.observation_size, lanes.action_size, lanes.num_envs)
+        if args.start_from is not None:
+            agent.start_from(GaussianPolicy.load(args.start_from))
         with Run("ppo", args, agent, lanes) as run:
             torch.manual_seed(args.seed + run.steps)
             observations = lanes.reset(seed=run.episode_seed)
             while run.unfinished:
                 rollout, observations = collect(agent, lanes, observations, args)
-                scalars = update(agent, rollout, args) if rollout.valid.any() else {}
+                value_alone = run.steps < args.value_steps
+                scalars = update(agent, rollout, args, value_alone=value_alone) if rollout.valid.any() else {}
                 run.advance(int(rollout.valid.sum()), scalars)
     return run.results
 
 
-def tuned(env_id: str) -> dict[str, Any]:
-    """Return the settings of an id's robot that differ from the defaults; for most there are none."""
-    name = env_id.rpartition(":")[2].rpartition("/")[2]
-    return next((settings for robot, settings in TUNED.items() if name.startswith(robot)), {})
-
-
-def parse(words: Sequence[str] | None = None) -> Args:
-    """Return what a command line means, on top of the defaults of the id's robot."""
-    env_id = tyro.cli(Args, args=words).env_id
-    return tyro.cli(Args, args=words, default=Args(env_id=env_id, **tuned(env_id)))
-
-
 if __name__ == "__main__":
-    main(parse())
+    main(parse(Args, TUNED))

@@ -28,7 +28,11 @@ from transreward_baselines.run_directory import (
 from transreward_baselines.training_ids import evaluation_ids
 from transreward_envs.errors import BudgetSpentError
 from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.policies import GaussianPolicy
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
+
+POLICIES = "policies"
+"""Folder of the policies that a run keeps."""
 
 MAY_CHANGE = ("total_steps", "max_seconds", "device", "threads", "torch_threads", "out")
 """Settings that may differ when a run is resumed."""
@@ -39,6 +43,9 @@ class Agent(Protocol):
 
     def act(self, observations: Any) -> Any:
         """Return the deterministic actions in ``[-1, 1]``, as ``(B, action_size)``."""
+
+    def export(self, about: Mapping[str, Any]) -> GaussianPolicy:
+        """Return the policy as it is now, as data."""
 
     def files(self) -> dict[str, Tensors]:
         """Return all that training changes, by the name of the file to keep it in."""
@@ -63,7 +70,7 @@ class Run:
     """
 
     def __init__(self, script: str, args: RunArgs, agent: Agent, lanes: Lanes) -> None:
-        self.args, self.agent, self.lanes = args, agent, lanes
+        self.args, self.agent, self.lanes, self._script = args, agent, lanes, script
         self.directory = args.out or Path("runs") / f"{script}-{args.env_id.replace('/', '-')}-{args.seed}"
         self.steps, self.seconds = 0, 0.0
         settings = {"script": script, **dataclasses.asdict(args), "out": None}
@@ -160,7 +167,21 @@ class Run:
             self._bar.write(f"step {row.step}: return {row.return_mean:.0f} +- {row.return_std:.0f} ({domain})")
             self._log({f"evaluation/{domain}": row.return_mean})
         write_rows(self.directory, self.results, Evaluation)
+        if self.args.keep_policies:
+            self._keep_policy()
         self._since = time.perf_counter()
+
+    def _keep_policy(self) -> None:
+        """Write the policy as it is now, and what its last evaluations gave."""
+        returns = {row.domain: row.return_mean for row in self.results[-len(self._domains) :]}
+        about = {
+            "algorithm": self._script,
+            "env_id": self.args.env_id,
+            "seed": self.args.seed,
+            "steps": self.steps,
+            "returns": returns,
+        }
+        self.agent.export(about).save(self.directory / POLICIES / f"{self.steps:012d}.safetensors")
 
     def _save(self) -> None:
         """Write a checkpoint, after the results: rows beyond it are dropped when a run resumes."""
@@ -208,5 +229,5 @@ class Run:
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as they are read back from JSON."""
-    read: dict[str, Any] = json.loads(json.dumps(settings))
+    read: dict[str, Any] = json.loads(json.dumps(settings, default=str))
     return read

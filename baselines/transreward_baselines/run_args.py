@@ -68,6 +68,9 @@ class RunArgs:
     checkpoint_every: int = 100_000
     """Environment steps between two checkpoints."""
 
+    keep_policies: bool = False
+    """Keep the policy of every evaluation, as a file in `policies/`."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", tuple(self.settings))
         find_spec(self.env_id)

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
@@ -31,7 +30,10 @@ from transreward_baselines.replay import Batch, ReplayBuffer
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import require_count, require_positive, require_share
+from transreward_wrappers.networks import layers_of
+from transreward_wrappers.policies import GaussianPolicy
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -43,6 +45,9 @@ from transreward_wrappers.storage import (
 LOG_STD_LIMITS = (-5.0, 2.0)
 BLOCK = 16
 """Steps of each lane between two entries in the logs."""
+
+TUNED: Tuned = {}
+"""Settings of robots, where they differ from the defaults of :class:`Args`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +139,24 @@ class SAC:
         """Return both critics' values, as ``(2, n)``."""
         inputs = torch.cat([observations, actions], dim=-1)
         return torch.stack([critic(inputs).squeeze(-1) for critic in critics])
+
+    def export(self, about: Mapping[str, Any]) -> GaussianPolicy:
+        """Return the policy as it is now, as data; its deviation is the mean one over a batch of the replay buffer."""
+        with torch.inference_mode():
+            batch = self.replay.sample(1024, self.device).observations
+            deviation = (self.draw(batch)[0] - self._law(batch)[0].tanh()).square().mean(dim=0).sqrt()
+        weights, biases = layers_of(self.policy)
+        return GaussianPolicy(
+            weights=(*weights[:-1], weights[-1][: self.action_size]),
+            biases=(*biases[:-1], biases[-1][: self.action_size]),
+            activation="relu",
+            squash="tanh",
+            log_std=deviation.clamp(min=1e-2).log().cpu().numpy(),
+            observation_mean=np.zeros(weights[0].shape[1]),
+            observation_variance=np.ones(weights[0].shape[1]),
+            limit=None,
+            about=about,
+        )
 
     def files(self) -> dict[str, Tensors]:
         """Return all that training changes."""
@@ -256,4 +279,4 @@ def main(args: Args) -> list[Evaluation]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    main(parse(Args, TUNED))

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.baselines.telltale import telltale_lanes
 from transreward_baselines import ppo
-from transreward_baselines.ppo import PPO, Args, estimate_advantages, estimate_values, main
+from transreward_baselines.ppo import PPO, Args, estimate_values, main
+from transreward_baselines.rollout import estimate_advantages
 from transreward_baselines.run_directory import checkpoints
+from transreward_baselines.tuned import parse
 from transreward_wrappers.storage import load_tensors
 
 GAMMA, LAMBDA = 0.9, 0.8
@@ -193,9 +195,9 @@ def test_bad_settings_say_what_is_wrong(changes: dict, message: str) -> None:
 
 def test_a_command_line_starts_from_the_defaults_of_the_robot() -> None:
     plain = Args()
-    assert ppo.parse(["--seed", "3"]) == Args(seed=3)
+    assert parse(Args, ppo.TUNED, ["--seed", "3"]) == Args(seed=3)
     for env_id in ("HalfCheetah-v5", "transreward_envs:TransReward/HalfCheetah-broken-bthigh-darc-v0"):
-        args = ppo.parse(["--env-id", env_id, "--hidden", "32", "--settings", "eta=0.1"])
+        args = parse(Args, ppo.TUNED, ["--env-id", env_id, "--hidden", "32", "--settings", "eta=0.1"])
         assert (args.gamma, args.hidden, args.settings) == (0.98, 32, ("eta=0.1",))
         assert args.gamma != plain.gamma
 

@@ -39,6 +39,7 @@ from transreward_baselines.results import Evaluation
 from transreward_baselines.run_directory import check_directory, read_settings
 from transreward_baselines.sb3 import _PPO, _PPO_ROLLOUT, _SAC, policy_of
 from transreward_baselines.sb3_lanes import make_vec
+from transreward_baselines.tuned import tuned
 from transreward_wrappers.storage import write_json
 
 matplotlib.use("Agg")
@@ -94,7 +95,7 @@ def own(script: Any, eval_every: int) -> Callable[[Job], Iterator[Evaluation]]:
 
     def run(job: Job) -> Iterator[Evaluation]:
         args = script.Args(
-            **(ppo.tuned(job.env_id) if script is ppo else {}),
+            **tuned(script.TUNED, job.env_id),
             env_id=job.env_id,
             seed=job.seed,
             out=job.stem,

@@ -21,6 +21,47 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+def orthogonal_mlp(sizes: Sequence[int], activation: type[nn.Module], *, gain: float) -> nn.Sequential:
+    """Return linear layers with orthogonal weights and no offsets, and an activation between each two.
+
+    Args:
+        sizes: Layer sizes, inputs and outputs included.
+        activation: Class of the activation.
+        gain: Of the last layer's weights; that of the others is the root of 2.
+    """
+    layers: list[nn.Module] = []
+    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
+        layer = nn.Linear(inputs, outputs)
+        nn.init.orthogonal_(layer.weight, gain if index == len(sizes) - 2 else 2.0**0.5)
+        nn.init.zeros_(layer.bias)
+        layers += [layer, activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def layers_of(network: nn.Sequential) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
+    """Return copies of the weights, as ``(outputs, inputs)`` each, and of the offsets of all linear layers."""
+    layers = [layer for layer in network if isinstance(layer, nn.Linear)]
+    weights = tuple(layer.weight.detach().cpu().numpy().copy() for layer in layers)
+    return weights, tuple(layer.bias.detach().cpu().numpy().copy() for layer in layers)
+
+
+def put_layers(
+    network: nn.Sequential, weights: Sequence[NDArray[np.float32]], biases: Sequence[NDArray[np.float32]]
+) -> None:
+    """Put weights and offsets into all linear layers, as :func:`layers_of` returned them.
+
+    Raises:
+        ValueError: The network has other layers.
+    """
+    layers = [layer for layer in network if isinstance(layer, nn.Linear)]
+    wanted, found = [tuple(layer.weight.shape) for layer in layers], [weight.shape for weight in weights]
+    if wanted != found:
+        raise ValueError(f"The network's layers have the shapes {wanted}; got weights of {found}.")
+    for layer, weight, bias in zip(layers, weights, biases, strict=True):
+        layer.weight.data.copy_(torch.from_numpy(weight))
+        layer.bias.data.copy_(torch.from_numpy(bias))
+
+
 class EnsembleMLP(nn.Module):
     """Several MLPs of the same sizes, evaluated together.
 

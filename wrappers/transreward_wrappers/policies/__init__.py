@@ -1,0 +1,14 @@
+"""Policies as data: those that are shipped, and those that one's own runs leave behind."""
+
+from transreward_wrappers.policies.gaussian import GaussianPolicy, NotAPolicyError, UniformPolicy
+from transreward_wrappers.policies.shipped import load_domain_policy, load_policy, policies_root, snapshots
+
+__all__ = [
+    "GaussianPolicy",
+    "NotAPolicyError",
+    "UniformPolicy",
+    "load_domain_policy",
+    "load_policy",
+    "policies_root",
+    "snapshots",
+]
