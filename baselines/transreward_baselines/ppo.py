@@ -1,4 +1,4 @@
-"""PPO on many lanes: Schulman et al. 2017 (arXiv:1707.06347), in one file.
+"""PPO on many lanes: Schulman et al. 2017 (arXiv:1707.06347).
 
     python -m transreward_baselines.ppo --env-id TransReward/Hopper-v0 --total-steps 1000000 --seed 1
 
@@ -133,13 +133,9 @@ class Args(RunArgs):
         require_count("value_steps", self.value_steps)
         if self.activation not in ACTIVATIONS:
             raise ValueError(unknown("activation", self.activation, ACTIVATIONS))
-        for name in (
-            "learning_rate",
-            "clip",
-            "max_gradient_norm",
-            *(["target_kl"] if self.target_kl is not None else []),
-        ):
+        for name in ("learning_rate", "clip", "max_gradient_norm"):
             require_positive(name, getattr(self, name))
+        require_positive("target_kl", 1.0 if self.target_kl is None else self.target_kl)
         for name in ("gamma", "gae_lambda", "value_coefficient", "entropy_coefficient"):
             require_share(name, getattr(self, name))
         require_finite("log_std", self.log_std)
@@ -270,6 +266,7 @@ def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) ->
     normalised[-1] = agent.observations.normalise(observations)
     done, valid = (np.stack([getattr(step, name) for step in steps]) for name in ("done", "valid"))
     values, next_values = estimate_values(agent, normalised, steps)
+    agent.observations.update(seen[valid])
     rollout = Rollout(
         observations=normalised,
         actions=actions,
@@ -280,7 +277,6 @@ def collect(agent: PPO, lanes: Lanes, observations: NDArray[Any], args: Args) ->
         done=done,
         valid=valid,
     )
-    agent.observations.update(seen[valid])
     return rollout, observations
 
 

@@ -1,0 +1,57 @@
+"""Names of domains: the same domain has one name, whichever pairs it belongs to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from transreward_envs.errors import unknown
+from transreward_envs.pairs.pair import ROLES, Pair, Role
+from transreward_envs.pairs.table import PAIRS
+from transreward_envs.robots import ROBOTS
+
+
+def domain_name(pair: Pair, role: Role) -> str:
+    """Return the name of one domain of a pair.
+
+    It is the robot's where nothing is shifted or set, else that of the first registered pair which has this very
+    domain, and its role there: ``Hopper``, ``Hopper-mass-2.0-target``.
+    """
+    wanted = _essence(pair, role)
+    if wanted == _plain(pair.robot_of(role).name):
+        return pair.robot_of(role).name
+    for other in PAIRS.values():
+        for theirs in ROLES:
+            if _essence(other, theirs) == wanted:
+                return f"{other.name}-{theirs}"
+    return f"{pair.name}-{role}"
+
+
+def find_domain(name: str) -> tuple[Pair, Role] | None:
+    """Return the registered pair and the role that a domain is named after; ``None`` for a plain robot.
+
+    Raises:
+        ValueError: There is no such domain.
+    """
+    if name in ROBOTS:
+        return None
+    for role in ROLES:
+        if (stem := name.removesuffix(f"-{role}")) != name and stem in PAIRS:
+            return PAIRS[stem], role
+    raise ValueError(unknown("domain", name, (*ROBOTS, *(pair.name + "-target" for pair in PAIRS.values()))))
+
+
+def domains_of(pairs: Iterable[Pair]) -> list[str]:
+    """Return the names of all domains of pairs, each once, the plain robots first."""
+    names = {domain_name(pair, role): None for pair in pairs for role in ROLES}
+    return sorted(names, key=lambda name: name not in ROBOTS)
+
+
+def _essence(pair: Pair, role: Role) -> str:
+    """Return what makes a domain the domain that it is."""
+    shifts = [shift.to_json() for shift in pair.shifts(role) if not shift.neutral]
+    return json.dumps([pair.robot_of(role).name, shifts, pair.observe_actions, dict(pair.settings)], sort_keys=True)
+
+
+def _plain(robot: str) -> str:
+    return json.dumps([robot, [], 0, {}], sort_keys=True)
