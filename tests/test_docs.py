@@ -22,7 +22,8 @@ BLOCKS = [
 def test_a_code_block_runs(page: Path, index: int, block: str, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(block)
-    environment = {**os.environ, "TRANSREWARD_CACHE": str(tmp_path / "cache")}
+    folders = {"TRANSREWARD_CACHE": str(tmp_path / "cache"), "MINARI_DATASETS_PATH": str(tmp_path / "datasets")}
+    environment = {**os.environ, **folders}
     result = subprocess.run(
         [sys.executable, script.name], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``evaluate`` and ``plot``."""
+"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``policies``, ``data`` and more."""
 
 from __future__ import annotations
 
@@ -210,21 +210,55 @@ def find_pair(name: str) -> Pair:
     raise ValueError(unknown("pair or id", plain, PAIRS))
 
 
+def policies() -> None:
+    """Policies of domains: `train` them again, `list` what they return."""
+    main(["policies", "--help"])
+
+
+def data() -> None:
+    """Offline datasets: `build` one, a `recipe` of several, `list` or `export` them."""
+    main(["data", "--help"])
+
+
+TOP: dict[str, Any] = {
+    "list": list_pairs,
+    "show": show,
+    "verify": verify,
+    "train": train,
+    "evaluate": evaluate,
+    "plot": plot,
+    "render": render,
+    "policies": policies,
+    "data": data,
+}
+"""The commands that are no groups, and two that show what a group has."""
+
+
+def group_of(words: list[str]) -> tuple[str, dict[str, Any]]:
+    """Return the group of commands that words are of, and the commands."""
+    if words[:1] == ["policies"]:
+        from transreward_baselines.policies import command as policy_commands
+
+        return "transreward policies", policy_commands.COMMANDS
+    if words[:1] == ["data"]:
+        from transreward_baselines.data import command as data_commands
+
+        return "transreward data", data_commands.COMMANDS
+    return "transreward", TOP
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line."""
-    commands: dict[str, Any] = {
-        "list": list_pairs,
-        "show": show,
-        "verify": verify,
-        "train": train,
-        "evaluate": evaluate,
-        "plot": plot,
-        "render": render,
-    }
+    words = sys.argv[1:] if args is None else args
+    prog, commands = group_of(words)
     sys.path.insert(0, "")  # modules of one's own are found where the command is typed
     try:
         tyro.extras.subcommand_cli_from_dict(
-            commands, prog="transreward", description="Source and target domains for off-dynamics RL.", args=args
+            commands,
+            prog=prog,
+            description="Source and target domains for off-dynamics RL.",
+            args=words if prog == "transreward" else words[1:],
+            config=(tyro.conf.OmitArgPrefixes,),
         )
     except (ValueError, TypeError, RuntimeError, OSError, DependencyNotInstalled) as error:
         print(f"transreward: {error}", file=sys.stderr)

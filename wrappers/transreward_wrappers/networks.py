@@ -92,18 +92,18 @@ class Frozen:
     One row is evaluated by NumPy, in a third of the time that PyTorch takes for it; many rows by PyTorch on one thread.
 
     Args:
-        network: An MLP, or an ensemble of them.
+        network: An MLP, an ensemble of MLPs, or several MLPs to be evaluated side by side, of the same sizes but for
+            their inputs: one that has fewer takes the first of the others'.
     """
 
-    def __init__(self, network: nn.Sequential | EnsembleMLP) -> None:
+    def __init__(self, network: nn.Sequential | EnsembleMLP | Sequence[nn.Sequential]) -> None:
         if isinstance(network, EnsembleMLP):
             pairs = [
                 (weight.detach(), bias.detach()) for weight, bias in zip(network.weights, network.biases, strict=True)
             ]
         else:
-            linear = [layer for layer in network if isinstance(layer, nn.Linear)]
-            pairs = [(layer.weight.detach().T[None], layer.bias.detach()[None, None]) for layer in linear]
-        self._single = not isinstance(network, EnsembleMLP)
+            pairs = _side_by_side([network] if isinstance(network, nn.Sequential) else network)
+        self._single = isinstance(network, nn.Sequential)
         self._layers = [(weight.contiguous().clone(), bias.clone()) for weight, bias in pairs]
         self._arrays = [(weight.numpy(), bias.numpy()) for weight, bias in self._layers]
         if self._single:
@@ -136,6 +136,17 @@ class Frozen:
             weight, bias = self._layers[-1]
             outputs: NDArray[np.float32] = ((hidden.relu_() * weight.mT).sum(-1) + bias[..., 0]).numpy()
         return outputs
+
+
+def _side_by_side(networks: Sequence[nn.Sequential]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return weights as ``(K, inputs, outputs)`` and offsets as ``(K, 1, outputs)`` of each layer of K networks."""
+    pairs = []
+    for layers in zip(*([layer for layer in one if isinstance(layer, nn.Linear)] for one in networks), strict=True):
+        weights = torch.zeros(len(layers), max(layer.in_features for layer in layers), layers[0].out_features)
+        for weight, layer in zip(weights, layers, strict=True):
+            weight[: layer.in_features] = layer.weight.detach().T
+        pairs.append((weights, torch.stack([layer.bias.detach()[None] for layer in layers])))
+    return pairs
 
 
 @contextmanager

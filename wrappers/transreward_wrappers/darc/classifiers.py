@@ -46,19 +46,17 @@ class DomainClassifiers(nn.Module):
 
     def frozen_log_ratio(self) -> LogRatio:
         """Return the log-ratio of dynamics that the classifiers give as they are now."""
-        pair = None if self._advantage else Frozen(self.pair)
-        return LogRatio(pair=pair, triple=Frozen(self.triple), pair_size=self._pair_size)
+        return LogRatio(Frozen(self.triple if self._advantage else [self.pair, self.triple]))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LogRatio:
     """``log p_T(s' | s, a) - log p_S(s' | s, a)`` [nats] of normalised features."""
 
-    pair: Frozen | None
-    triple: Frozen
-    pair_size: int
+    network: Frozen
+    """That of the ratio itself, or both classifiers side by side, that of ``(s, a)`` first."""
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map ``(B, triple_size)`` to ``(B,)``."""
-        of_triple = self.triple(features)
-        return of_triple if self.pair is None else of_triple - self.pair(features[:, : self.pair_size])
+        logits = self.network(features)
+        return logits if logits.ndim == 1 else logits[1] - logits[0]

@@ -115,13 +115,15 @@ class DARC(Compensation):
         )
         self._pending: list[tuple[Rows, NDArray[np.int64]]] = []
         self._pending_steps = 0
+        self._last: tuple[Transitions | None, Rows] = None, np.zeros((0, 0), np.float32)
 
     def __call__(self, batch: Transitions) -> Float:
         """Return ``eta * clip(dr)`` for source transitions and 0 for target ones, as ``(B,)``."""
         delta = np.zeros(len(batch))
         source = batch.domain == 0
         if self._learner.warm and source.any():
-            ratio = self._learner.log_ratio(features_of(batch)[source])
+            features = self._features(batch)
+            ratio = self._learner.log_ratio(features if source.all() else features[source])
             bounded = np.clip(ratio, -self.clip, self.clip)
             # What is not finite is no large ratio but a broken network: it passes, and the wrapper refuses it.
             delta[source] = self.eta * np.where(np.isfinite(ratio), bounded, np.nan)
@@ -133,10 +135,16 @@ class DARC(Compensation):
 
     def update(self, batch: Transitions) -> None:
         """Keep the transitions, and train every ``update_every`` steps."""
-        self._pending.append((features_of(batch), batch.domain))
+        self._pending.append((self._features(batch), batch.domain))
         self._pending_steps += len(batch)
         if self._learner.owed + self._pending_steps >= self.update_every:
             self._flush()
+
+    def _features(self, batch: Transitions) -> Rows:
+        """Return the features of a batch; the last one's are at hand, because it is paid for, then learned from."""
+        if self._last[0] is not batch:
+            self._last = batch, features_of(batch)
+        return self._last[1]
 
     def reseed(self, seed: int) -> None:
         """Draw batches and noise from ``seed`` on."""

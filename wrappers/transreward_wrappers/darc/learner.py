@@ -186,9 +186,11 @@ class ClassifierLearner:
 
     def _train(self, updates: int, *, show: bool) -> None:
         """Take gradient steps on balanced batches."""
-        shown = None if show else True
+        if updates == 0:
+            return
+        steps = range(updates)
         with one_thread():
-            for _ in tqdm(range(updates), desc="fitting domain classifiers", leave=False, disable=shown):
+            for _ in tqdm(steps, desc="fitting domain classifiers", leave=False, disable=None) if show else steps:
                 self._descend()
         self._log_ratio = self._averaged.frozen_log_ratio()
 

@@ -61,7 +61,7 @@ def load_domain_policy(domain: str, level: str, root: Path | None = None) -> Gau
     """
     path = policy_path(domain, level, root)
     if not path.exists():
-        there = sorted(other.name for other in path.parent.glob(f"{domain}-*.safetensors"))
+        there = [other for other in LEVELS if policy_path(domain, other, root).exists()]
         raise ValueError(
             f"The domain {domain!r} has no policy of level {level!r}; it has {', '.join(there) or 'none at all'}. "
             f"Train it: transreward policies train --domains {domain}."

@@ -62,7 +62,7 @@ class RewardTransfer(Compensation):
     members: int = 5
     """Networks in the ensemble; two at least, so that they can disagree."""
 
-    hidden: int = 96
+    hidden: int = 64
     """Units in each of the two hidden layers."""
 
     batch_size: int = 256

@@ -1,0 +1,224 @@
+"""Builds a dataset of one domain and one quality, the same one whenever and wherever it is asked for."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+from filelock import FileLock
+from tqdm import tqdm
+
+import transreward_envs
+from transreward_baselines.data.collect import Behaviour, collect, lanes_for
+from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_envs import Pair, get_pair
+from transreward_envs.errors import require_count, unknown
+from transreward_envs.pairs import ROLES, Role
+from transreward_envs.pairs.domains import domain_name
+from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, dataset_id, datasets_root
+from transreward_wrappers.datasets.writer import SCHEMA, env_spec_json
+from transreward_wrappers.policies import UniformPolicy, load_domain_policy, snapshots
+
+Quality = Literal["random", "medium", "medium-replay", "medium-expert", "expert"]
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+SIZE, SMALL_SIZE = 1_000_000, 100_000
+SMALL = {"Reacher", "Reacher7", "Pusher", "InvertedPendulum", "InvertedDoublePendulum"}
+"""Robots with short or simple tasks, whose datasets have ``SMALL_SIZE`` transitions unless told otherwise."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildArgs:
+    """What to build.
+
+    Raises:
+        TypeError: A number is not of its kind.
+        ValueError: A name is unknown, or a number breaks its rule.
+    """
+
+    pair: str
+    """Name of the pair."""
+
+    domain: Role = "target"
+    """The domain."""
+
+    quality: Quality = "medium"
+    """Of the policies that act."""
+
+    size: int | None = None
+    """Transitions; a million when left out, 100,000 of robots with short or simple tasks."""
+
+    seed: int = 0
+    """Of everything random."""
+
+    root: Path | None = None
+    """Folder of all datasets; Minari's when left out."""
+
+    threads: int = 0
+    """Threads that step the lanes; all CPUs when 0."""
+
+    def __post_init__(self) -> None:
+        get_pair(self.pair)
+        for name, valid in (("domain", ROLES), ("quality", QUALITIES)):
+            if getattr(self, name) not in valid:
+                raise ValueError(unknown(name, getattr(self, name), valid))
+        if self.size is not None:
+            require_count("size", self.size, at_least=1)
+        require_count("seed", self.seed)
+        require_count("threads", self.threads)
+
+    @property
+    def usual_size(self) -> int:
+        """Return the transitions of a dataset when nothing is said."""
+        return SMALL_SIZE if get_pair(self.pair).robot_of(self.domain).name in SMALL else SIZE
+
+    @property
+    def id(self) -> str:
+        """Return the id of the dataset; it tells an unusual size and seed."""
+        quality = self.quality if self.seed == 0 else f"{self.quality}-seed{self.seed}"
+        size = None if self.size in (None, self.usual_size) else self.size
+        return dataset_id(get_pair(self.pair).robot_of(self.domain).name, self.pair, self.domain, quality, size)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A share of a dataset, and who acts in it."""
+
+    behaviour: Behaviour
+    about: Json
+
+
+def build(args: BuildArgs) -> Dataset:
+    """Return a dataset, built unless it is there already.
+
+    Of several processes that build the same one, the others wait for the first. What a killed one left is swept away.
+
+    Raises:
+        ValueError: The domain has no policy of that quality, or the dataset would be shorter than an episode.
+        DatasetError: The dataset that is there was built from other policies or by another version.
+        OSError: There is no room, or no right to write.
+    """
+    pair, root = get_pair(args.pair), args.root or datasets_root()
+    spec = pair.spec(args.domain)
+    size = args.size or args.usual_size
+    count = lanes_for(size, pair.max_episode_steps(args.domain))
+    directory = root / args.id
+    parts = find_parts(pair, args.domain, args.quality)
+    about = _about(pair, args, size, parts)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory.parent / f".{directory.name}.lock"):
+        for left_over in directory.parent.glob(f".{directory.name}.*"):
+            if left_over.is_dir():
+                shutil.rmtree(left_over, ignore_errors=True)
+        if directory.exists():
+            return _found(directory, about)
+        envs = make_lanes(spec, count, threads=args.threads)
+        _require_room(directory, envs.single_observation_space, envs.single_action_space, size)
+        writer = DatasetWriter(
+            directory,
+            observation_space=envs.single_observation_space,
+            action_space=envs.single_action_space,
+            metadata={
+                "dataset_id": args.id,
+                "env_spec": env_spec_json(spec),
+                "algorithm_name": ", ".join(dict.fromkeys(part.about["algorithm"] for part in parts)),
+                "description": f"{args.quality} policies in the {args.domain} of {pair.name}",
+                "author": ["transreward_envs"],
+                "requirements": [f"transreward-envs=={transreward_envs.__version__}"],
+                "transreward": about,
+            },
+        )
+        with closing(Lanes(envs)) as lanes, writer:
+            _write(writer, lanes, parts, size, args, pair.max_episode_steps(args.domain))
+    return Dataset(directory)
+
+
+def find_parts(pair: Pair, role: Role, quality: str) -> list[Part]:
+    """Return the policies that act in a dataset of a quality, each for an equal share of it.
+
+    ``medium-replay`` has the snapshots of the plain robot's training that are no better than medium, and the medium
+    policy: what a training run would have left in its replay buffer by then.
+    """
+    robot, domain = pair.robot_of(role).name, domain_name(pair, role)
+    with closing(pair.make(role)) as env:
+        sizes = [int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space)]
+    if quality == "random":
+        return [Part(behaviour=UniformPolicy(action_size=sizes[1]), about={"level": "random", "algorithm": "random"})]
+    levels = {"medium-expert": ("medium", "expert"), "medium-replay": ("medium",)}.get(quality, (quality,))
+    policies = [load_domain_policy(domain, level) for level in levels]
+    if quality == "medium-replay":
+        limit = policies[0].about["share"]
+        policies = [policy for policy in snapshots(robot) if policy.about["share"] < limit] + policies
+    return [Part(behaviour=policy.padded(sizes[0]), about=dict(policy.about)) for policy in policies]
+
+
+def _write(writer: DatasetWriter, lanes: Lanes, parts: list[Part], size: int, args: BuildArgs, time_limit: int) -> None:
+    """Write the episodes of all parts, and what their returns were."""
+    shares = [size // len(parts) + (index < size % len(parts)) for index in range(len(parts))]
+    returns: list[float] = []
+    with tqdm(total=size, desc=args.id, unit="step", disable=None) as bar:
+        for index, (part, share) in enumerate(zip(parts, shares, strict=True)):
+            seed = int(np.random.SeedSequence([args.seed, index]).generate_state(1)[0] // 2)
+            for episode in collect(part.behaviour, lanes, share, seed=seed, index=index):
+                writer.add(episode)
+                bar.update(len(episode))
+                if episode.terminated or len(episode) == time_limit:
+                    returns.append(episode.total_return)
+    writer.metadata["transreward"] |= {
+        "whole_episodes": len(returns),
+        "return_mean": float(np.mean(returns)) if returns else None,
+        "return_std": float(np.std(returns)) if returns else None,
+    }
+
+
+def _about(pair: Pair, args: BuildArgs, size: int, parts: list[Part]) -> Json:
+    """Return where a dataset comes from."""
+    return {
+        "schema": SCHEMA,
+        "pair": pair.to_json(),
+        "domain": args.domain,
+        "quality": args.quality,
+        "size": size,
+        "seed": args.seed,
+        "policies": [part.about for part in parts],
+        "versions": {
+            "transreward_envs": transreward_envs.__version__,
+            "gymnasium": gym.__version__,
+            "mujoco": mujoco.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _found(directory: Path, about: Mapping[str, Any]) -> Dataset:
+    """Return the dataset that is there, if it is the one that was asked for."""
+    dataset = Dataset(directory)
+    differing = [name for name in about if name != "versions" and dataset.about.get(name) != about[name]]
+    if differing:
+        raise DatasetError(
+            f"{directory} was built from another {' and another '.join(differing)}. Delete it to build it anew, or "
+            "choose another `--root`."
+        )
+    return dataset
+
+
+def _require_room(directory: Path, observations: gym.Space[Any], actions: gym.Space[Any], size: int) -> None:
+    """Raise unless there is room for a dataset."""
+    width = sum(int(np.prod(space.shape or ())) * np.dtype(space.dtype).itemsize for space in (observations, actions))
+    needed = 1.2 * size * (width + 8 + 8 + 2)
+    free = shutil.disk_usage(directory.parent).free
+    if free < needed:
+        raise OSError(
+            f"The dataset takes about {needed / 1e6:,.0f} MB; {directory.parent} has {free / 1e6:,.0f} MB left. Free "
+            "some, or choose another folder by `--root` or MINARI_DATASETS_PATH."
+        )

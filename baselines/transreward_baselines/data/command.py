@@ -1,0 +1,121 @@
+"""``transreward data build``, ``recipe``, ``list``, ``show`` and ``export``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.table import Table
+
+from transreward_baselines.console import console
+from transreward_baselines.data.builder import BuildArgs, build
+from transreward_baselines.data.export import export
+from transreward_envs.errors import unknown
+from transreward_wrappers.datasets import Dataset, datasets_root, load_dataset
+
+AMOUNTS = {"10T": (1.0, 0.0), "1T": (0.1, 0.0), "10S": (0.0, 1.0), "1T+10S": (0.1, 1.0)}
+"""DARA's amounts (Liu et al. 2022, arXiv:2203.06662): the shares of a full target and of a full source set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeArgs(BuildArgs):
+    """Which sets to build.
+
+    Raises:
+        ValueError: The amount is unknown.
+    """
+
+    domain: tyro.conf.Suppress[Any] = "target"
+
+    amount: str = "1T+10S"
+    """`10T`, `1T`, `10S` or `1T+10S`: a tenth of the target's full set, and all of the source's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.amount not in AMOUNTS:
+            raise ValueError(unknown("amount", self.amount, AMOUNTS))
+
+
+def build_dataset(args: BuildArgs) -> None:
+    """Build one dataset from the shipped policies, unless it is there already.
+
+    Args:
+        args: Which one.
+    """
+    _report(build(args))
+
+
+def build_recipe(args: RecipeArgs) -> None:
+    """Build the datasets of one of DARA's amounts, such as a tenth of target data and all of the source's.
+
+    Args:
+        args: Which ones.
+    """
+    for dataset in recipe(args):
+        _report(dataset)
+
+
+def recipe(args: RecipeArgs) -> list[Dataset]:
+    """Return the datasets of an amount, the target's first."""
+    datasets = []
+    for role, amount in zip(("target", "source"), AMOUNTS[args.amount], strict=True):
+        if amount:
+            plain = BuildArgs(pair=args.pair, domain=role, quality=args.quality)  # type: ignore[arg-type]
+            size = int(amount * (args.size or plain.usual_size))
+            datasets.append(build(replace(plain, size=size, seed=args.seed, root=args.root, threads=args.threads)))
+    return datasets
+
+
+def list_datasets(root: Path | None = None) -> None:
+    """List the datasets that are on this machine, public ones too.
+
+    Args:
+        root: Folder of all datasets; Minari's when left out.
+    """
+    folder = root or datasets_root()
+    table = Table(title=f"Datasets in {folder}", box=None)
+    for column in ("id", "episodes", "transitions", "mean return", "MB"):
+        table.add_column(column, justify="left" if column == "id" else "right")
+    for path in sorted(folder.glob("**/data/metadata.json")):
+        dataset = Dataset(path.parent.parent)
+        mean = dataset.about.get("return_mean")
+        table.add_row(
+            str(path.parent.parent.relative_to(folder)),
+            f"{dataset.total_episodes:,}",
+            f"{dataset.total_steps:,}",
+            "-" if mean is None else f"{mean:,.0f}",
+            f"{dataset.metadata.get('dataset_size', 0.0):,.0f}",
+        )
+    console().print(table)
+
+
+def export_dataset(dataset: tyro.conf.Positional[str], out: Path, root: Path | None = None) -> None:
+    """Write a dataset as one flat HDF5 file with D4RL's names, for d3rlpy and scripts in CORL's manner.
+
+    Args:
+        dataset: Its id, or its folder.
+        out: The file.
+        root: Folder of all datasets; Minari's when left out.
+    """
+    found = load_dataset(dataset, root)
+    export(found, out)
+    print(f"{found.total_steps:,} transitions are in {out}.")
+
+
+def _report(dataset: Dataset) -> None:
+    about = dataset.about
+    mean = "no whole episode" if about["return_mean"] is None else f"mean return {about['return_mean']:,.0f}"
+    print(
+        f"{dataset.metadata['dataset_id']}: {dataset.total_steps:,} transitions, {dataset.total_episodes:,} episodes, "
+        f"{mean}, {dataset.metadata['dataset_size']:,.0f} MB, in {dataset.directory}"
+    )
+
+
+COMMANDS: dict[str, Any] = {
+    "build": build_dataset,
+    "recipe": build_recipe,
+    "list": list_datasets,
+    "export": export_dataset,
+}

@@ -1,0 +1,1 @@
+"""Trains the policies that are shipped, and measures the reference returns."""

@@ -1,0 +1,141 @@
+"""``transreward policies train`` and ``transreward policies list``."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from tqdm import tqdm
+
+from transreward_baselines.console import console
+from transreward_baselines.policies.recipes import SOURCES
+from transreward_envs import get_suite
+from transreward_envs.errors import require_count, require_positive, unknown
+from transreward_envs.pairs.domains import domains_of, find_domain
+from transreward_envs.references import measured_returns
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPolicies:
+    """Which policies to train, and where.
+
+    Raises:
+        ValueError: A name is unknown, or nothing is named.
+    """
+
+    suite: tuple[str, ...] = ()
+    """Suites whose domains are trained, such as `odrl dara`."""
+
+    domains: tuple[str, ...] = ()
+    """Further domains by name, such as `Hopper Hopper-mass-2.0-target`."""
+
+    runs: Path = Path("runs/policies")
+    """Run directories and scores, from which the same command goes on after an interruption."""
+
+    shelf: Path = Path("runs/policies/shelf")
+    """Where policies are put; point TRANSREWARD_POLICIES at it to use them."""
+
+    table: Path | None = None
+    """Table of reference returns to write; `measured.json` beside the policies when left out."""
+
+    workers: int = max(os.cpu_count() or 1, 1)
+    """Domains at a time, each on one core."""
+
+    seed: int = 1
+    """Of all runs."""
+
+    scale: float = 1.0
+    """Of all numbers of steps; below 1 for a try."""
+
+    def __post_init__(self) -> None:
+        require_count("workers", self.workers, at_least=1)
+        require_count("seed", self.seed)
+        require_positive("scale", self.scale)
+        for domain in self.domains:
+            find_domain(domain)
+        if not (self.suite or self.domains):
+            raise ValueError("Name what to train: `--suite odrl`, or `--domains Hopper Hopper-mass-2.0-target`.")
+
+    def names(self) -> list[str]:
+        """Return the domains, each after the plain robot that it starts from."""
+        from transreward_baselines.policies.train import robot_of
+
+        wanted = [*domains_of(pair for name in self.suite for pair in get_suite(name)), *self.domains]
+        robots = [robot_of(domain) for domain in wanted]
+        for robot in robots:
+            if robot not in SOURCES:
+                raise ValueError(unknown("robot with a recipe", robot, SOURCES))
+        return list(dict.fromkeys([*robots, *wanted]))
+
+
+def train(args: TrainPolicies) -> None:
+    """Train policies of domains, several at a time, and write their reference returns.
+
+    Args:
+        args: Which, and where.
+    """
+    from transreward_baselines.policies.collate import collate
+    from transreward_baselines.policies.train import Workplace, robot_of
+
+    workplace = Workplace(runs=args.runs, shelf=args.shelf, seed=args.seed, scale=args.scale)
+    names = args.names()
+    left = [name for name in names if not workplace.scores(name).exists()]
+    first = [name for name in left if name == robot_of(name)]
+    print(f"{len(names)} domains, {len(names) - len(left)} of them done; {args.workers} at a time.")
+    context = multiprocessing.get_context("spawn")
+    with tqdm(total=len(left), unit="domain", disable=None) as bar:
+        for stage in (first, [name for name in left if name not in first]):
+            with ProcessPoolExecutor(args.workers, mp_context=context, initializer=_quiet) as pool:
+                futures = {pool.submit(_train_one, name, workplace): name for name in stage}
+                for future in as_completed(futures):
+                    if (error := future.exception()) is not None:
+                        pool.shutdown(cancel_futures=True)
+                        raise error
+                    bar.update()
+                    bar.set_postfix_str(futures[future])
+    path = args.table or args.shelf / "measured.json"
+    collate(workplace, path)
+    print(f"The policies are in {args.shelf}, the reference returns in {path}.")
+
+
+def list_policies(pattern: str = "") -> None:
+    """List the domains that have policies, and what these return.
+
+    Args:
+        pattern: Part of a domain's name.
+    """
+    rows = {name: row for name, row in measured_returns()["domains"].items() if pattern.lower() in name.lower()}
+    if not rows:
+        raise ValueError(unknown("domain with policies", pattern, measured_returns()["domains"]))
+    table = Table(title=f"{len(rows)} domains: mean return of 100 episodes", box=None)
+    for column in ("domain", "random", "medium", "expert", "95 % interval"):
+        table.add_column(column, justify="left" if column == "domain" else "right")
+    for name, row in rows.items():
+        medium = f"{row['medium']['mean']:,.1f}" if "medium" in row else "-"
+        interval = f"{row['expert']['low']:,.1f} - {row['expert']['high']:,.1f}"
+        table.add_row(name, f"{row['random']['mean']:,.1f}", medium, f"{row['expert']['mean']:,.1f}", interval)
+    console().print(table)
+
+
+def _train_one(domain: str, workplace: object) -> None:
+    """Train one domain in this process."""
+    from transreward_baselines.policies.train import train_domain
+
+    train_domain(domain, workplace)  # type: ignore[arg-type]  # a Workplace; its module is slow to load
+
+
+def _quiet() -> None:
+    """Keep processes from fighting over cores, and the bar free of theirs."""
+    import torch
+
+    torch.set_num_threads(1)
+    os.environ["TQDM_DISABLE"] = "1"
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+COMMANDS: dict[str, Any] = {"train": train, "list": list_policies}

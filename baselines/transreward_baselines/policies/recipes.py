@@ -1,0 +1,46 @@
+"""How each robot's policies are trained: settings of :mod:`transreward_baselines.ppo`, the same for all its domains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Settings = dict[str, Any]
+
+SOURCES: dict[str, Settings] = {
+    "Hopper": {"total_steps": 2_000_000},
+    "Walker2d": {"total_steps": 6_000_000},
+    "HalfCheetah": {"total_steps": 12_000_000},
+    "Ant": {"total_steps": 8_000_000, "num_envs": 64, "minibatch_size": 512, "log_std": -1.0},
+    "Humanoid": {"total_steps": 8_000_000, "num_envs": 64, "minibatch_size": 512, "log_std": -1.0, "hidden": 128},
+    "Swimmer": {"total_steps": 2_000_000, "gamma": 0.9999, "num_steps": 128},
+    "Reacher": {"total_steps": 1_000_000, "gamma": 0.9},
+    "Reacher7": {"total_steps": 2_000_000, "gamma": 0.95},
+    "Pusher": {"total_steps": 3_000_000, "gamma": 0.95},
+    "InvertedPendulum": {"total_steps": 300_000},
+    "InvertedDoublePendulum": {"total_steps": 1_000_000},
+}
+"""From scratch, on the plain robot."""
+
+TARGETS: dict[str, int] = {
+    "Hopper": 600_000,
+    "Walker2d": 1_000_000,
+    "HalfCheetah": 1_000_000,
+    "Ant": 1_000_000,
+    "Humanoid": 1_000_000,
+    "Swimmer": 500_000,
+    "Reacher": 300_000,
+    "Reacher7": 300_000,
+    "Pusher": 500_000,
+    "InvertedPendulum": 100_000,
+    "InvertedDoublePendulum": 300_000,
+}
+"""Steps from the source's expert on, the same for every shifted domain of a robot."""
+
+FINE_TUNING: Settings = {"log_std": -1.5, "learning_rate": 1e-4}
+"""What differs when a policy is fine-tuned: a little noise again, and small steps at first."""
+
+VALUE_SHARE = 0.05
+"""Share of a fine-tuning in which the value alone learns."""
+
+EVALUATIONS = {"source": 80, "target": 20}
+"""Policies that a run keeps."""

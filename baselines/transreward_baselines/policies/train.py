@@ -1,0 +1,183 @@
+"""Trains the policies of domains: plain robots from scratch, shifted ones from their robot's expert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import torch
+
+import transreward_envs
+from transreward_baselines import ppo
+from transreward_baselines.policies.choose import (
+    Candidate,
+    Chosen,
+    Scorer,
+    choose_expert,
+    choose_medium,
+    choose_snapshots,
+    share,
+)
+from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SOURCES, TARGETS, VALUE_SHARE
+from transreward_baselines.policies.scores import FINAL_SEED, ROUGH_EPISODES, Score, score, score_random, spec_of
+from transreward_baselines.run import POLICIES
+from transreward_baselines.tuned import tuned
+from transreward_envs.pairs.domains import domain_name, find_domain
+from transreward_wrappers.policies import GaussianPolicy, load_domain_policy
+from transreward_wrappers.policies.shipped import policy_path, snapshots
+from transreward_wrappers.storage import write_json
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workplace:
+    """Where training goes on, and where what comes of it is put."""
+
+    runs: Path
+    """Run directories, from which an interrupted training is resumed."""
+
+    shelf: Path
+    """Policies and scores, as they are shipped."""
+
+    seed: int = 1
+    """Of all runs."""
+
+    scale: float = 1.0
+    """Of all numbers of steps; below 1 for a try."""
+
+    def scores(self, domain: str) -> Path:
+        """Return the file that says that a domain is done, and what its policies score."""
+        return self.runs / "scores" / f"{domain}.json"
+
+
+def train_domain(domain: str, workplace: Workplace) -> None:
+    """Train a domain's policies and measure them, unless that is done; what was begun is resumed.
+
+    Raises:
+        ValueError: Its robot has no expert yet to start from, or no recipe.
+    """
+    if workplace.scores(domain).exists():
+        return
+    torch.set_num_threads(1)
+    spec, robot = spec_of(domain), robot_of(domain)
+    if robot not in SOURCES:
+        raise ValueError(f"There is a recipe for {', '.join(SOURCES)}; {domain!r} is a domain of {robot!r}.")
+    plain = domain == robot
+    kept = list(_kept(domain, workplace, None if plain else policy_path(robot, "expert", workplace.shelf)))
+    seen = kept if plain else [*kept, *_from_source(robot, domain, workplace)]
+    random = score_random(spec)
+    scorer: Scorer = lambda policy, seed: score(policy, spec, seed=seed)  # noqa: E731  # a partial with another order
+    expert = choose_expert(seen, scorer, FINAL_SEED)
+    bounds = {"low": random.mean, "high": expert.score.mean}
+    medium = choose_medium(seen, scorer, FINAL_SEED, **bounds) if expert.score.low > random.high else None
+    scores: Json = {"random": random.to_json()}
+    for level, chosen in {"expert": expert, "medium": medium}.items():
+        if chosen is not None:
+            _put(chosen, domain, level, workplace, bounds)
+            scores[level] = {**chosen.score.to_json(), **_origin(chosen.policy.about)}
+    if plain:
+        for index, candidate in enumerate(choose_snapshots(kept, **bounds)):
+            found = Chosen(policy=candidate.policy, score=scorer(candidate.policy, FINAL_SEED))
+            _put(found, domain, f"snapshot-{index}", workplace, bounds)
+    write_json(workplace.scores(domain), scores)
+
+
+def robot_of(domain: str) -> str:
+    """Return the name of the robot of a domain."""
+    found = find_domain(domain)
+    return domain if found is None else found[0].robot_of(found[1]).name
+
+
+def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterator[Candidate]:
+    """Train, or go on with it, and yield the policies that the run kept."""
+    robot, out = robot_of(domain), workplace.runs / "runs" / domain
+    env_id = spec_of(domain).id
+    recipe = {**tuned(ppo.TUNED, env_id), **SOURCES[robot]}
+    if start_from is not None:
+        if not start_from.exists():
+            raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
+        recipe |= {**FINE_TUNING, "total_steps": TARGETS[robot], "start_from": start_from}
+        recipe["value_steps"] = int(VALUE_SHARE * TARGETS[robot])
+    steps = max(int(recipe.pop("total_steps") * workplace.scale), 1)
+    every = max(steps // EVALUATIONS["source" if start_from is None else "target"], 1)
+    ppo.main(
+        ppo.Args(
+            **recipe,
+            env_id=env_id,
+            total_steps=steps,
+            seed=workplace.seed,
+            out=out,
+            threads=1,
+            eval_every=every,
+            eval_episodes=ROUGH_EPISODES,
+            checkpoint_every=every,
+            keep_policies=True,
+        )
+    )
+    for path in sorted((out / POLICIES).glob("*.safetensors")):
+        policy = GaussianPolicy.load(path)
+        (rough,) = policy.about["returns"].values()
+        yield Candidate(policy=policy, rough=float(rough))
+
+
+def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
+    """Yield the plain robot's policies, as good or bad as they are in the domain."""
+    spec = spec_of(domain)
+    env = gym.make(spec)
+    (size,) = env.observation_space.shape or (0,)
+    env.close()
+    sources = [load_domain_policy(robot, "expert", workplace.shelf), *snapshots(robot, workplace.shelf)]
+    for policy in sources:
+        padded = policy.padded(size)
+        rough = score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000)
+        yield Candidate(policy=padded, rough=rough.mean)
+
+
+def _put(chosen: Chosen, domain: str, level: str, workplace: Workplace, bounds: Mapping[str, float]) -> None:
+    """Write a policy where it is shipped from."""
+    about = {
+        **_origin(chosen.policy.about),
+        "domain": domain,
+        "level": level,
+        "score": chosen.score.to_json(),
+        "share": round(share(chosen.score.mean, low=bounds["low"], high=bounds["high"]), 4),
+        "versions": versions(),
+    }
+    replace(chosen.policy, about=about).save(policy_path(domain, level, workplace.shelf))
+
+
+def _origin(about: Mapping[str, Any]) -> Json:
+    """Return which run a policy comes from, and how far that had come."""
+    return {
+        "algorithm": about["algorithm"],
+        "trained_in": about.get("env_id", about.get("trained_in")),
+        "steps": about["steps"],
+        "seed": about["seed"],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a return depends on."""
+    return {
+        "transreward_envs": transreward_envs.__version__,
+        "gymnasium": gym.__version__,
+        "mujoco": mujoco.__version__,
+        "torch": torch.__version__.partition("+")[0],
+        "numpy": np.__version__,
+    }
+
+
+def measure_transfer(pair: transreward_envs.Pair, shelf: Path) -> Score:
+    """Return what the source's expert scores in a pair's target."""
+    spec = pair.spec("target")
+    env = gym.make(spec)
+    (size,) = env.observation_space.shape or (0,)
+    env.close()
+    expert = load_domain_policy(domain_name(pair, "source"), "expert", shelf)
+    return score(expert.padded(size), spec)

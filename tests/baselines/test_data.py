@@ -1,0 +1,228 @@
+"""Datasets from policies: the same twice, cut nowhere but at the end, refused where there is nothing to build from."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import gymnasium as gym
+import h5py
+import numpy as np
+import pytest
+
+from tests.wrappers.test_policies import policy
+from transreward_baselines.cli import main as transreward
+from transreward_baselines.data import QUALITIES, BuildArgs, build
+from transreward_baselines.data.builder import find_parts
+from transreward_baselines.data.collect import collect, lanes_for
+from transreward_baselines.data.command import RecipeArgs, recipe
+from transreward_baselines.data.export import export
+from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_envs import get_pair
+from transreward_wrappers.datasets import Dataset, DatasetError, load_dataset
+
+PAIR = "Hopper-mass-2.0"
+
+
+@pytest.fixture(autouse=True)
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put policies on a shelf; one domain has no medium one."""
+    folder = tmp_path / "shelf"
+    levels = {"medium": 0.4, "expert": 1.0, "snapshot-0": 0.1, "snapshot-1": 0.7}
+    for seed, (level, share) in enumerate(levels.items()):
+        one = replace(
+            policy(seed, observations=11, actions=3),
+            about={"algorithm": "ppo", "level": level, "share": share, "steps": 1, "seed": seed},
+        )
+        one.save(folder / "Hopper" / f"Hopper-{level}.safetensors")
+        if level == "expert":
+            one.save(folder / "Hopper" / f"{PAIR}-target-expert.safetensors")
+    monkeypatch.setenv("TRANSREWARD_POLICIES", str(folder))
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "sets"))
+    return folder
+
+
+def tried(**changes: object) -> BuildArgs:
+    settings = {"pair": PAIR, "domain": "source", "quality": "medium-replay", "size": 2_000, "threads": 1}
+    return BuildArgs(**{**settings, **changes})
+
+
+def arrays(dataset: Dataset) -> dict[str, np.ndarray]:
+    flat = dataset.transitions()
+    return {name: getattr(flat, name) for name in ("observations", "actions", "rewards", "log_densities", "terminated")}
+
+
+def test_a_dataset_is_the_same_whenever_it_is_built(tmp_path: Path) -> None:
+    first, second = (build(tried(root=tmp_path / name, threads=threads)) for name, threads in (("a", 1), ("b", 2)))
+    other = build(tried(root=tmp_path / "c", seed=1))
+    for name, values in arrays(first).items():
+        assert values.tobytes() == arrays(second)[name].tobytes()
+    assert arrays(first)["actions"].tobytes() != arrays(other)["actions"].tobytes()
+    files = [(dataset.directory / "data" / "main_data.hdf5").read_bytes() for dataset in (first, second)]
+    assert files[0] == files[1]
+
+
+def test_transitions_are_those_of_the_domain_under_the_policy() -> None:
+    dataset = build(tried(quality="expert", size=1_500))
+    (part,) = find_parts(get_pair(PAIR), "source", "expert")
+    flat = dataset.transitions()
+    np.testing.assert_allclose(
+        flat.log_densities, part.behaviour.log_densities(flat.observations, flat.actions), rtol=1e-4, atol=1e-4
+    )
+    env = gym.make(get_pair(PAIR).spec("source"))
+    env.reset(seed=0)
+    robot = env.unwrapped
+    for index in (0, 7, 700):
+        position, velocity = np.append(0.0, flat.observations[index][:5]), flat.observations[index][5:]
+        if np.abs(velocity).max() >= 10.0:
+            continue  # observations clip velocities
+        robot.set_state(position, velocity)
+        observation, reward, *_ = robot.step(flat.actions[index])
+        np.testing.assert_allclose(observation, flat.next_observations[index], atol=1e-6)
+        assert reward == pytest.approx(flat.rewards[index], abs=1e-6)
+
+
+def test_a_dataset_has_as_many_transitions_as_asked_and_says_where_they_are_from() -> None:
+    dataset = build(tried())
+    assert dataset.total_steps == len(dataset.transitions()) == 2_000
+    about = dataset.about
+    assert (about["pair"], about["domain"], about["quality"], about["seed"]) == (
+        get_pair(PAIR).to_json(),
+        "source",
+        "medium-replay",
+        0,
+    )
+    assert [one["level"] for one in about["policies"]] == ["snapshot-0", "medium"]
+    assert {"transreward_envs", "mujoco", "gymnasium"} <= set(about["versions"])
+    returns = [one.total_return for one in dataset.episodes() if one.terminated or len(one) == 1_000]
+    assert about["return_mean"] == pytest.approx(np.mean(returns))
+    counts = np.bincount(dataset.transitions().policy)
+    np.testing.assert_array_equal(counts, [1_000, 1_000])
+
+
+def test_episodes_are_cut_at_the_end_of_a_lane_alone() -> None:
+    pair = get_pair("InvertedPendulum-mass-2.0")
+    lanes = Lanes(make_lanes(pair.spec("source"), 3, threads=1))
+    (part,) = find_parts(pair, "source", "random")
+    episodes = list(collect(part.behaviour, lanes, 1_000, seed=3))
+    lanes.close()
+    assert sum(map(len, episodes)) == 1_000
+    cut = [one for one in episodes if not one.terminated]
+    assert 1 <= len(cut) <= 3
+    for one in episodes:
+        fallen = np.abs(one.observations[1:, 1]) > 0.2
+        assert not fallen[:-1].any()
+        assert fallen[-1] == one.terminated
+
+
+def test_the_same_dataset_is_not_built_twice(tmp_path: Path) -> None:
+    first = build(tried())
+    file = first.directory / "data" / "main_data.hdf5"
+    before = file.stat().st_mtime_ns
+    assert build(tried()).directory == first.directory
+    assert file.stat().st_mtime_ns == before
+    (first.directory.parent / ".source-medium-replay-2000-v0.killed").mkdir()
+    build(tried())
+    assert not (first.directory.parent / ".source-medium-replay-2000-v0.killed").exists()
+
+
+def test_a_dataset_of_other_policies_is_not_taken_for_the_same(shelf: Path) -> None:
+    build(tried())
+    other = replace(policy(9, observations=11, actions=3), about={"algorithm": "ppo", "level": "medium", "share": 0.4})
+    other.save(shelf / "Hopper" / "Hopper-medium.safetensors")
+    with pytest.raises(DatasetError, match="was built from another policies. Delete it"):
+        build(tried())
+
+
+def test_two_builds_at_once_give_one_dataset() -> None:
+    found: list[Dataset] = []
+    threads = [threading.Thread(target=lambda: found.append(build(tried()))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({dataset.directory for dataset in found}) == 1
+    assert [len(dataset.transitions()) for dataset in found] == [2_000, 2_000]
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_every_quality_can_be_built_and_read_by_its_id(quality: str) -> None:
+    args = tried(quality=quality, size=1_000 if quality in ("random", "medium", "expert") else 2_000)
+    build(args)
+    assert load_dataset(args.id).about["quality"] == quality
+
+
+def test_a_tenth_of_target_and_all_of_source_is_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    args = RecipeArgs(pair=PAIR, quality="random", size=10_000, threads=1)
+    target, source = recipe(args)
+    assert (target.about["domain"], target.total_steps) == ("target", 1_000)
+    assert (source.about["domain"], source.total_steps) == ("source", 10_000)
+    transreward(["data", "recipe", "--pair", PAIR, "--quality", "random", "--size", "10000", "--amount", "1T+10S"])
+    assert capsys.readouterr().out.count("transitions") == 2
+    with pytest.raises(ValueError, match="Unknown amount '2T'"):
+        RecipeArgs(pair=PAIR, amount="2T")
+
+
+def test_an_export_is_what_d4rl_style_scripts_read(tmp_path: Path) -> None:
+    dataset = build(tried())
+    export(dataset, tmp_path / "set.hdf5")
+    flat = dataset.transitions()
+    with h5py.File(tmp_path / "set.hdf5") as file:
+        read = {
+            name: file[name][()]
+            for name in ("observations", "actions", "rewards", "next_observations", "terminals", "timeouts")
+        }
+        assert file["infos/action_log_probs"].shape == (2_000,)
+    assert {name: values.dtype for name, values in read.items() if values.dtype != np.float32} == {
+        "terminals": np.dtype(bool),
+        "timeouts": np.dtype(bool),
+    }
+    np.testing.assert_allclose(read["next_observations"], flat.next_observations, atol=1e-4, rtol=1e-5)
+    ends = read["terminals"] | read["timeouts"]
+    np.testing.assert_array_equal(np.flatnonzero(ends), np.flatnonzero(np.diff(flat.episode, append=-1)))
+    with pytest.raises(FileExistsError, match="needs a new file"):
+        export(dataset, tmp_path / "set.hdf5")
+
+
+def test_the_command_line_builds_lists_and_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transreward(["data", "build", "--pair", PAIR, "--quality", "random", "--size", "1000"])
+    transreward(["data", "list"])
+    name = "transreward/Hopper/Hopper-mass-2_0/target-random-1000-v0"
+    assert capsys.readouterr().out.count(name) >= 2
+    transreward(["data", "export", name, "--out", str(tmp_path / "flat.hdf5")])
+    assert (tmp_path / "flat.hdf5").exists()
+
+
+def test_a_full_disk_is_told_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type("Usage", (), {"free": 1_000})
+    monkeypatch.setattr("transreward_baselines.data.builder.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(OSError, match="takes about 0 MB; .* has 0 MB left. Free some"):
+        build(tried())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pair": "Hoper"}, "Unknown pair 'Hoper'"),
+        ({"domain": "both"}, "Unknown domain 'both'"),
+        ({"quality": "good"}, "Unknown quality 'good'"),
+        ({"size": 0}, "`size` must be an integer >= 1; got 0"),
+        ({"seed": -1}, "`seed` must be an integer >= 0; got -1"),
+    ],
+)
+def test_bad_settings_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tried(**changes)
+
+
+def test_a_size_smaller_than_an_episode_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least as long as an episode, 1000 steps; got `size` = 999"):
+        build(tried(size=999))
+    assert [lanes_for(size, 1_000) for size in (1_000, 5_500, 10**6)] == [1, 5, 64]
+
+
+def test_a_quality_that_a_domain_has_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="has no policy of level 'medium'; it has expert"):
+        build(tried(domain="target", quality="medium"))
+    with pytest.raises(SystemExit):
+        transreward(["data", "build", "--pair", PAIR, "--quality", "medium"])
+    assert "has no policy of level 'medium'" in capsys.readouterr().err

@@ -1,0 +1,186 @@
+"""The policies that are shipped: chosen fairly, trained again, resumed, and measured."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.wrappers.test_policies import policy
+from transreward_baselines.cli import main as transreward
+from transreward_baselines.policies import recipes, train
+from transreward_baselines.policies.choose import Candidate, choose_expert, choose_medium, choose_snapshots, share
+from transreward_baselines.policies.command import TrainPolicies
+from transreward_baselines.policies.scores import Score, score, score_random, spec_of
+from transreward_baselines.policies.train import Workplace, train_domain
+from transreward_baselines.ppo import Args, main
+from transreward_envs import PAIRS, SUITES, references
+from transreward_envs.pairs.domains import domains_of
+from transreward_wrappers.policies import GaussianPolicy
+
+
+def scored(mean: float) -> Score:
+    return Score(mean=mean, low=mean - 1.0, high=mean + 1.0, episodes=100)
+
+
+def candidates(*values: float) -> list[Candidate]:
+    return [Candidate(policy=policy(about={"worth": value}), rough=value) for value in values]
+
+
+def test_the_expert_is_chosen_by_other_episodes_than_those_that_count() -> None:
+    seeds: list[int] = []
+
+    def scorer(one: GaussianPolicy, seed: int) -> Score:
+        seeds.append(seed)
+        lucky = {90.0: 95.0, 100.0: 80.0}.get(one.about["worth"], one.about["worth"])
+        return scored(lucky if seed != 7 else lucky - 5.0)
+
+    chosen = choose_expert(candidates(10.0, 90.0, 60.0, 100.0), scorer, 7)
+    assert (chosen.policy.about["worth"], chosen.score.mean) == (90.0, 90.0)
+    assert seeds.count(7) == 1
+    assert len(seeds) == 4
+
+
+def test_a_medium_policy_is_between_a_third_and_a_half() -> None:
+    def scorer(one: GaussianPolicy, seed: int) -> Score:
+        return scored(one.about["worth"])
+
+    chosen = choose_medium(candidates(0.0, 30.0, 44.0, 90.0), scorer, 7, low=0.0, high=100.0)
+    assert chosen is not None
+    assert chosen.score.mean == 44.0
+    assert choose_medium(candidates(0.0, 30.0, 60.0), scorer, 7, low=0.0, high=100.0) is None
+    assert (share(-40.0, low=-80.0, high=0.0), share(1.0, low=2.0, high=2.0)) == (0.5, 0.0)
+
+
+def test_snapshots_are_spread_from_random_to_expert() -> None:
+    many = candidates(*np.linspace(0.0, 100.0, 101))
+    found = [candidate.rough for candidate in choose_snapshots(many, low=0.0, high=100.0)]
+    np.testing.assert_allclose(found, np.arange(6.25, 100.0, 12.5), atol=1.0)
+    assert len(choose_snapshots(many[:3], low=0.0, high=100.0)) == 3
+
+
+def test_a_score_is_the_mean_of_its_episodes_with_an_interval_around_it() -> None:
+    spec = spec_of("Hopper")
+    first = score(policy(observations=11, actions=3), spec, episodes=5)
+    assert first == score(policy(observations=11, actions=3), spec, episodes=5)
+    assert first.low <= first.mean <= first.high
+    assert score_random(spec_of("InvertedPendulum")).mean < 20.0
+
+
+SMALL = {"total_steps": 2_048, "num_envs": 4, "num_steps": 32, "hidden": 8, "epochs": 1}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipes.SOURCES, "InvertedPendulum", SMALL)
+    monkeypatch.setitem(recipes.TARGETS, "InvertedPendulum", 1_024)
+    monkeypatch.setattr(train, "EVALUATIONS", {"source": 4, "target": 2})
+
+
+@pytest.mark.usefixtures("small")
+def test_policies_of_a_robot_and_of_its_targets_are_trained_and_measured(tmp_path: Path) -> None:
+    place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
+    with pytest.raises(ValueError, match="starts from the expert of 'InvertedPendulum'. Train that first"):
+        train_domain("InvertedPendulum-delay-3-target", place)
+    for domain in ("InvertedPendulum", "InvertedPendulum-delay-3-target"):
+        train_domain(domain, place)
+        written = json.loads(place.scores(domain).read_text())
+        assert {"random", "expert"} <= set(written)
+        expert = GaussianPolicy.load(tmp_path / f"shelf/InvertedPendulum/{domain}-expert.safetensors")
+        assert expert.about["score"]["episodes"] == 100
+        assert (
+            expert.about["score"]["mean"]
+            == written["expert"]["mean"]
+            == score(expert, spec_of(domain)).to_json()["mean"]
+        )
+        assert {"algorithm", "steps", "seed", "versions", "share", "trained_in"} <= set(expert.about)
+    shelf = {path.name for path in (tmp_path / "shelf/InvertedPendulum").iterdir()}
+    assert "InvertedPendulum-snapshot-0.safetensors" in shelf
+    before = place.scores("InvertedPendulum").stat().st_mtime_ns
+    train_domain("InvertedPendulum", place)  # nothing is left to do
+    assert place.scores("InvertedPendulum").stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("small")
+def test_the_command_line_collates_what_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
+    for domain in ("InvertedPendulum", "InvertedPendulum-mass-2.0-target"):
+        train_domain(domain, place)
+    transreward(
+        [
+            "policies",
+            "train",
+            "--domains",
+            "InvertedPendulum-mass-2.0-target",
+            "--runs",
+            str(place.runs),
+            "--shelf",
+            str(place.shelf),
+        ]
+    )
+    table = json.loads((place.shelf / "measured.json").read_text())
+    assert set(table["domains"]) == {"InvertedPendulum", "InvertedPendulum-mass-2.0-target"}
+    assert set(table["pairs"]) == {"InvertedPendulum-mass-2.0"}
+    assert table["pairs"]["InvertedPendulum-mass-2.0"]["source_expert"]["episodes"] == 100
+    monkeypatch.setattr(references, "_table", lambda name: table)
+    transreward(["policies", "list"])
+    assert "InvertedPendulum-mass-2.0-target" in capsys.readouterr().out
+
+
+def test_a_policy_can_be_started_from(tmp_path: Path) -> None:
+    shared = {
+        "env_id": "InvertedPendulum-v5",
+        "num_envs": 4,
+        "num_steps": 16,
+        "epochs": 1,
+        "eval_episodes": 2,
+        "device": "cpu",
+    }
+    main(Args(**shared, total_steps=256, eval_every=128, keep_policies=True, out=tmp_path / "first"))
+    kept = sorted((tmp_path / "first/policies").iterdir())
+    assert [path.stem for path in kept] == ["000000000128", "000000000256"]
+    again = {**shared, "start_from": kept[-1], "keep_policies": True, "eval_every": 128}
+    main(Args(**again, total_steps=128, value_steps=1_000, log_std=-9.0, out=tmp_path / "still"))
+    before, after = GaussianPolicy.load(kept[-1]), GaussianPolicy.load(next((tmp_path / "still/policies").iterdir()))
+    for ours, theirs in zip(before.weights, after.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)  # the value alone has learned
+    main(Args(**again, total_steps=128, out=tmp_path / "moved"))
+    moved = GaussianPolicy.load(next((tmp_path / "moved/policies").iterdir()))
+    assert not np.array_equal(before.weights[0], moved.weights[0])
+    with pytest.raises(ValueError, match="must have this run's activation, 'relu'"):
+        main(Args(**again, activation="relu", out=tmp_path / "other"))
+    with pytest.raises(ValueError, match="The network's layers have the shapes"):
+        main(Args(**again, hidden=32, out=tmp_path / "wider"))
+
+
+def test_there_is_a_recipe_for_every_robot_of_the_suites_with_policies() -> None:
+    assert set(recipes.SOURCES) == set(recipes.TARGETS)
+    for suite in ("odrl", "dara", "darc", "core"):
+        assert suite in SUITES
+        for domain in domains_of(pair for pair in PAIRS.values() if suite in pair.suites):
+            assert train.robot_of(domain) in recipes.SOURCES
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "Name what to train"),
+        ({"domains": ("Hoper",)}, "Unknown domain 'Hoper'"),
+        ({"suite": ("odrl",), "workers": 0}, "`workers` must be an integer >= 1"),
+        ({"suite": ("odrl",), "scale": 0.0}, "`scale` must be finite and > 0"),
+    ],
+)
+def test_bad_settings_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainPolicies(**changes)
+    with pytest.raises(ValueError, match="Unknown robot with a recipe 'AntMaze'"):
+        TrainPolicies(domains=("AntMaze",)).names()
+
+
+def test_domains_come_after_the_robot_that_they_start_from() -> None:
+    names = TrainPolicies(suite=("dara",), domains=("Swimmer-mass-2.0-target",)).names()
+    for name in names:
+        assert names.index(train.robot_of(name)) <= names.index(name)
+    assert "Swimmer" in names

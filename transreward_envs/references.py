@@ -1,0 +1,95 @@
+"""Scores that can be compared across domains: 0 is a random policy, 100 an expert, both measured in the target."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from transreward_envs.errors import unknown
+from transreward_envs.pairs import Pair, get_pair, get_suite
+from transreward_envs.pairs.domains import domain_name
+
+Reference = Literal["transreward", "odrl"]
+REFERENCES: tuple[Reference, ...] = get_args(Reference)
+
+
+def normalized_score(pair: Pair | str, returns: ArrayLike, reference: Reference = "transreward") -> NDArray[np.float64]:
+    """Return ``100 (J - J_low) / (J_high - J_low)`` for returns in a pair's target.
+
+    Args:
+        pair: The pair, or its name.
+        returns: Returns without discount, of any shape.
+        reference: ``transreward`` takes a random policy and an expert of this suite, measured in this very target
+            (docs/references.md); ``odrl`` takes the figures of Lyu et al. 2024 (arXiv:2410.20750), which belong to
+            groups of targets and to other versions of the robots.
+
+    Raises:
+        ValueError: The reference is unknown, or has no figures for the pair.
+    """
+    low, high = reference_returns(pair, reference)
+    return 100.0 * (np.asarray(returns, dtype=np.float64) - low) / (high - low)
+
+
+def reference_returns(pair: Pair | str, reference: Reference = "transreward") -> tuple[float, float]:
+    """Return the returns in a pair's target that score 0 and 100.
+
+    Raises:
+        ValueError: The reference is unknown, or has no figures for the pair.
+    """
+    found = get_pair(pair) if isinstance(pair, str) else pair
+    if reference not in REFERENCES:
+        raise ValueError(unknown("reference", reference, REFERENCES))
+    return _odrl(found) if reference == "odrl" else _measured(found)
+
+
+def measured_returns() -> Mapping[str, Mapping[str, Any]]:
+    """Return what was measured, as mean return, interval and number of episodes.
+
+    ``domains`` has the policies of each domain, ``pairs`` what the source's expert returns in each pair's target.
+    """
+    return _table("measured") or {"domains": {}, "pairs": {}}
+
+
+def _measured(pair: Pair) -> tuple[float, float]:
+    name = domain_name(pair, "target")
+    figures = measured_returns()["domains"].get(name, {})
+    if not {"random", "expert"} <= set(figures):
+        raise ValueError(
+            f"Reference returns must be measured before scores are normalised by them; {name!r} has none. Train its "
+            f"policies: transreward policies train --domains {name}."
+        )
+    low, high = float(figures["random"]["mean"]), float(figures["expert"]["mean"])
+    if not high > low:
+        raise ValueError(f"The expert of {name!r} returns {high:.1f}, no more than the random policy's {low:.1f}.")
+    return low, high
+
+
+def _odrl(pair: Pair) -> tuple[float, float]:
+    if pair not in get_suite("odrl"):
+        raise ValueError(f"ODRL's figures are of the pairs in suite 'odrl'; {pair.name!r} is none of them.")
+    if pair.robot == "Ant":
+        warnings.warn(
+            "ODRL's figures for Ant are not comparable: Gymnasium's v5 changed Ant's reward and observation.",
+            stacklevel=4,
+        )
+    table = _table("odrl")[pair.robot]
+    _, kind, *rest = pair.name.split("-")
+    kind = kind.replace("frictionodrl", "friction")
+    high = table["high"]
+    for key in (kind, rest[-1]):
+        high = high.get(key, high.get("other")) if isinstance(high, Mapping) else high
+    return float(table["low"]), float(high)
+
+
+@cache
+def _table(name: str) -> Mapping[str, Any]:
+    path = resources.files("transreward_assets") / "references" / f"{name}.json"
+    table: Mapping[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return table

@@ -1,0 +1,164 @@
+"""Reads datasets in Minari's format, ours and the public ones, as episodes, transitions or sequences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from transreward_envs.errors import require_count
+from transreward_wrappers.datasets.episode import Episode
+from transreward_wrappers.datasets.flat import FlatTransitions, Sequences, flatten, windows
+from transreward_wrappers.datasets.location import datasets_root
+from transreward_wrappers.datasets.writer import LOG_DENSITIES, MAIN, METADATA, SCHEMA
+
+KNOWN = ("0.4.", "0.5.")
+"""How the versions of Minari begin whose files are understood."""
+
+
+class DatasetError(RuntimeError):
+    """A dataset cannot be read, or is not what was asked for."""
+
+
+class Dataset:
+    """A dataset on disk; nothing is read before it is asked for.
+
+    Args:
+        directory: Folder of the dataset.
+
+    Raises:
+        FileNotFoundError: There is none.
+        DatasetError: It is damaged, or of another version.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._path = directory / "data" / MAIN
+        self.metadata: Mapping[str, Any] = _read_metadata(directory)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return where the data come from; nothing for public datasets."""
+        found: Mapping[str, Any] = self.metadata.get("transreward", {})
+        return found
+
+    @property
+    def total_episodes(self) -> int:
+        """Return the number of episodes."""
+        return int(self.metadata["total_episodes"])
+
+    @property
+    def total_steps(self) -> int:
+        """Return the number of transitions."""
+        return int(self.metadata["total_steps"])
+
+    def episodes(self) -> Iterator[Episode]:
+        """Yield all episodes.
+
+        Raises:
+            DatasetError: The file is damaged, or observations are no vectors.
+        """
+        try:
+            with h5py.File(self._path, "r") as file:
+                for index in range(self.total_episodes):
+                    yield _read_episode(file[f"episode_{index}"])
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise DatasetError(
+                f"{self._path} cannot be read ({error}). Delete it, and build or download it anew."
+            ) from error
+
+    @cached_property
+    def _flat(self) -> FlatTransitions:
+        return flatten(self.episodes(), self.total_steps)
+
+    def transitions(self) -> FlatTransitions:
+        """Return all transitions; none joins two episodes."""
+        return self._flat
+
+    def sequences(self, length: int, *, stride: int = 1, pad: bool = False) -> Sequences:
+        """Return stretches of episodes.
+
+        Args:
+            length: Steps of a stretch.
+            stride: Steps between the beginnings of two stretches of an episode.
+            pad: Keep those, too, that the end of their episode cuts short, filled up with zeros.
+        """
+        require_count("length", length, at_least=1)
+        require_count("stride", stride, at_least=1)
+        return windows(self._flat, length, stride=stride, pad=pad)
+
+    def returns(self) -> NDArray[np.float64]:
+        """Return the return of each episode, as ``(total_episodes,)``."""
+        sums = np.bincount(self._flat.episode, weights=self._flat.rewards, minlength=self.total_episodes)
+        return np.asarray(sums, dtype=np.float64)
+
+
+def load_dataset(name: str | Path, root: Path | None = None) -> Dataset:
+    """Return a dataset by its id, or by its folder.
+
+    Args:
+        name: Id such as ``transreward/Hopper/Hopper-mass-2_0/target-medium-v0`` or ``mujoco/hopper/expert-v0``.
+        root: Folder of all datasets; Minari's when left out.
+
+    Raises:
+        FileNotFoundError: There is none.
+        DatasetError: It is damaged, or of another version.
+    """
+    return Dataset(Path(name) if Path(name).is_dir() else (root or datasets_root()) / name)
+
+
+def _read_metadata(directory: Path) -> dict[str, Any]:
+    path = directory / "data" / METADATA
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no dataset in {directory}. Build it: transreward data build; or download a public one: "
+            "minari download <id>."
+        )
+    try:
+        metadata = dict(json.loads(path.read_text()))
+        version, ours = str(metadata["minari_version"]), metadata.get("transreward", {}).get("schema", SCHEMA)
+        complete = {"total_episodes", "total_steps"} <= set(metadata)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is not a dataset's metadata ({error}). Build or download it anew.") from error
+    if not complete or metadata.get("data_format", "hdf5") != "hdf5":
+        raise DatasetError(f"A dataset must be in HDF5 and say how long it is; {path} is not, or does not.")
+    if not version.startswith(KNOWN):
+        raise DatasetError(
+            f"Datasets of Minari {' and '.join(f'{known}x' for known in KNOWN)} can be read; {directory} is of "
+            f"{version}. Write it again with one of these."
+        )
+    if ours > SCHEMA:
+        raise DatasetError(
+            f"A dataset's schema must be at most {SCHEMA}; that of {directory} is {ours!r}, of a newer "
+            "transreward-envs. Upgrade it: pip install --upgrade transreward-envs."
+        )
+    return metadata
+
+
+def _read_episode(group: h5py.Group) -> Episode:
+    observations = _read(group, b"observations")
+    if observations.ndim != 2:
+        raise TypeError(f"observations must be vectors; these have the shape {observations.shape[1:]}")
+    kept = "infos" in group and LOG_DENSITIES in group["infos"]
+    return Episode(
+        observations=observations.astype(np.float64, copy=False),
+        actions=_read(group, b"actions"),
+        rewards=_read(group, b"rewards").astype(np.float64, copy=False),
+        terminated=bool(_read(group, b"terminations")[-1]),
+        log_densities=_read(group, f"infos/{LOG_DENSITIES}".encode())[1:] if kept else None,
+        policy=int(group.attrs.get("policy", 0)),
+    )
+
+
+def _read(group: h5py.Group, name: bytes) -> NDArray[Any]:
+    """Return an array; without the conveniences of h5py, which take longer than short episodes do."""
+    dataset = h5py.h5d.open(group.id, name)
+    values = np.empty(dataset.shape, dataset.dtype)
+    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return values

@@ -1,0 +1,32 @@
+"""Where datasets lie, and what they are called."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+NAMESPACE = "transreward"
+VERSION = 0
+
+
+def datasets_root() -> Path:
+    """Return the folder of all of Minari's datasets: ``MINARI_DATASETS_PATH``, or one in the user's home."""
+    return Path(os.environ.get("MINARI_DATASETS_PATH") or Path.home() / ".minari" / "datasets")
+
+
+def dataset_id(robot: str, pair: str, role: str, quality: str, size: int | None = None) -> str:
+    """Return the id of a dataset, such as ``transreward/Hopper/Hopper-mass-2_0/target-medium-v0``.
+
+    Minari's ids have no dots, so those of factors are written as underscores.
+
+    Args:
+        robot: Name of the robot.
+        pair: Name of the pair.
+        role: The domain.
+        quality: Of the policies that acted.
+        size: Transitions, where they are not as many as usual.
+    """
+    suffix = "" if size is None else f"-{size}"
+    name = f"{NAMESPACE}/{robot}/{pair}/{role}-{quality}{suffix}"
+    return re.sub(r"[^-\w/]", "_", name) + f"-v{VERSION}"
