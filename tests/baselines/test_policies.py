@@ -11,12 +11,17 @@ from transreward_baselines.cli import main as transreward
 from transreward_baselines.policies import recipes, train
 from transreward_baselines.policies.choose import Candidate, choose_expert, choose_medium, choose_snapshots, share
 from transreward_baselines.policies.command import TrainPolicies
-from transreward_baselines.policies.scores import Score, score, score_random, spec_of
+from transreward_baselines.policies.scores import FINAL_SEED, Score, score, score_random, spec_of
 from transreward_baselines.policies.train import Workplace, train_domain
 from transreward_baselines.ppo import Args, main
 from transreward_envs import PAIRS, SUITES, references
-from transreward_envs.pairs.domains import domains_of
+from transreward_envs.pairs.domains import domains_of, robot_of
 from transreward_wrappers.policies import GaussianPolicy
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSREWARD_POLICIES", str(tmp_path / "nothing"))
 
 
 def scored(mean: float) -> Score:
@@ -28,27 +33,29 @@ def candidates(*values: float) -> list[Candidate]:
 
 
 def test_the_expert_is_chosen_by_other_episodes_than_those_that_count() -> None:
-    seeds: list[int] = []
+    tried: list[tuple[float, int, int]] = []
 
-    def scorer(one: GaussianPolicy, seed: int) -> Score:
-        seeds.append(seed)
-        lucky = {90.0: 95.0, 100.0: 80.0}.get(one.about["worth"], one.about["worth"])
-        return scored(lucky if seed != 7 else lucky - 5.0)
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        worth = one.about["worth"]
+        tried.append((worth, episodes, seed))
+        return scored({90.0: 95.0, 100.0: 80.0}.get(worth, worth) - 5.0 * (seed == FINAL_SEED))
 
-    chosen = choose_expert(candidates(10.0, 90.0, 60.0, 100.0), scorer, 7)
+    chosen = choose_expert(candidates(10.0, 90.0, 60.0, 100.0), scorer)
     assert (chosen.policy.about["worth"], chosen.score.mean) == (90.0, 90.0)
-    assert seeds.count(7) == 1
-    assert len(seeds) == 4
+    assert {worth for worth, *_ in tried[:-1]} == {60.0, 90.0, 100.0}
+    assert FINAL_SEED not in {seed for *_, seed in tried[:-1]}
+    assert tried[-1] == (90.0, 100, FINAL_SEED)
 
 
 def test_a_medium_policy_is_between_a_third_and_a_half() -> None:
-    def scorer(one: GaussianPolicy, seed: int) -> Score:
-        return scored(one.about["worth"])
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        lucky = 10.0 if one.about["worth"] == 42.0 and seed == FINAL_SEED else 0.0
+        return scored(one.about["worth"] + lucky)
 
-    chosen = choose_medium(candidates(0.0, 30.0, 44.0, 90.0), scorer, 7, low=0.0, high=100.0)
+    chosen = choose_medium(candidates(0.0, 30.0, 42.0, 44.0, 90.0), scorer, low=0.0, high=100.0)
     assert chosen is not None
     assert chosen.score.mean == 44.0
-    assert choose_medium(candidates(0.0, 30.0, 60.0), scorer, 7, low=0.0, high=100.0) is None
+    assert choose_medium(candidates(0.0, 30.0, 60.0), scorer, low=0.0, high=100.0) is None
     assert (share(-40.0, low=-80.0, high=0.0), share(1.0, low=2.0, high=2.0)) == (0.5, 0.0)
 
 
@@ -160,7 +167,7 @@ def test_there_is_a_recipe_for_every_robot_of_the_suites_with_policies() -> None
     for suite in ("odrl", "dara", "darc", "core"):
         assert suite in SUITES
         for domain in domains_of(pair for pair in PAIRS.values() if suite in pair.suites):
-            assert train.robot_of(domain) in recipes.SOURCES
+            assert robot_of(domain) in recipes.SOURCES
 
 
 @pytest.mark.parametrize(
@@ -179,8 +186,10 @@ def test_bad_settings_are_refused(changes: dict, message: str) -> None:
         TrainPolicies(domains=("AntMaze",)).names()
 
 
-def test_domains_come_after_the_robot_that_they_start_from() -> None:
+def test_domains_come_after_the_robot_that_they_start_from(tmp_path: Path) -> None:
     names = TrainPolicies(suite=("dara",), domains=("Swimmer-mass-2.0-target",)).names()
     for name in names:
-        assert names.index(train.robot_of(name)) <= names.index(name)
+        assert names.index(robot_of(name)) <= names.index(name)
     assert "Swimmer" in names
+    policy().save(tmp_path / "nothing" / "Swimmer" / "Swimmer-expert.safetensors")
+    assert TrainPolicies(domains=("Swimmer-mass-2.0-target",)).names() == ["Swimmer-mass-2.0-target"]

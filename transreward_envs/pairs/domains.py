@@ -41,6 +41,16 @@ def find_domain(name: str) -> tuple[Pair, Role] | None:
     raise ValueError(unknown("domain", name, (*ROBOTS, *(pair.name + "-target" for pair in PAIRS.values()))))
 
 
+def robot_of(domain: str) -> str:
+    """Return the name of the robot of a domain.
+
+    Raises:
+        ValueError: There is no such domain.
+    """
+    found = find_domain(domain)
+    return domain if found is None else found[0].robot_of(found[1]).name
+
+
 def domains_of(pairs: Iterable[Pair]) -> list[str]:
     """Return the names of all domains of pairs, each once, the plain robots first."""
     names = {domain_name(pair, role): None for pair in pairs for role in ROLES}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from transreward_baselines.evaluation import EVALUATION_SEED
-from transreward_baselines.policies.scores import Score
+from transreward_baselines.policies.scores import EPISODES, FINAL_SEED, Score
 from transreward_wrappers.policies import GaussianPolicy
 
 MEDIUM = (1.0 / 3.0, 0.5)
@@ -17,8 +18,16 @@ MEDIUM = (1.0 / 3.0, 0.5)
 FINALISTS = 3
 ATTEMPTS = 6
 SNAPSHOTS = 8
-Scorer = Callable[[GaussianPolicy, int], Score]
-"""Scores a policy by episodes of a seed."""
+TRIAL_EPISODES = 30
+TRIAL_SEED = EVALUATION_SEED + 1_000
+"""Of the episodes by which finalists are compared."""
+
+
+class Scorer(Protocol):
+    """Scores a policy in a domain."""
+
+    def __call__(self, policy: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        """Return the score of so many episodes, from a seed on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,31 +46,38 @@ class Chosen:
     score: Score
 
 
-def choose_expert(candidates: Sequence[Candidate], scorer: Scorer, final_seed: int) -> Chosen:
+def choose_expert(candidates: Sequence[Candidate], scorer: Scorer) -> Chosen:
     """Return the best of the few that seem best; what it scores is measured by episodes that chose nothing."""
     finalists = sorted(candidates, key=lambda candidate: candidate.rough)[-FINALISTS:]
-    best = max(finalists, key=lambda candidate: scorer(candidate.policy, EVALUATION_SEED + 1_000).mean)
-    return Chosen(policy=best.policy, score=scorer(best.policy, final_seed))
+    best = max(finalists, key=lambda one: scorer(one.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean)
+    return final(best, scorer)
 
 
-def choose_medium(
-    candidates: Sequence[Candidate], scorer: Scorer, final_seed: int, *, low: float, high: float
-) -> Chosen | None:
+def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float, high: float) -> Chosen | None:
     """Return a policy between a third and a half of the way from random to expert; ``None`` if training met none.
 
     Args:
         candidates: What to choose from.
         scorer: Scores a policy.
-        final_seed: Of the episodes that count.
         low: What a random policy returns.
         high: What the expert returns.
     """
+
+    def fits(found: Score) -> bool:
+        return MEDIUM[0] <= share(found.mean, low=low, high=high) <= MEDIUM[1]
+
     middle = low + np.mean(MEDIUM) * (high - low)
     for candidate in sorted(candidates, key=lambda candidate: abs(candidate.rough - middle))[:ATTEMPTS]:
-        found = scorer(candidate.policy, final_seed)
-        if MEDIUM[0] <= share(found.mean, low=low, high=high) <= MEDIUM[1]:
-            return Chosen(policy=candidate.policy, score=found)
+        if fits(scorer(candidate.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED)):
+            chosen = final(candidate, scorer)
+            if fits(chosen.score):
+                return chosen
     return None
+
+
+def final(candidate: Candidate, scorer: Scorer) -> Chosen:
+    """Return a policy with the score that is published."""
+    return Chosen(policy=candidate.policy, score=scorer(candidate.policy, episodes=EPISODES, seed=FINAL_SEED))
 
 
 def choose_snapshots(candidates: Sequence[Candidate], *, low: float, high: float) -> list[Candidate]:

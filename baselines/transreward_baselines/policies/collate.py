@@ -32,14 +32,10 @@ def collate(workplace: Workplace, path: Path) -> Table:
     for pair in _finished(PAIRS.values(), table["domains"]):
         stale = any(domain_name(pair, role) in fresh for role in ROLES)
         if pair.name not in table["pairs"] or stale:
-            table["pairs"][pair.name] = {"source_expert": _transfer(pair, workplace).to_json()}
+            table["pairs"][pair.name] = {"source_expert": measure_transfer(pair, workplace).to_json()}
     table = {part: dict(sorted(rows.items())) for part, rows in table.items()}
     write_json(path, table)
     return table
-
-
-def _transfer(pair: Pair, workplace: Workplace) -> Any:
-    return measure_transfer(pair, workplace.shelf)
 
 
 def _finished(pairs: Iterable[Pair], domains: Table) -> list[Pair]:

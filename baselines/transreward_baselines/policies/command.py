@@ -16,8 +16,9 @@ from transreward_baselines.console import console
 from transreward_baselines.policies.recipes import SOURCES
 from transreward_envs import get_suite
 from transreward_envs.errors import require_count, require_positive, unknown
-from transreward_envs.pairs.domains import domains_of, find_domain
+from transreward_envs.pairs.domains import domains_of, find_domain, robot_of
 from transreward_envs.references import measured_returns
+from transreward_wrappers.policies.shipped import policy_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +63,15 @@ class TrainPolicies:
             raise ValueError("Name what to train: `--suite odrl`, or `--domains Hopper Hopper-mass-2.0-target`.")
 
     def names(self) -> list[str]:
-        """Return the domains, each after the plain robot that it starts from."""
-        from transreward_baselines.policies.train import robot_of
-
+        """Return the domains, each after the plain robot that it starts from, unless that has an expert."""
         wanted = [*domains_of(pair for name in self.suite for pair in get_suite(name)), *self.domains]
         robots = [robot_of(domain) for domain in wanted]
         for robot in robots:
             if robot not in SOURCES:
                 raise ValueError(unknown("robot with a recipe", robot, SOURCES))
-        return list(dict.fromkeys([*robots, *wanted]))
+        missing = [robot for robot in robots if not policy_path(robot, "expert").exists()]
+        plain = [robot for robot in robots if robot in wanted]
+        return list(dict.fromkeys([*missing, *plain, *wanted]))
 
 
 def train(args: TrainPolicies) -> None:
@@ -80,7 +81,7 @@ def train(args: TrainPolicies) -> None:
         args: Which, and where.
     """
     from transreward_baselines.policies.collate import collate
-    from transreward_baselines.policies.train import Workplace, robot_of
+    from transreward_baselines.policies.train import Workplace
 
     workplace = Workplace(runs=args.runs, shelf=args.shelf, seed=args.seed, scale=args.scale)
     names = args.names()

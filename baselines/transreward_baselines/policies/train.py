@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,19 @@ from transreward_baselines import ppo
 from transreward_baselines.policies.choose import (
     Candidate,
     Chosen,
-    Scorer,
     choose_expert,
     choose_medium,
     choose_snapshots,
+    final,
     share,
 )
 from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SOURCES, TARGETS, VALUE_SHARE
 from transreward_baselines.policies.scores import FINAL_SEED, ROUGH_EPISODES, Score, score, score_random, spec_of
 from transreward_baselines.run import POLICIES
 from transreward_baselines.tuned import tuned
-from transreward_envs.pairs.domains import domain_name, find_domain
+from transreward_envs.pairs.domains import domain_name, robot_of
 from transreward_wrappers.policies import GaussianPolicy, load_domain_policy
-from transreward_wrappers.policies.shipped import policy_path, snapshots
+from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshots
 from transreward_wrappers.storage import write_json
 
 Json = dict[str, Any]
@@ -51,6 +52,10 @@ class Workplace:
     scale: float = 1.0
     """Of all numbers of steps; below 1 for a try."""
 
+    def source(self, robot: str) -> Path:
+        """Return where the plain robot's policies are: those of this workplace, or else those of the package."""
+        return self.shelf if policy_path(robot, "expert", self.shelf).exists() else policies_root()
+
     def scores(self, domain: str) -> Path:
         """Return the file that says that a domain is done, and what its policies score."""
         return self.runs / "scores" / f"{domain}.json"
@@ -69,13 +74,13 @@ def train_domain(domain: str, workplace: Workplace) -> None:
     if robot not in SOURCES:
         raise ValueError(f"There is a recipe for {', '.join(SOURCES)}; {domain!r} is a domain of {robot!r}.")
     plain = domain == robot
-    kept = list(_kept(domain, workplace, None if plain else policy_path(robot, "expert", workplace.shelf)))
+    kept = list(_kept(domain, workplace, None if plain else policy_path(robot, "expert", workplace.source(robot))))
     seen = kept if plain else [*kept, *_from_source(robot, domain, workplace)]
     random = score_random(spec)
-    scorer: Scorer = lambda policy, seed: score(policy, spec, seed=seed)  # noqa: E731  # a partial with another order
-    expert = choose_expert(seen, scorer, FINAL_SEED)
+    scorer = partial(score, spec=spec)
+    expert = choose_expert(seen, scorer)
     bounds = {"low": random.mean, "high": expert.score.mean}
-    medium = choose_medium(seen, scorer, FINAL_SEED, **bounds) if expert.score.low > random.high else None
+    medium = choose_medium(seen, scorer, **bounds) if expert.score.low > random.high else None
     scores: Json = {"random": random.to_json()}
     for level, chosen in {"expert": expert, "medium": medium}.items():
         if chosen is not None:
@@ -83,15 +88,8 @@ def train_domain(domain: str, workplace: Workplace) -> None:
             scores[level] = {**chosen.score.to_json(), **_origin(chosen.policy.about)}
     if plain:
         for index, candidate in enumerate(choose_snapshots(kept, **bounds)):
-            found = Chosen(policy=candidate.policy, score=scorer(candidate.policy, FINAL_SEED))
-            _put(found, domain, f"snapshot-{index}", workplace, bounds)
+            _put(final(candidate, scorer), domain, f"snapshot-{index}", workplace, bounds)
     write_json(workplace.scores(domain), scores)
-
-
-def robot_of(domain: str) -> str:
-    """Return the name of the robot of a domain."""
-    found = find_domain(domain)
-    return domain if found is None else found[0].robot_of(found[1]).name
 
 
 def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterator[Candidate]:
@@ -132,7 +130,8 @@ def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Cand
     env = gym.make(spec)
     (size,) = env.observation_space.shape or (0,)
     env.close()
-    sources = [load_domain_policy(robot, "expert", workplace.shelf), *snapshots(robot, workplace.shelf)]
+    shelf = workplace.source(robot)
+    sources = [load_domain_policy(robot, "expert", shelf), *snapshots(robot, shelf)]
     for policy in sources:
         padded = policy.padded(size)
         rough = score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000)
@@ -173,11 +172,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def measure_transfer(pair: transreward_envs.Pair, shelf: Path) -> Score:
+def measure_transfer(pair: transreward_envs.Pair, workplace: Workplace) -> Score:
     """Return what the source's expert scores in a pair's target."""
     spec = pair.spec("target")
     env = gym.make(spec)
     (size,) = env.observation_space.shape or (0,)
     env.close()
-    expert = load_domain_policy(domain_name(pair, "source"), "expert", shelf)
+    source = domain_name(pair, "source")
+    here = policy_path(source, "expert", workplace.shelf).exists()
+    expert = load_domain_policy(source, "expert", workplace.shelf if here else policies_root())
     return score(expert.padded(size), spec)

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from transreward_envs import PAIRS, ROBOTS, Pair, get_pair
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import Role
-from transreward_envs.pairs.domains import domain_name, find_domain
+from transreward_envs.pairs.domains import domain_name, robot_of
 from transreward_wrappers.policies.gaussian import GaussianPolicy
 
 Level = Literal["medium", "expert"]
@@ -25,9 +25,7 @@ def policies_root() -> Path:
 
 def policy_path(domain: str, level: str, root: Path | None = None) -> Path:
     """Return where a domain's policy is, or would be."""
-    found = find_domain(domain)
-    robot = domain if found is None else found[0].robot_of(found[1]).name
-    return (root or policies_root()) / robot / f"{domain}-{level}.safetensors"
+    return (root or policies_root()) / robot_of(domain) / f"{domain}-{level}.safetensors"
 
 
 def load_policy(pair: Pair | str, role: Role = "target", level: Level = "expert") -> GaussianPolicy:
