@@ -8,8 +8,8 @@ Settings = dict[str, Any]
 
 SOURCES: dict[str, Settings] = {
     "Hopper": {"total_steps": 2_000_000},
-    "Walker2d": {"total_steps": 6_000_000},
-    "HalfCheetah": {"total_steps": 12_000_000},
+    "Walker2d": {"total_steps": 5_000_000},
+    "HalfCheetah": {"total_steps": 8_000_000},
     "Ant": {"total_steps": 8_000_000, "num_envs": 64, "minibatch_size": 512, "log_std": -1.0},
     "Humanoid": {"total_steps": 8_000_000, "num_envs": 64, "minibatch_size": 512, "log_std": -1.0, "hidden": 128},
     "Swimmer": {"total_steps": 2_000_000, "gamma": 0.9999, "num_steps": 128},
