@@ -26,6 +26,8 @@ def page() -> str:
 
 def tables() -> Iterator[str]:
     """Yield the lines of the table of plain robots, and of one table a suite."""
+    if FIGURE.exists():
+        yield "![What the source's expert scores in each target](images/gaps.png)\n"
     domains = measured_returns()["domains"]
     yield "## Plain robots\n"
     yield "| robot | random | medium | expert (95 % interval) | steps to the expert |"
@@ -41,7 +43,7 @@ def tables() -> Iterator[str]:
         missing = len(get_suite(suite)) - len(measured)
         yield f"\n## Suite `{suite}`\n"
         if missing:
-            yield f"{missing} of its {len(get_suite(suite))} pairs are not measured yet.\n"
+            yield f"{missing} of its {len(get_suite(suite))} pairs are not measured yet." + "\n" * bool(measured)
         if measured:
             yield "| pair | random | source's expert | medium | expert | gap [% of expert - random] |"
             yield "|---|---|---|---|---|---|"
@@ -88,11 +90,11 @@ def draw() -> None:
     measured = [
         (pair, row) for suite in ("odrl", "dara") for pair in get_suite(suite) if (row := gap(pair)) is not None
     ]
+    if not measured:
+        return
     robots = sorted({pair.robot for pair, _ in measured})
-    figure, panels = plt.subplots(
-        1, max(len(robots), 1), figsize=(4.2 * max(len(robots), 1), 6.2), squeeze=False, layout="constrained"
-    )
-    for axes, robot in zip(panels[0], robots, strict=False):
+    figure, panels = plt.subplots(1, len(robots), figsize=(4.2 * len(robots), 6.2), squeeze=False, layout="constrained")
+    for axes, robot in zip(panels[0], robots, strict=True):
         rows = [(pair.name.removeprefix(f"{robot}-"), row) for pair, row in measured if pair.robot == robot]
         scores = [100.0 * (1.0 - row["gap"]) for _, row in rows]
         colours = ["#1f77b4" if row["open"] else "#c7c7c7" for _, row in rows]
