@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -52,8 +54,14 @@ def reference_returns(pair: Pair | str, reference: Reference = "transreward") ->
 def measured_returns() -> Mapping[str, Mapping[str, Any]]:
     """Return what was measured, as mean return, interval and number of episodes.
 
-    ``domains`` has the policies of each domain, ``pairs`` what the source's expert returns in each pair's target.
+    It is the table of the shelf that TRANSREWARD_POLICIES names, or else the package's. ``domains`` has the
+    policies of each domain, ``pairs`` what the source's expert returns in each pair's target.
     """
+    shelf = os.environ.get("TRANSREWARD_POLICIES")
+    own = Path(shelf) / "measured.json" if shelf else None
+    if own is not None and own.exists():
+        table: Mapping[str, Mapping[str, Any]] = json.loads(own.read_text())
+        return table
     return _table("measured") or {"domains": {}, "pairs": {}}
 
 
@@ -63,7 +71,7 @@ def _measured(pair: Pair) -> tuple[float, float]:
     if not {"random", "expert"} <= set(figures):
         raise ValueError(
             f"Reference returns must be measured before scores are normalised by them; {name!r} has none. Train its "
-            f"policies: transreward policies train --domains {name}."
+            f"policies, transreward policies train --domains {name}, and point TRANSREWARD_POLICIES at the shelf."
         )
     low, high = float(figures["random"]["mean"]), float(figures["expert"]["mean"])
     if not high > low:

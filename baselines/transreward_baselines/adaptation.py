@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 LIMITS = (1e-5, 5e-3)
-"""Of the learning rate."""
+"""Of the learning rate; one that was asked for beyond them moves to the nearer."""
 
 SAMPLE = 1024
 """Transitions that are enough to estimate a divergence from."""

@@ -212,12 +212,10 @@ def find_pair(name: str) -> Pair:
 
 def policies() -> None:
     """Policies of domains: `train` them again, `list` what they return."""
-    main(["policies", "--help"])
 
 
 def data() -> None:
     """Offline datasets: `build` one, a `recipe` of several, `list` or `export` them."""
-    main(["data", "--help"])
 
 
 TOP: dict[str, Any] = {
@@ -231,7 +229,7 @@ TOP: dict[str, Any] = {
     "policies": policies,
     "data": data,
 }
-"""The commands that are no groups, and two that show what a group has."""
+"""The commands; `policies` and `data` are groups, and stand here for the help text alone."""
 
 
 def group_of(words: list[str]) -> tuple[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,7 +97,7 @@ class Args(RunArgs):
     """Of Adam; at the start, where it follows `target_kl`."""
 
     target_kl: float | None = 0.02
-    """Divergence of the policy from the rollout's that the learning rate is adapted to [nats]; constant if `None`."""
+    """Divergence of a policy from its rollout's that the learning rate is adapted to [nats]; constant if `None`."""
 
     gamma: float = 0.99
     """Discount."""
@@ -205,7 +205,7 @@ class PPO:
                 f"got {policy.activation!r} and {policy.squash!r}."
             )
         put_layers(self.policy, policy.weights, policy.biases)
-        self.log_std.data.copy_(torch.maximum(self.log_std.detach(), torch.from_numpy(policy.log_std)))
+        self.log_std.data.copy_(torch.maximum(self.log_std.detach(), torch.from_numpy(policy.log_std).to(self.device)))
         self.observations.start(policy.observation_mean, policy.observation_variance)
 
     def files(self) -> dict[str, Tensors]:
@@ -294,8 +294,6 @@ def estimate_values(agent: PPO, normalised: Array, steps: list[LaneSteps]) -> tu
 
 def update(agent: PPO, rollout: Rollout, args: Args, *, value_alone: bool = False) -> dict[str, float]:
     """Learn from a rollout, and return what to log."""
-    if value_alone:
-        args = replace(args, entropy_coefficient=0.0)
     advantages = estimate_advantages(
         rollout.rewards,
         rollout.values,
@@ -307,7 +305,7 @@ def update(agent: PPO, rollout: Rollout, args: Args, *, value_alone: bool = Fals
     )
     targets = advantages + rollout.values
     centred = advantages - advantages[rollout.valid].mean()
-    scaled = centred / (advantages[rollout.valid].std() + 1e-8) * (not value_alone)
+    scaled = centred / (advantages[rollout.valid].std() + 1e-8)
     arrays = (rollout.observations[:-1], rollout.actions, rollout.log_densities, scaled, targets)
     data = [torch.from_numpy(array[rollout.valid]).to(agent.device) for array in arrays]
     for _ in range(args.epochs):
@@ -315,7 +313,7 @@ def update(agent: PPO, rollout: Rollout, args: Args, *, value_alone: bool = Fals
         shuffled = [tensor[order] for tensor in data]
         for start in range(0, len(order), args.minibatch_size):
             part = slice(start, start + args.minibatch_size)
-            gradient_step(agent, tuple(tensor[part] for tensor in shuffled), args)
+            gradient_step(agent, tuple(tensor[part] for tensor in shuffled), args, value_alone=value_alone)
         if args.target_kl is not None and not value_alone:
             with torch.no_grad():
                 change = agent.log_densities(data[0][:SAMPLE], data[1][:SAMPLE]) - data[2][:SAMPLE]
@@ -332,9 +330,12 @@ def update(agent: PPO, rollout: Rollout, args: Args, *, value_alone: bool = Fals
     }
 
 
-def gradient_step(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args) -> None:
+def gradient_step(agent: PPO, batch: tuple[torch.Tensor, ...], args: Args, *, value_alone: bool = False) -> None:
     """Step down the gradient of a minibatch: that of ``policy_loss + c_1 value_loss - c_2 entropy``."""
     set_gradients(agent, batch, args)
+    if value_alone:
+        for parameter in (*agent.policy.parameters(), agent.log_std):
+            parameter.grad = None  # not zero: the optimiser's averages have not begun
     nn.utils.clip_grad_norm_(agent.parameters, args.max_gradient_norm)
     agent.optimizer.param_groups[0]["lr"] = agent.learning_rate
     agent.optimizer.step()

@@ -82,6 +82,11 @@ class ReplayBuffer:
         drawn = self._generator.integers(self.size, size=count)
         return Batch(**{name: torch.from_numpy(array[drawn]).to(device) for name, array in self._arrays.items()})
 
+    def newest(self, count: int, device: torch.device) -> Batch:
+        """Return the newest transitions, or as many as there are."""
+        where = (self._position - 1 - np.arange(min(count, self.size))) % self.capacity
+        return Batch(**{name: torch.from_numpy(array[where]).to(device) for name, array in self._arrays.items()})
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the transitions, the oldest first."""
         start = self._position if self.size == self.capacity else 0

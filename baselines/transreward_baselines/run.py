@@ -34,7 +34,7 @@ from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, wr
 POLICIES = "policies"
 """Folder of the policies that a run keeps."""
 
-MAY_CHANGE = ("total_steps", "max_seconds", "device", "threads", "torch_threads", "out")
+MAY_CHANGE = ("total_steps", "max_seconds", "device", "threads", "torch_threads", "out", "quiet")
 """Settings that may differ when a run is resumed."""
 
 
@@ -85,7 +85,7 @@ class Run:
             initial=self.steps,
             desc=f"{script} {args.env_id} seed {args.seed}",
             unit="step",
-            disable=None,
+            disable=True if args.quiet else None,
         )
         self._logs = SummaryWriter(str(self.directory / "logs"), purge_step=self.steps + 1)
         self._since = time.perf_counter()
@@ -164,7 +164,8 @@ class Run:
                 episodes=len(returns),
             )
             self.results.append(row)
-            self._bar.write(f"step {row.step}: return {row.return_mean:.0f} +- {row.return_std:.0f} ({domain})")
+            if not self.args.quiet:
+                self._bar.write(f"step {row.step}: return {row.return_mean:.0f} +- {row.return_std:.0f} ({domain})")
             self._log({f"evaluation/{domain}": row.return_mean})
         write_rows(self.directory, self.results, Evaluation)
         if self.args.keep_policies:
@@ -196,7 +197,10 @@ class Run:
             write_json(draft / "progress.json", progress)
 
     def _load(self) -> None:
-        """Put agent and lanes back to the newest checkpoint, if there is one."""
+        """Put agent and lanes back to the newest checkpoint, if there is one; drop policies that are newer."""
+        for file in (self.directory / POLICIES).glob("*.safetensors"):
+            if not (found := checkpoints(self.directory)) or int(file.stem) > int(found[-1].name.split("-")[1]):
+                file.unlink()
         if not (found := checkpoints(self.directory)):
             return
         path = found[-1]

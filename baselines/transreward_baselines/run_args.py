@@ -68,6 +68,9 @@ class RunArgs:
     checkpoint_every: int = 100_000
     """Environment steps between two checkpoints."""
 
+    quiet: bool = False
+    """Show neither a progress bar nor evaluations."""
+
     keep_policies: bool = False
     """Keep the policy of every evaluation, as a file in `policies/`."""
 

@@ -141,9 +141,10 @@ class SAC:
         return torch.stack([critic(inputs).squeeze(-1) for critic in critics])
 
     def export(self, about: Mapping[str, Any]) -> GaussianPolicy:
-        """Return the policy as it is now, as data; its deviation is the mean one over a batch of the replay buffer."""
-        with torch.inference_mode():
-            batch = self.replay.sample(1024, self.device).observations
+        """Return the policy as it is now, as data; its deviation is the mean one over the newest transitions."""
+        with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            batch = self.replay.newest(1024, self.device).observations
             deviation = (self.draw(batch)[0] - self._law(batch)[0].tanh()).square().mean(dim=0).sqrt()
         weights, biases = layers_of(self.policy)
         return GaussianPolicy(

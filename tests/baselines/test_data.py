@@ -1,6 +1,11 @@
 """Datasets from policies: the same twice, cut nowhere but at the end, refused where there is nothing to build from."""
 
+import json
+import multiprocessing
+import os
+import signal
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +13,9 @@ import gymnasium as gym
 import h5py
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main as transreward
@@ -16,9 +24,10 @@ from transreward_baselines.data.builder import find_parts
 from transreward_baselines.data.collect import collect, lanes_for
 from transreward_baselines.data.command import RecipeArgs, recipe
 from transreward_baselines.data.export import export
-from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.lanes import Lanes, LaneSteps, make_lanes
 from transreward_envs import get_pair
 from transreward_wrappers.datasets import Dataset, DatasetError, load_dataset
+from transreward_wrappers.policies import GaussianPolicy, UniformPolicy
 
 PAIR = "Hopper-mass-2.0"
 
@@ -127,7 +136,8 @@ def test_the_same_dataset_is_not_built_twice(tmp_path: Path) -> None:
 
 def test_a_dataset_of_other_policies_is_not_taken_for_the_same(shelf: Path) -> None:
     build(tried())
-    other = replace(policy(9, observations=11, actions=3), about={"algorithm": "ppo", "level": "medium", "share": 0.4})
+    about = GaussianPolicy.load(shelf / "Hopper" / "Hopper-medium.safetensors").about
+    other = replace(policy(9, observations=11, actions=3), about=about)
     other.save(shelf / "Hopper" / "Hopper-medium.safetensors")
     with pytest.raises(DatasetError, match="was built from another policies. Delete it"):
         build(tried())
@@ -192,10 +202,109 @@ def test_the_command_line_builds_lists_and_exports(tmp_path: Path, capsys: pytes
     assert (tmp_path / "flat.hdf5").exists()
 
 
+def test_medium_replay_without_snapshots_is_refused(shelf: Path) -> None:
+    for path in (shelf / "Hopper").glob("Hopper-snapshot-*"):
+        path.unlink()
+    with pytest.raises(
+        ValueError, match="`medium-replay` needs snapshots of Hopper's training that are worse than medium"
+    ):
+        build(tried())
+
+
+def test_a_policy_of_another_robot_is_refused(shelf: Path) -> None:
+    policy(observations=11, actions=2).save(shelf / "Hopper" / "Hopper-expert.safetensors")
+    with pytest.raises(ValueError, match="A policy of 'Hopper' must give 3 actions; got one with 2"):
+        build(tried(quality="expert"))
+
+
+def test_other_versions_are_told() -> None:
+    path = build(tried()).directory / "data" / "metadata.json"
+    written = json.loads(path.read_text())
+    written["transreward"]["versions"]["mujoco"] = "2.1"
+    path.write_text(json.dumps(written))
+    with pytest.warns(UserWarning, match=r"was built by .*'mujoco': '2.1'.* Delete it to build it anew"):
+        build(tried())
+
+
+def build_in_process(root: Path) -> None:
+    build(tried(root=root))
+
+
+def test_a_killed_build_starts_clean_and_two_processes_build_one_dataset(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    killed = context.Process(target=build_in_process, args=(tmp_path,))
+    killed.start()
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("**/.source-*.*/data/main_data.hdf5")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.join()
+    both = [context.Process(target=build_in_process, args=(tmp_path,)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    dataset = build(tried(root=tmp_path))
+    assert dataset.total_steps == len(dataset.transitions()) == 2_000
+    folder = {path.name for path in dataset.directory.parent.iterdir()}
+    assert folder == {dataset.directory.name, f".{dataset.directory.name}.lock"}
+
+
+class Uncertain:
+    """Lanes of which one fails at a step, each episode longer than a block."""
+
+    num_envs, action_size, observation_size = 2, 1, 1
+    action_space = Box(-1.0, 1.0, (1,))
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def reset(self, seed: int) -> np.ndarray:
+        return np.zeros((2, 1))
+
+    def step(self, actions: np.ndarray) -> LaneSteps:
+        self.steps += 1
+        over = self.steps == 300
+        last = np.full((2, 1), float(self.steps))
+        return LaneSteps(
+            observations=last * (not over),
+            last_observations=last,
+            rewards=np.full(2, 1.0),
+            terminated=np.array([over, over]),
+            done=np.array([over, over]),
+            failed=np.array([over, False]),
+            valid=np.ones(2, dtype=np.bool_),
+            infos={},
+        )
+
+
+def test_a_step_that_failed_is_left_out_and_long_episodes_are_whole() -> None:
+    episodes = list(collect(UniformPolicy(action_size=1), Uncertain(), 800, seed=0))
+    assert sorted((len(one), one.terminated) for one in episodes) == [
+        (100, False),
+        (100, False),
+        (299, False),
+        (300, True),
+    ]
+    for one in episodes[:2]:
+        np.testing.assert_array_equal(one.observations[:, 0], np.arange(len(one) + 1.0))
+
+
+def test_a_dataset_that_cannot_be_read_does_not_hide_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = build(tried(quality="random", size=1_000)).directory / "data" / "metadata.json"
+    build(tried(quality="expert", size=1_000))
+    odd.write_text(json.dumps({**json.loads(odd.read_text()), "data_format": "arrow"}))
+    transreward(["data", "list"])
+    out = capsys.readouterr().out
+    assert "source-expert-1000-v0" in out
+    assert "must be in HDF5" in " ".join(out.split())
+
+
 def test_a_full_disk_is_told_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 1_000})
     monkeypatch.setattr("transreward_baselines.data.builder.shutil.disk_usage", lambda _: usage)
-    with pytest.raises(OSError, match="takes about 0 MB; .* has 0 MB left. Free some"):
+    with pytest.raises(OSError, match="takes about 1 MB; .* has 0 MB left. Free some"):
         build(tried())
 
 
@@ -214,10 +323,18 @@ def test_bad_settings_are_refused(changes: dict, message: str) -> None:
         tried(**changes)
 
 
-def test_a_size_smaller_than_an_episode_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least as long as an episode, 1000 steps; got `size` = 999"):
-        build(tried(size=999))
-    assert [lanes_for(size, 1_000) for size in (1_000, 5_500, 10**6)] == [1, 5, 64]
+@pytest.mark.parametrize(("quality", "policies"), [("random", 1), ("medium-expert", 2)])
+def test_a_size_smaller_than_an_episode_is_refused(quality: str, policies: int) -> None:
+    with pytest.raises(ValueError, match=f"1000 steps, for each of its {policies} policies; got .* Give a `size` of"):
+        build(tried(quality=quality, size=1_000 * policies - 1))
+
+
+@given(size=st.integers(1, 10**6), policies=st.integers(1, 9), limit=st.sampled_from([50, 1_000]))
+def test_every_lane_takes_a_whole_episode_under_each_policy(size: int, policies: int, limit: int) -> None:
+    if size >= policies * limit:
+        lanes = lanes_for(size, policies, limit)
+        assert 1 <= lanes <= 64
+        assert size // policies // lanes >= limit
 
 
 def test_a_quality_that_a_domain_has_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

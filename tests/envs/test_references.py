@@ -33,7 +33,7 @@ def test_a_random_policy_scores_0_and_an_expert_100() -> None:
 @pytest.mark.usefixtures("measured")
 def test_domains_that_were_not_measured_are_refused() -> None:
     with pytest.raises(
-        ValueError, match="'Ant' has none. Train its policies: transreward policies train --domains Ant"
+        ValueError, match="'Ant' has none. Train its policies, transreward policies train --domains Ant, and point"
     ):
         normalized_score("Ant-dara-mass", 1.0)
     with pytest.raises(

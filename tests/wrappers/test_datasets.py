@@ -39,7 +39,7 @@ EPISODES = [episode(seed, steps, terminated=bool(seed % 2)) for seed, steps in e
 
 
 def writer(directory: Path, name: str = "transreward/Hopper/tried/target-medium-v0") -> DatasetWriter:
-    metadata = {"dataset_id": name, "algorithm_name": "none", "transreward": {"schema": 1}}
+    metadata = {"dataset_id": name, "algorithm_name": "none", "transreward": {"schema": 1, "return_mean": 5.0}}
     return DatasetWriter(directory, observation_space=OBSERVATIONS, action_space=ACTIONS, metadata=metadata)
 
 
@@ -151,7 +151,8 @@ def test_a_dataset_can_be_relabelled(written: Dataset, tmp_path: Path) -> None:
     assert {int(domain) for batch in seen for domain in batch.domain} == {0}
     assert new.about["relabelled_from"] == written.metadata["dataset_id"]
     assert new.about["compensation"] == {"method": "tried"}
-    with pytest.raises(DatasetError, match="needs a folder of its own"):
+    assert not {"return_mean", "return_std", "whole_episodes"} & set(new.about)
+    with pytest.raises(FileExistsError, match="needs a folder of its own"):
         relabel(written, compensate, tmp_path / "new", domain=0, about={}, name="new-v0")
     with pytest.raises(ValueError, match="a finite number for each of 17 transitions"):
         relabel(written, lambda b: np.full(len(b), np.nan), tmp_path / "nan", domain=0, about={}, name="nan-v0")
@@ -182,13 +183,30 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_writers_of_one_dataset_do_not_meet(tmp_path: Path) -> None:
-    with writer(tmp_path / "one") as first, writer(tmp_path / "one") as second:
-        for one in EPISODES:
-            first.add(one)
-            second.add(one)
+def test_the_later_of_two_writers_of_one_dataset_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileExistsError, match="needs a folder of its own; .*one exists"),
+        writer(tmp_path / "one") as first,
+    ):
+        with writer(tmp_path / "one") as second:
+            second.add(EPISODES[0])
+        first.add(EPISODES[1])
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
-    assert Dataset(tmp_path / "one").transitions().rewards.shape == (17,)
+    assert len(Dataset(tmp_path / "one").transitions()) == len(EPISODES[0])
+    with pytest.raises(FileExistsError, match="Delete it, or choose another"), writer(tmp_path / "one"):
+        pass
+
+
+def test_files_can_be_read_by_whom_the_user_lets(written: Dataset) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (written.directory / "data").iterdir()}
+    mask = os.umask(0)
+    os.umask(mask)
+    assert modes == {"main_data.hdf5": 0o666 & ~mask, "metadata.json": 0o666 & ~mask}
+
+
+def test_errors_of_others_pass_through_a_writer(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"), writer(tmp_path / "one"):
+        raise FileNotFoundError("model.safetensors")
 
 
 def write_for_ever(directory: Path) -> None:
@@ -238,17 +256,18 @@ def test_damaged_datasets_are_refused(written: Dataset) -> None:
         Dataset(written.directory)
 
 
-def test_a_dataset_that_is_shorter_than_its_metadata_say_is_refused(written: Dataset) -> None:
-    change(written, total_steps=18)
-    with pytest.raises(ValueError, match="promise 18 transitions; there are 17"):
-        Dataset(written.directory).transitions()
+def test_a_dataset_of_another_length_than_its_metadata_say_is_refused(written: Dataset) -> None:
+    for promised in (18, 16, 0):
+        change(written, total_steps=promised)
+        with pytest.raises(DatasetError, match=f"promise {promised} transitions, and at least one; there are others"):
+            Dataset(written.directory).transitions()
 
 
 def test_observations_that_are_no_vectors_are_refused(written: Dataset) -> None:
     with h5py.File(written.directory / "data" / "main_data.hdf5", "a") as file:
         del file["episode_0/observations"]
         file["episode_0/observations"] = np.zeros((6, 4, 4))
-    with pytest.raises(DatasetError, match="observations must be vectors"):
+    with pytest.raises(DatasetError, match="Observations must be vectors to be read here"):
         list(Dataset(written.directory).episodes())
 
 

@@ -109,6 +109,8 @@ def test_uniform_actions_have_the_density_of_their_bounds() -> None:
         ({"squash": "fold"}, "Unknown squash 'fold'"),
         ({"log_std": np.zeros(3, np.float32)}, "layers of a policy must fit together"),
         ({"biases": (np.zeros(8, np.float32), np.zeros(3, np.float32))}, "layers of a policy must fit together"),
+        ({"log_std": np.full(2, np.nan, np.float32)}, "must be finite"),
+        ({"log_std": np.full(2, 9.0, np.float32)}, "`log_std` must be at most 3.0; got 9.0"),
         ({"observation_mean": np.zeros(5)}, "statistics of observations must have the size"),
     ],
 )
@@ -125,6 +127,10 @@ def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
     for path, message in ((text, "is none, or damaged"), (other, "'classifier'"), (newer, "format must be 1")):
         with pytest.raises(NotAPolicyError, match=message):
             GaussianPolicy.load(path)
+    less = {name: tensor for name, tensor in policy().tensors().items() if name != "log_std"}
+    save_tensors(other, less, policy()._settings())
+    with pytest.raises(NotAPolicyError, match="lacks what one has: 'log_std'"):
+        GaussianPolicy.load(other)
     with pytest.raises(FileNotFoundError):
         GaussianPolicy.load(tmp_path / "missing.safetensors")
 
@@ -147,6 +153,10 @@ def test_policies_are_found_by_pair_and_by_robot(tmp_path: Path, monkeypatch: py
         load_policy("Hopper", level="best")
     with pytest.raises(ValueError, match="Unknown pair or robot 'Hoper'"):
         load_policy("Hoper")
+
+
+def test_a_digest_tells_weights_apart() -> None:
+    assert policy(1).digest() == policy(1, about={}).digest() != policy(2).digest()
 
 
 def test_what_a_policy_says_about_itself_is_json() -> None:

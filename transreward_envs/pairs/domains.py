@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs.pair import ROLES, Pair, Role
@@ -20,11 +21,28 @@ def domain_name(pair: Pair, role: Role) -> str:
     wanted = _essence(pair, role)
     if wanted == _plain(pair.robot_of(role).name):
         return pair.robot_of(role).name
-    for other in PAIRS.values():
-        for theirs in ROLES:
-            if _essence(other, theirs) == wanted:
-                return f"{other.name}-{theirs}"
-    return f"{pair.name}-{role}"
+    names = _first_names(tuple(PAIRS))
+    return names.get(wanted) or f"{pair.name}-{role}"
+
+
+@lru_cache(maxsize=2)
+def _first_names(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return the name of each domain of registered pairs, after the first that has it."""
+    names: dict[str, str] = {}
+    for pair in pairs:
+        for role in ROLES:
+            names.setdefault(_essence(PAIRS[pair], role), f"{pair}-{role}")
+    return names
+
+
+def canonical(name: str) -> str:
+    """Return the name of a domain that may have been named after another pair.
+
+    Raises:
+        ValueError: There is no such domain.
+    """
+    found = find_domain(name)
+    return name if found is None else domain_name(*found)
 
 
 def find_domain(name: str) -> tuple[Pair, Role] | None:

@@ -19,6 +19,13 @@ from transreward_wrappers.errors import CorruptFileError
 Tensors = dict[str, torch.Tensor]
 
 
+def current_umask() -> int:
+    """Return the permissions that new files are not to have."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file to a temporary name beside it and rename it, so that readers see all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,6 +35,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~current_umask())  # temporary files are their owner's alone
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

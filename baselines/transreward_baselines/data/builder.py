@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import warnings
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import gymnasium as gym
+import h5py
 import mujoco
 import numpy as np
+import torch
 from filelock import FileLock
 from tqdm import tqdm
 
@@ -25,13 +28,19 @@ from transreward_envs.pairs import ROLES, Role
 from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, dataset_id, datasets_root
 from transreward_wrappers.datasets.writer import SCHEMA, env_spec_json
-from transreward_wrappers.policies import UniformPolicy, load_domain_policy, snapshots
+from transreward_wrappers.policies import UniformPolicy, load_domain_policy, policies_root, snapshots
 
 Quality = Literal["random", "medium", "medium-replay", "medium-expert", "expert"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 SIZE, SMALL_SIZE = 1_000_000, 100_000
 SMALL = {"Reacher", "Reacher7", "Pusher", "InvertedPendulum", "InvertedDoublePendulum"}
 """Robots with short or simple tasks, whose datasets have ``SMALL_SIZE`` transitions unless told otherwise."""
+
+EPISODE_BYTES = 3_200
+"""What HDF5 takes for an episode besides its arrays."""
+
+SHORT = 20
+"""Steps of a short episode."""
 
 Json = dict[str, Any]
 
@@ -104,29 +113,33 @@ def build(args: BuildArgs) -> Dataset:
 
     Raises:
         ValueError: The domain has no policy of that quality, or the dataset would be shorter than an episode.
-        DatasetError: The dataset that is there was built from other policies or by another version.
+        DatasetError: The dataset that is there was built from other policies; by other versions, a warning says so.
         OSError: There is no room, or no right to write.
     """
     pair, root = get_pair(args.pair), args.root or datasets_root()
     spec = pair.spec(args.domain)
     size = args.size or args.usual_size
-    count = lanes_for(size, pair.max_episode_steps(args.domain))
     directory = root / args.id
     parts = find_parts(pair, args.domain, args.quality)
+    count = lanes_for(size, len(parts), pair.max_episode_steps(args.domain))
     about = _about(pair, args, size, parts)
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"Datasets need a folder that can be written; {root} cannot be ({error}). Choose another."
+        ) from error
     with FileLock(directory.parent / f".{directory.name}.lock"):
         for left_over in directory.parent.glob(f".{directory.name}.*"):
             if left_over.is_dir():
                 shutil.rmtree(left_over, ignore_errors=True)
         if directory.exists():
             return _found(directory, about)
-        envs = make_lanes(spec, count, threads=args.threads)
-        _require_room(directory, envs.single_observation_space, envs.single_action_space, size)
+        lanes = Lanes(make_lanes(spec, count, threads=args.threads))
         writer = DatasetWriter(
             directory,
-            observation_space=envs.single_observation_space,
-            action_space=envs.single_action_space,
+            observation_space=lanes.envs.single_observation_space,
+            action_space=lanes.action_space,
             metadata={
                 "dataset_id": args.id,
                 "env_spec": env_spec_json(spec),
@@ -137,16 +150,21 @@ def build(args: BuildArgs) -> Dataset:
                 "transreward": about,
             },
         )
-        with closing(Lanes(envs)) as lanes, writer:
-            _write(writer, lanes, parts, size, args, pair.max_episode_steps(args.domain))
+        with closing(lanes):
+            _require_room(directory, lanes, size)
+            with writer:
+                _write(writer, lanes, parts, size, args, pair.max_episode_steps(args.domain))
     return Dataset(directory)
 
 
 def find_parts(pair: Pair, role: Role, quality: str) -> list[Part]:
     """Return the policies that act in a dataset of a quality, each for an equal share of it.
 
-    ``medium-replay`` has the snapshots of the plain robot's training that are no better than medium, and the medium
-    policy: what a training run would have left in its replay buffer by then.
+    ``medium-replay`` has the snapshots of the plain robot's training up to the share of the way from random to expert
+    that the medium policy has gone in its domain, and that policy: much as a replay buffer would have.
+
+    Raises:
+        ValueError: The domain has no policies for it, or they are of another size.
     """
     robot, domain = pair.robot_of(role).name, domain_name(pair, role)
     with closing(pair.make(role)) as env:
@@ -156,9 +174,20 @@ def find_parts(pair: Pair, role: Role, quality: str) -> list[Part]:
     levels = {"medium-expert": ("medium", "expert"), "medium-replay": ("medium",)}.get(quality, (quality,))
     policies = [load_domain_policy(domain, level) for level in levels]
     if quality == "medium-replay":
-        limit = policies[0].about["share"]
-        policies = [policy for policy in snapshots(robot) if policy.about["share"] < limit] + policies
-    return [Part(behaviour=policy.padded(sizes[0]), about=dict(policy.about)) for policy in policies]
+        earlier = [policy for policy in snapshots(robot) if policy.about["share"] < policies[0].about["share"]]
+        if not earlier:
+            raise ValueError(
+                f"`medium-replay` needs snapshots of {robot}'s training that are worse than medium; {policies_root()} "
+                f"has none. Train them: transreward policies train --domains {robot}."
+            )
+        policies = earlier + policies
+    for policy in policies:
+        if policy.action_size != sizes[1]:
+            raise ValueError(f"A policy of {domain!r} must give {sizes[1]} actions; got one with {policy.action_size}.")
+    return [
+        Part(behaviour=policy.padded(sizes[0]), about={**policy.about, "sha256": policy.digest()})
+        for policy in policies
+    ]
 
 
 def _write(writer: DatasetWriter, lanes: Lanes, parts: list[Part], size: int, args: BuildArgs, time_limit: int) -> None:
@@ -195,6 +224,8 @@ def _about(pair: Pair, args: BuildArgs, size: int, parts: list[Part]) -> Json:
             "gymnasium": gym.__version__,
             "mujoco": mujoco.__version__,
             "numpy": np.__version__,
+            "torch": torch.__version__.partition("+")[0],
+            "h5py": h5py.__version__,
             "python": platform.python_version(),
         },
     }
@@ -209,13 +240,18 @@ def _found(directory: Path, about: Mapping[str, Any]) -> Dataset:
             f"{directory} was built from another {' and another '.join(differing)}. Delete it to build it anew, or "
             "choose another `--root`."
         )
+    if dataset.about.get("versions") != about["versions"]:
+        warnings.warn(
+            f"{directory} was built by {dataset.about.get('versions')}, and these are {about['versions']}. Delete it "
+            "to build it anew.",
+            stacklevel=3,
+        )
     return dataset
 
 
-def _require_room(directory: Path, observations: gym.Space[Any], actions: gym.Space[Any], size: int) -> None:
-    """Raise unless there is room for a dataset."""
-    width = sum(int(np.prod(space.shape or ())) * np.dtype(space.dtype).itemsize for space in (observations, actions))
-    needed = 1.2 * size * (width + 8 + 8 + 2)
+def _require_room(directory: Path, lanes: Lanes, size: int) -> None:
+    """Raise unless there is room for a dataset of episodes as short as random actions make them."""
+    needed = 1.2 * size * (8 * lanes.observation_size + 4 * lanes.action_size + 8 + 8 + 2 + EPISODE_BYTES / SHORT)
     free = shutil.disk_usage(directory.parent).free
     if free < needed:
         raise OSError(

@@ -60,25 +60,26 @@ class Block:
         return Block(**{field.name: getattr(self, field.name)[start:stop, lane] for field in fields(self)})
 
 
-def lanes_for(size: int, time_limit: int) -> int:
-    """Return the number of lanes to collect with: each has at least an episode's worth of steps to take.
+def lanes_for(size: int, policies: int, time_limit: int) -> int:
+    """Return the number of lanes to collect with: under each policy, each has an episode's worth of steps at least.
 
     Raises:
         ValueError: Not even one has.
     """
-    if size < time_limit:
+    if size < policies * time_limit:
         raise ValueError(
-            f"A dataset must be at least as long as an episode, {time_limit} steps; got `size` = {size}. Give "
-            f"{time_limit} or more."
+            f"A dataset must be at least as long as an episode, {time_limit} steps, for each of its {policies} "
+            f"policies; got {size} transitions. Give a `size` of {policies * time_limit} or more."
         )
-    return min(size // time_limit, LANES)
+    return min(size // policies // time_limit, LANES)
 
 
 def collect(policy: Behaviour, lanes: Lanes, size: int, *, seed: int, index: int = 0) -> Iterator[Episode]:
     """Yield episodes of ``size`` steps in all, in the order in which they end.
 
     Every lane takes its share of steps, as long as its episodes may be, and the last one of each is cut. Lanes that
-    stopped at a number of episodes would have more of the short ones. A step at which the physics failed is left out.
+    stopped at a number of episodes would have more of the short ones. A step at which the physics failed is left out,
+    so that there is one fewer.
 
     Args:
         policy: What acts.

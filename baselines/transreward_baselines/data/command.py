@@ -1,4 +1,4 @@
-"""``transreward data build``, ``recipe``, ``list``, ``show`` and ``export``."""
+"""``transreward data build``, ``recipe``, ``list`` and ``export``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transreward_baselines.console import console
 from transreward_baselines.data.builder import BuildArgs, build
 from transreward_baselines.data.export import export
 from transreward_envs.errors import unknown
-from transreward_wrappers.datasets import Dataset, datasets_root, load_dataset
+from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, load_dataset
 
 AMOUNTS = {"10T": (1.0, 0.0), "1T": (0.1, 0.0), "10S": (0.0, 1.0), "1T+10S": (0.1, 1.0)}
 """DARA's amounts (Liu et al. 2022, arXiv:2203.06662): the shares of a full target and of a full source set."""
@@ -79,10 +79,17 @@ def list_datasets(root: Path | None = None) -> None:
     for column in ("id", "episodes", "transitions", "mean return", "MB"):
         table.add_column(column, justify="left" if column == "id" else "right")
     for path in sorted(folder.glob("**/data/metadata.json")):
-        dataset = Dataset(path.parent.parent)
+        name = path.parent.parent.relative_to(folder)
+        if any(part.startswith(".") for part in name.parts):
+            continue  # not finished
+        try:
+            dataset = Dataset(path.parent.parent)
+        except DatasetError as error:
+            table.add_row(str(name), str(error))
+            continue
         mean = dataset.about.get("return_mean")
         table.add_row(
-            str(path.parent.parent.relative_to(folder)),
+            str(name),
             f"{dataset.total_episodes:,}",
             f"{dataset.total_steps:,}",
             "-" if mean is None else f"{mean:,.0f}",

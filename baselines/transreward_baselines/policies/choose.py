@@ -56,22 +56,19 @@ def choose_expert(candidates: Sequence[Candidate], scorer: Scorer) -> Chosen:
 def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float, high: float) -> Chosen | None:
     """Return a policy between a third and a half of the way from random to expert; ``None`` if training met none.
 
+    It is between them on trial episodes; its published score, of others, falls where it falls.
+
     Args:
         candidates: What to choose from.
         scorer: Scores a policy.
         low: What a random policy returns.
         high: What the expert returns.
     """
-
-    def fits(found: Score) -> bool:
-        return MEDIUM[0] <= share(found.mean, low=low, high=high) <= MEDIUM[1]
-
     middle = low + np.mean(MEDIUM) * (high - low)
     for candidate in sorted(candidates, key=lambda candidate: abs(candidate.rough - middle))[:ATTEMPTS]:
-        if fits(scorer(candidate.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED)):
-            chosen = final(candidate, scorer)
-            if fits(chosen.score):
-                return chosen
+        found = scorer(candidate.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED)
+        if MEDIUM[0] <= share(found.mean, low=low, high=high) <= MEDIUM[1]:
+            return final(candidate, scorer)
     return None
 
 

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+from tqdm import tqdm
+
 from transreward_baselines.policies.train import Workplace, measure_transfer
 from transreward_envs import PAIRS, Pair
 from transreward_envs.pairs import ROLES
@@ -26,16 +29,25 @@ def collate(workplace: Workplace, path: Path) -> Table:
         workplace: Where the scores are.
         path: The table; rows that were not measured anew stay.
     """
-    table: Table = json.loads(path.read_text()) if path.exists() else {"domains": {}, "pairs": {}}
-    fresh = {file.stem: json.loads(file.read_text()) for file in sorted((workplace.runs / "scores").glob("*.json"))}
-    table["domains"].update(fresh)
-    for pair in _finished(PAIRS.values(), table["domains"]):
-        stale = any(domain_name(pair, role) in fresh for role in ROLES)
-        if pair.name not in table["pairs"] or stale:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        table: Table = json.loads(path.read_text()) if path.exists() else {"domains": {}, "pairs": {}}
+        files = sorted((workplace.runs / "scores").glob("*.json"))
+        scores = {file.stem: json.loads(file.read_text()) for file in files}
+        fresh = {name for name, row in scores.items() if table["domains"].get(name) != row}
+        stale = [pair.name for pair in PAIRS.values() if any(domain_name(pair, role) in fresh for role in ROLES)]
+        table["pairs"] = {name: row for name, row in table["pairs"].items() if name not in stale}
+        table["domains"].update(scores)
+        write_json(path, _ordered(table))
+        finished = _finished(PAIRS.values(), table["domains"])
+        for pair in tqdm([pair for pair in finished if pair.name not in table["pairs"]], unit="pair", disable=None):
             table["pairs"][pair.name] = {"source_expert": measure_transfer(pair, workplace).to_json()}
-    table = {part: dict(sorted(rows.items())) for part, rows in table.items()}
-    write_json(path, table)
+            write_json(path, _ordered(table))
     return table
+
+
+def _ordered(table: Table) -> Table:
+    return {part: dict(sorted(rows.items())) for part, rows in table.items()}
 
 
 def _finished(pairs: Iterable[Pair], domains: Table) -> list[Pair]:

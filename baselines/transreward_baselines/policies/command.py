@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tyro
 from rich.table import Table
 from tqdm import tqdm
 
@@ -16,7 +17,7 @@ from transreward_baselines.console import console
 from transreward_baselines.policies.recipes import SOURCES
 from transreward_envs import get_suite
 from transreward_envs.errors import require_count, require_positive, unknown
-from transreward_envs.pairs.domains import domains_of, find_domain, robot_of
+from transreward_envs.pairs.domains import canonical, domains_of, robot_of
 from transreward_envs.references import measured_returns
 from transreward_wrappers.policies.shipped import policy_path
 
@@ -57,8 +58,7 @@ class TrainPolicies:
         require_count("workers", self.workers, at_least=1)
         require_count("seed", self.seed)
         require_positive("scale", self.scale)
-        for domain in self.domains:
-            find_domain(domain)
+        object.__setattr__(self, "domains", tuple(canonical(domain) for domain in self.domains))
         if not (self.suite or self.domains):
             raise ValueError("Name what to train: `--suite odrl`, or `--domains Hopper Hopper-mass-2.0-target`.")
 
@@ -89,22 +89,25 @@ def train(args: TrainPolicies) -> None:
     first = [name for name in left if name == robot_of(name)]
     print(f"{len(names)} domains, {len(names) - len(left)} of them done; {args.workers} at a time.")
     context = multiprocessing.get_context("spawn")
+    failed: dict[str, BaseException] = {}
     with tqdm(total=len(left), unit="domain", disable=None) as bar:
         for stage in (first, [name for name in left if name not in first]):
-            with ProcessPoolExecutor(args.workers, mp_context=context, initializer=_quiet) as pool:
+            with ProcessPoolExecutor(args.workers, mp_context=context) as pool:
                 futures = {pool.submit(_train_one, name, workplace): name for name in stage}
                 for future in as_completed(futures):
                     if (error := future.exception()) is not None:
-                        pool.shutdown(cancel_futures=True)
-                        raise error
+                        failed[futures[future]] = error
+                        bar.write(f"{futures[future]}: {error}")
                     bar.update()
                     bar.set_postfix_str(futures[future])
     path = args.table or args.shelf / "measured.json"
     collate(workplace, path)
     print(f"The policies are in {args.shelf}, the reference returns in {path}.")
+    if failed:
+        raise RuntimeError(f"{len(failed)} domains failed: {', '.join(failed)}. Run the same command again to resume.")
 
 
-def list_policies(pattern: str = "") -> None:
+def list_policies(pattern: tyro.conf.Positional[str] = "") -> None:
     """List the domains that have policies, and what these return.
 
     Args:
@@ -128,15 +131,6 @@ def _train_one(domain: str, workplace: object) -> None:
     from transreward_baselines.policies.train import train_domain
 
     train_domain(domain, workplace)  # type: ignore[arg-type]  # a Workplace; its module is slow to load
-
-
-def _quiet() -> None:
-    """Keep processes from fighting over cores, and the bar free of theirs."""
-    import torch
-
-    torch.set_num_threads(1)
-    os.environ["TQDM_DISABLE"] = "1"
-    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 COMMANDS: dict[str, Any] = {"train": train, "list": list_policies}

@@ -12,6 +12,7 @@ import gymnasium as gym
 import mujoco
 import numpy as np
 import torch
+from filelock import FileLock
 
 import transreward_envs
 from transreward_baselines import ppo
@@ -67,8 +68,14 @@ def train_domain(domain: str, workplace: Workplace) -> None:
     Raises:
         ValueError: Its robot has no expert yet to start from, or no recipe.
     """
-    if workplace.scores(domain).exists():
-        return
+    workplace.runs.mkdir(parents=True, exist_ok=True)
+    with FileLock(workplace.runs / f".{domain}.lock"):
+        if not workplace.scores(domain).exists():
+            _train(domain, workplace)
+
+
+def _train(domain: str, workplace: Workplace) -> None:
+    """Train a domain's policies and measure them."""
     torch.set_num_threads(1)
     spec, robot = spec_of(domain), robot_of(domain)
     if robot not in SOURCES:
@@ -101,8 +108,9 @@ def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterato
         if not start_from.exists():
             raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
         recipe |= {**FINE_TUNING, "total_steps": TARGETS[robot], "start_from": start_from}
-        recipe["value_steps"] = int(VALUE_SHARE * TARGETS[robot])
     steps = max(int(recipe.pop("total_steps") * workplace.scale), 1)
+    if start_from is not None:
+        recipe["value_steps"] = int(VALUE_SHARE * steps)
     every = max(steps // EVALUATIONS["source" if start_from is None else "target"], 1)
     ppo.main(
         ppo.Args(
@@ -111,6 +119,8 @@ def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterato
             total_steps=steps,
             seed=workplace.seed,
             out=out,
+            device="cpu",
+            quiet=True,
             threads=1,
             eval_every=every,
             eval_episodes=ROUGH_EPISODES,

@@ -68,21 +68,30 @@ class Dataset:
             with h5py.File(self._path, "r") as file:
                 for index in range(self.total_episodes):
                     yield _read_episode(file[f"episode_{index}"])
-        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        except DatasetError:
+            raise
+        except (OSError, KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
             raise DatasetError(
                 f"{self._path} cannot be read ({error}). Delete it, and build or download it anew."
             ) from error
 
     @cached_property
     def _flat(self) -> FlatTransitions:
-        return flatten(self.episodes(), self.total_steps)
+        try:
+            return flatten(self.episodes(), self.total_steps)
+        except ValueError as error:
+            raise DatasetError(f"{self.directory} is damaged: {error} Build or download it anew.") from error
 
     def transitions(self) -> FlatTransitions:
-        """Return all transitions; none joins two episodes."""
+        """Return all transitions; none joins two episodes.
+
+        Raises:
+            DatasetError: The dataset is damaged, or observations are no vectors.
+        """
         return self._flat
 
     def sequences(self, length: int, *, stride: int = 1, pad: bool = False) -> Sequences:
-        """Return stretches of episodes.
+        """Return stretches of episodes, which takes the memory of ``length / stride`` such datasets.
 
         Args:
             length: Steps of a stretch.
@@ -142,9 +151,12 @@ def _read_metadata(directory: Path) -> dict[str, Any]:
 
 
 def _read_episode(group: h5py.Group) -> Episode:
+    if not isinstance(group["observations"], h5py.Dataset) or len(group["observations"].shape) != 2:
+        raise DatasetError(
+            f"Observations must be vectors to be read here; those of {group.file.filename} are not. Flatten them "
+            "first, or read the dataset by Minari."
+        )
     observations = _read(group, b"observations")
-    if observations.ndim != 2:
-        raise TypeError(f"observations must be vectors; these have the shape {observations.shape[1:]}")
     kept = "infos" in group and LOG_DENSITIES in group["infos"]
     return Episode(
         observations=observations.astype(np.float64, copy=False),

@@ -93,17 +93,23 @@ class Sequences:
 
 
 def flatten(episodes: Iterable[Episode], size: int) -> FlatTransitions:
-    """Return all transitions of episodes, of which there are ``size``."""
+    """Return all transitions of episodes, of which there are ``size``.
+
+    Raises:
+        ValueError: There are more or fewer.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     start = 0
     for index, episode in enumerate(episodes):
+        if start + len(episode) > size:
+            break
         for name, values in _columns(episode, index).items():
             if name not in arrays:
                 arrays[name] = np.empty((size, *values.shape[1:]), values.dtype)
             arrays[name][start : start + len(episode)] = values
         start += len(episode)
-    if start != size:
-        raise ValueError(f"The metadata promise {size} transitions; there are {start}.")
+    if start != size or size == 0:
+        raise ValueError(f"its metadata promise {size} transitions, and at least one; there are others.")
     return FlatTransitions(**arrays)
 
 

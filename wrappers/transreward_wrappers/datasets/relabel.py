@@ -12,12 +12,15 @@ from minari.serialization import deserialize_space
 from numpy.typing import NDArray
 
 from transreward_wrappers.compensation import Transitions
-from transreward_wrappers.datasets.dataset import Dataset, DatasetError
+from transreward_wrappers.datasets.dataset import Dataset
 from transreward_wrappers.datasets.episode import Episode
 from transreward_wrappers.datasets.writer import SCHEMA, DatasetWriter
 
 BATCH = 65_536
 """Transitions that are relabelled by one call, or few more."""
+
+RETURNS = {"return_mean", "return_std", "whole_episodes"}
+"""What is said of a dataset's rewards, and is not true of other ones."""
 
 Compensate = Callable[[Transitions], NDArray[np.float64]]
 
@@ -26,6 +29,8 @@ def relabel(
     dataset: Dataset, compensate: Compensate, directory: Path, *, domain: int, about: Mapping[str, Any], name: str
 ) -> Dataset:
     """Write a dataset anew with ``r + compensate(s, a, r, s', terminated)`` for its rewards.
+
+    Of what else a dataset may hold for each step, the log-densities of actions are kept, and nothing more.
 
     Args:
         dataset: The dataset; it stays as it is.
@@ -37,18 +42,18 @@ def relabel(
 
     Raises:
         ValueError: What is added is not finite, or not of the right shape.
-        DatasetError: The folder is taken.
+        FileExistsError: The folder is taken.
     """
-    if directory.exists():
-        raise DatasetError(f"A relabelled dataset needs a folder of its own; {directory} exists. Delete it first.")
-    ours = {"schema": SCHEMA, "relabelled_from": dataset.metadata["dataset_id"], "compensation": dict(about)}
+    source = dataset.metadata.get("dataset_id", str(dataset.directory))
+    ours = {"schema": SCHEMA, "relabelled_from": source, "compensation": dict(about)}
+    kept = {key: value for key, value in dataset.about.items() if key not in RETURNS}
     fixed = {"dataset_size", "total_episodes", "total_steps", "observation_space", "action_space"}
     metadata = {key: value for key, value in dataset.metadata.items() if key not in fixed}
     writer = DatasetWriter(
         directory,
         observation_space=deserialize_space(dataset.metadata["observation_space"]),
         action_space=deserialize_space(dataset.metadata["action_space"]),
-        metadata={**metadata, "dataset_id": name, "transreward": {**dataset.about, **ours}},
+        metadata={**metadata, "dataset_id": name, "transreward": {**kept, **ours}},
     )
     with writer:
         batch: list[Episode] = []

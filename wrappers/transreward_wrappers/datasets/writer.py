@@ -19,7 +19,7 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from transreward_wrappers.datasets.episode import Episode
-from transreward_wrappers.storage import write_json
+from transreward_wrappers.storage import current_umask, write_json
 
 SCHEMA = 1
 """Of what is written beside Minari's own; a reader refuses what is newer than itself."""
@@ -39,13 +39,17 @@ class DatasetWriter:
     """Writes the episodes of one dataset; a context manager.
 
     Everything goes to a folder beside the final one, which is renamed at the end: whoever reads meets a whole dataset
-    or none, two writers at once do not meet, and one that is killed leaves nothing but a folder to be swept away.
+    or none, of two writers at once the later one is refused, and one that is killed leaves nothing but a hidden folder.
 
     Args:
         directory: Folder of the dataset; its parent is made if need be.
         observation_space: Of the domain.
         action_space: Of the domain.
         metadata: As JSON types, in Minari's names.
+
+    Raises:
+        FileExistsError: There is a dataset.
+        OSError: It cannot be written.
     """
 
     def __init__(
@@ -64,10 +68,16 @@ class DatasetWriter:
         self.episodes = self.steps = 0
 
     def __enter__(self) -> Self:
+        if self._final.exists():
+            raise _taken(self._final)
         self._final.parent.mkdir(parents=True, exist_ok=True)
         self._draft = Path(tempfile.mkdtemp(dir=self._final.parent, prefix=f".{self._final.name}."))
-        (self._draft / "data").mkdir()
-        self._file = h5py.File(self._draft / "data" / MAIN, "w", libver="latest")
+        try:
+            (self._draft / "data").mkdir()
+            self._file = h5py.File(self._draft / "data" / MAIN, "w", libver="latest")
+        except (OSError, RuntimeError) as error:
+            shutil.rmtree(self._draft, ignore_errors=True)
+            raise _disk_error(error, self._draft) from error
         return self
 
     def __exit__(
@@ -77,12 +87,12 @@ class DatasetWriter:
             self._file.close()
             if error is None:
                 self._publish()
+        except FileExistsError:
+            raise
         except (OSError, RuntimeError) as failure:
             raise _disk_error(failure, self._draft) from failure
         finally:
             shutil.rmtree(self._draft, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise _disk_error(error, self._draft) from error
 
     def add(self, episode: Episode) -> None:
         """Write an episode.
@@ -90,6 +100,12 @@ class DatasetWriter:
         Raises:
             OSError: It cannot be written.
         """
+        try:
+            self._add(episode)
+        except (OSError, RuntimeError) as error:
+            raise _disk_error(error, self._draft) from error
+
+    def _add(self, episode: Episode) -> None:
         steps = len(episode)
         group = _group(self._file.id, f"episode_{self.episodes}")
         for name, value in {"id": self.episodes, "total_steps": steps, "policy": episode.policy}.items():
@@ -112,12 +128,13 @@ class DatasetWriter:
         counts = {"total_episodes": self.episodes, "total_steps": self.steps, "dataset_size": size}
         fixed = {"data_format": "hdf5", "jpeg_encoding": True, "minari_version": MINARI}
         write_json(data / METADATA, {**fixed, **self.metadata, **counts})
-        os.chmod(self._draft, 0o755)
+        os.chmod(self._draft, 0o777 & ~current_umask())
         try:
             os.rename(self._draft, self._final)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise  # otherwise another process wrote the same dataset meanwhile, and its is kept
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                raise _taken(self._final) from error
+            raise
 
 
 def env_spec_json(spec: EnvSpec) -> str:
@@ -150,6 +167,10 @@ def _put_number(group: h5py.h5g.GroupID, name: str, value: int) -> None:
     """Write an integer attribute."""
     attribute = h5py.h5a.create(group, name.encode(), h5py.h5t.NATIVE_INT64, h5py.h5s.create(h5py.h5s.SCALAR))
     attribute.write(np.asarray(value, dtype=np.int64))
+
+
+def _taken(path: Path) -> FileExistsError:
+    return FileExistsError(f"A dataset needs a folder of its own; {path} exists. Delete it, or choose another.")
 
 
 def _disk_error(error: OSError | RuntimeError, path: Path) -> OSError:

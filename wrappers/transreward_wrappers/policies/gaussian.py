@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -21,6 +22,9 @@ FORMAT = 1
 """Of a policy's file; a reader refuses what is newer than itself."""
 
 EPSILON = 1e-8
+MOST_LOG_STD = 3.0
+"""Beyond, actions are uniform to all purposes, and hard to draw."""
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": lambda hidden: np.maximum(hidden, 0.0), "tanh": np.tanh}
 SQUASHES: dict[str, Callable[[Array], Array]] = {"clip": lambda means: np.clip(means, -1.0, 1.0), "tanh": np.tanh}
 
@@ -77,6 +81,11 @@ class GaussianPolicy:
         if not all(fits) or self.log_std.shape != (self.action_size,):
             shapes = [weight.shape for weight in self.weights], [bias.shape for bias in self.biases]
             raise ValueError(f"The layers of a policy must fit together, and with `log_std`; got {shapes}.")
+        arrays = (*self.weights, *self.biases, self.log_std, self.observation_mean, self.observation_variance)
+        if not all(bool(np.isfinite(np.asarray(array)).all()) for array in arrays):
+            raise ValueError("The weights and statistics of a policy must be finite; some of these are not.")
+        if self.log_std.max() > MOST_LOG_STD:
+            raise ValueError(f"`log_std` must be at most {MOST_LOG_STD}; got {self.log_std.max():.1f}. Clip it.")
         if {self.observation_mean.shape, self.observation_variance.shape} != {(self.observation_size,)}:
             raise ValueError("The statistics of observations must have the size of the first layer's input.")
 
@@ -105,7 +114,7 @@ class GaussianPolicy:
         """Return drawn actions as ``(B, action_size)``, and their log-densities as ``(B,)``."""
         means, deviations = self(observations).astype(np.float64), np.exp(self.log_std.astype(np.float64))
         actions = means + deviations * generator.standard_normal(means.shape)
-        while (beyond := np.abs(actions) > 1.0).any():  # at least every other draw is within
+        while (beyond := np.abs(actions) > 1.0).any():
             redrawn = means + deviations * generator.standard_normal(means.shape)
             actions = np.where(beyond, redrawn, actions)
         kept = actions.astype(np.float32)
@@ -183,7 +192,17 @@ class GaussianPolicy:
                 f"A policy's format must be {FORMAT}; {path} has {settings.get('format')!r}. "
                 "Use the version of transreward-envs that wrote it."
             )
-        return cls._from(tensors, settings)
+        try:
+            return cls._from(tensors, settings)
+        except (KeyError, ValueError) as error:
+            raise NotAPolicyError(f"{path} says that it is a policy, but lacks what one has: {error}") from error
+
+    def digest(self) -> str:
+        """Return what tells these weights from all others."""
+        digest = hashlib.sha256()
+        for _, tensor in sorted(self.tensors().items()):
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def _settings(self) -> dict[str, Any]:
         return {

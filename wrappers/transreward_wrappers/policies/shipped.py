@@ -62,7 +62,7 @@ def load_domain_policy(domain: str, level: str, root: Path | None = None) -> Gau
         there = [other for other in LEVELS if policy_path(domain, other, root).exists()]
         raise ValueError(
             f"The domain {domain!r} has no policy of level {level!r}; it has {', '.join(there) or 'none at all'}. "
-            f"Train it: transreward policies train --domains {domain}."
+            f"Train it, transreward policies train --domains {domain}, and point TRANSREWARD_POLICIES at the shelf."
         )
     return GaussianPolicy.load(path)
 
