@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,10 +129,18 @@ def list_policies(pattern: tyro.conf.Positional[str] = "") -> None:
 
 
 def _train_one(domain: str, workplace: object) -> None:
-    """Train one domain in this process."""
+    """Train one domain in this process, which ends with the one that started it."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     from transreward_baselines.policies.train import train_domain
 
     train_domain(domain, workplace)  # type: ignore[arg-type]  # a Workplace; its module is slow to load
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has: a killed command leaves no training behind."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 COMMANDS: dict[str, Any] = {"train": train, "list": list_policies}
