@@ -1,0 +1,59 @@
+"""The commands that README and docs show are such as the command line takes."""
+
+import functools
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tyro
+
+from transreward_baselines.cli import group_of
+from transreward_baselines.ppo import Args as PpoArgs
+from transreward_baselines.sac import Args as SacArgs
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINES = [
+    (page.name, line.strip())
+    for page in PAGES
+    for block in re.findall(r"```(?:sh|bash)\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    for line in block.splitlines()
+]
+COMMANDS = [(name, line) for name, line in LINES if line.startswith("transreward ")]
+SCRIPTS = [(name, line) for name, line in LINES if re.match(r"python -m transreward_baselines\.(ppo|sac) ", line)]
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{name}: {line}" for name, line in COMMANDS])
+def test_a_command_is_understood(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    prog, commands = group_of(words)
+    called: list[str] = []
+    recorded = {name: _record(function, called) for name, function in commands.items()}
+    tyro.extras.subcommand_cli_from_dict(
+        recorded, prog=prog, args=words if prog == "transreward" else words[1:], config=(tyro.conf.OmitArgPrefixes,)
+    )
+    assert called
+
+
+@pytest.mark.parametrize(("page", "line"), SCRIPTS, ids=[f"{name}: {line}" for name, line in SCRIPTS])
+def test_a_script_is_understood(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[3:]
+    if "--help" not in words:
+        tyro.cli(PpoArgs if ".ppo " in line else SacArgs, args=words)
+
+
+def _record(function: Any, called: list[str]) -> Any:
+    """Return a function of the same parameters that only tells that it was called."""
+
+    @functools.wraps(function)
+    def recorded(*_: Any, **__: Any) -> None:
+        called.append(function.__name__)
+
+    return recorded
+
+
+def test_there_are_commands_to_try() -> None:
+    assert len(COMMANDS) > 10
+    assert SCRIPTS
