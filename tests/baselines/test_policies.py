@@ -9,7 +9,7 @@ import pytest
 from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main as transreward
 from transreward_baselines.policies import recipes, train
-from transreward_baselines.policies.choose import Candidate, choose_expert, choose_medium, choose_snapshots, share
+from transreward_baselines.policies.choose import Candidate, calm, choose_expert, choose_medium, choose_snapshots, share
 from transreward_baselines.policies.command import TrainPolicies
 from transreward_baselines.policies.scores import FINAL_SEED, Score, score, score_random, spec_of
 from transreward_baselines.policies.train import Workplace, train_domain
@@ -57,6 +57,17 @@ def test_a_medium_policy_is_between_a_third_and_a_half() -> None:
     assert chosen.score.mean == 52.0  # of the episodes that count, whatever they give
     assert choose_medium(candidates(0.0, 30.0, 60.0), scorer, low=0.0, high=100.0) is None
     assert (share(-40.0, low=-80.0, high=0.0), share(1.0, low=2.0, high=2.0)) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize(("goal", "factor"), [(10.0, 1.0), (70.0, 0.25), (1_000.0, 0.125)])
+def test_a_policy_keeps_as_much_noise_as_lets_it_reach_a_goal(goal: float, factor: float) -> None:
+    noisy = policy(log_std=np.array([0.0, -1.0], np.float32))
+
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        return scored(100.0 - 100.0 * float(np.exp(one.log_std[0])))
+
+    quiet = calm(noisy, scorer, goal=goal if goal != 10.0 else -1.0)
+    np.testing.assert_allclose(np.exp(quiet.log_std), factor * np.exp(noisy.log_std), rtol=1e-5)
 
 
 def test_snapshots_are_spread_from_random_to_expert() -> None:

@@ -14,7 +14,7 @@ import transreward_envs
 from transreward_baselines.evaluation import EVALUATION_SEED, episode_returns
 from transreward_baselines.lanes import make_lanes, scale_actions
 from transreward_envs.pairs.domains import find_domain
-from transreward_wrappers.policies import UniformPolicy
+from transreward_wrappers.policies import GaussianPolicy, UniformPolicy
 
 EPISODES = 100
 ROUGH_EPISODES = 10
@@ -60,6 +60,12 @@ def score(policy: Policy, spec: EnvSpec, *, episodes: int = EPISODES, seed: int 
     means = returns[generator.integers(episodes, size=(RESAMPLES, episodes))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return Score(mean=float(returns.mean()), low=float(low), high=float(high), episodes=episodes)
+
+
+def score_drawn(policy: GaussianPolicy, spec: EnvSpec, *, episodes: int, seed: int) -> Score:
+    """Return the score of a policy whose actions are drawn, as in datasets."""
+    generator = np.random.default_rng(seed)
+    return score(lambda observations: policy.sample(observations, generator)[0], spec, episodes=episodes, seed=seed)
 
 
 def score_random(spec: EnvSpec) -> Score:

@@ -17,8 +17,10 @@ from filelock import FileLock
 import transreward_envs
 from transreward_baselines import ppo
 from transreward_baselines.policies.choose import (
+    KEPT,
     Candidate,
     Chosen,
+    calm,
     choose_expert,
     choose_medium,
     choose_snapshots,
@@ -26,7 +28,15 @@ from transreward_baselines.policies.choose import (
     share,
 )
 from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SOURCES, TARGETS, VALUE_SHARE
-from transreward_baselines.policies.scores import FINAL_SEED, ROUGH_EPISODES, Score, score, score_random, spec_of
+from transreward_baselines.policies.scores import (
+    FINAL_SEED,
+    ROUGH_EPISODES,
+    Score,
+    score,
+    score_drawn,
+    score_random,
+    spec_of,
+)
 from transreward_baselines.run import POLICIES
 from transreward_baselines.tuned import tuned
 from transreward_envs.pairs.domains import domain_name, robot_of
@@ -91,7 +101,9 @@ def _train(domain: str, workplace: Workplace) -> None:
     scores: Json = {"random": random.to_json()}
     for level, chosen in {"expert": expert, "medium": medium}.items():
         if chosen is not None:
-            _put(chosen, domain, level, workplace, bounds)
+            goal = random.mean + KEPT * (chosen.score.mean - random.mean)
+            quiet = calm(chosen.policy, partial(score_drawn, spec=spec), goal=goal)
+            _put(Chosen(policy=quiet, score=chosen.score), domain, level, workplace, bounds)
             scores[level] = {**chosen.score.to_json(), **_origin(chosen.policy.about)}
     if plain:
         for index, candidate in enumerate(choose_snapshots(kept, **bounds)):
