@@ -30,7 +30,7 @@ def collate(workplace: Workplace, path: Path) -> Table:
         path: The table; rows that were not measured anew stay.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with FileLock(path.with_name(f".{path.name}.lock")):
         table: Table = json.loads(path.read_text()) if path.exists() else {"domains": {}, "pairs": {}}
         files = sorted((workplace.runs / "scores").glob("*.json"))
         scores = {file.stem: json.loads(file.read_text()) for file in files}
