@@ -42,7 +42,7 @@ from transreward_envs.errors import (
     unknown,
 )
 from transreward_wrappers.networks import layers_of, orthogonal_mlp, put_layers
-from transreward_wrappers.policies import GaussianPolicy
+from transreward_wrappers.policies import MOST_LOG_STD, GaussianPolicy
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -185,7 +185,7 @@ class PPO:
             biases=biases,
             activation=self.activation,
             squash="clip",
-            log_std=self.log_std.detach().cpu().numpy().copy(),
+            log_std=self.log_std.detach().cpu().clamp(max=MOST_LOG_STD).numpy(),
             observation_mean=self.observations.mean,
             observation_variance=self.observations.variance,
             about=about,

@@ -1,9 +1,10 @@
 """Policies as data: those that are shipped, and those that one's own runs leave behind."""
 
-from transreward_wrappers.policies.gaussian import GaussianPolicy, NotAPolicyError, UniformPolicy
+from transreward_wrappers.policies.gaussian import MOST_LOG_STD, GaussianPolicy, NotAPolicyError, UniformPolicy
 from transreward_wrappers.policies.shipped import load_domain_policy, load_policy, policies_root, snapshots
 
 __all__ = [
+    "MOST_LOG_STD",
     "GaussianPolicy",
     "NotAPolicyError",
     "UniformPolicy",

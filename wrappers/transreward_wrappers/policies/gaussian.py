@@ -180,6 +180,8 @@ class GaussianPolicy:
         """
         try:
             tensors, settings = load_tensors(path)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"A policy is read from a file; there is no {path}. Check the path.") from error
         except CorruptFileError as error:
             raise NotAPolicyError(
                 f"A policy is a safetensors file that was saved by `GaussianPolicy.save`; {path} is none, or damaged "
