@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,6 +155,13 @@ def make_lanes(
     keywords.pop("threads", None)
     mode = {"autoreset_mode": AutoresetMode(autoreset)}
     return gym.make_vec(env_id, num_envs=num_envs, vectorization_mode="sync", vector_kwargs=mode, **keywords)
+
+
+def sizes_of(spec: EnvSpec) -> tuple[int, int]:
+    """Return the lengths of observations and actions, both vectors, of what a spec makes."""
+    with closing(gym.make(spec)) as env:
+        (observation_size,), (action_size,) = env.observation_space.shape or (0,), env.action_space.shape or (0,)
+    return observation_size, action_size
 
 
 def find_attribute(envs: VectorEnv[Any, Any, Any], name: str) -> Any:

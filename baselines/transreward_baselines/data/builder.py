@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import gymnasium as gym
 import h5py
-import mujoco
 import numpy as np
-import torch
 from filelock import FileLock
 from tqdm import tqdm
 
 import transreward_envs
 from transreward_baselines.data.collect import Behaviour, collect, lanes_for
-from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.lanes import Lanes, make_lanes, sizes_of
+from transreward_baselines.versions import versions
 from transreward_envs import Pair, get_pair
 from transreward_envs.errors import require_count, unknown
 from transreward_envs.pairs import ROLES, Role
@@ -167,8 +165,7 @@ def find_parts(pair: Pair, role: Role, quality: str) -> list[Part]:
         ValueError: The domain has no policies for it, or they are of another size.
     """
     robot, domain = pair.robot_of(role).name, domain_name(pair, role)
-    with closing(pair.make(role)) as env:
-        sizes = [int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space)]
+    sizes = sizes_of(pair.spec(role))
     if quality == "random":
         return [Part(behaviour=UniformPolicy(action_size=sizes[1]), about={"level": "random", "algorithm": "random"})]
     levels = {"medium-expert": ("medium", "expert"), "medium-replay": ("medium",)}.get(quality, (quality,))
@@ -219,15 +216,7 @@ def _about(pair: Pair, args: BuildArgs, size: int, parts: list[Part]) -> Json:
         "size": size,
         "seed": args.seed,
         "policies": [part.about for part in parts],
-        "versions": {
-            "transreward_envs": transreward_envs.__version__,
-            "gymnasium": gym.__version__,
-            "mujoco": mujoco.__version__,
-            "numpy": np.__version__,
-            "torch": torch.__version__.partition("+")[0],
-            "h5py": h5py.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": {**versions(), "h5py": h5py.__version__, "python": platform.python_version()},
     }
 
 

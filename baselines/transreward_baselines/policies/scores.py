@@ -12,7 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 
 import transreward_envs
 from transreward_baselines.evaluation import EVALUATION_SEED, episode_returns
-from transreward_baselines.lanes import make_lanes, scale_actions
+from transreward_baselines.lanes import make_lanes, scale_actions, sizes_of
 from transreward_envs.pairs.domains import find_domain
 from transreward_wrappers.policies import GaussianPolicy, UniformPolicy
 
@@ -70,8 +70,5 @@ def score_drawn(policy: GaussianPolicy, spec: EnvSpec, *, episodes: int, seed: i
 
 def score_random(spec: EnvSpec) -> Score:
     """Return the score of actions drawn uniformly."""
-    with_actions = gym.make(spec)
-    (size,) = with_actions.action_space.shape or (0,)
-    with_actions.close()
-    policy, generator = UniformPolicy(action_size=size), np.random.default_rng(0)
+    policy, generator = UniformPolicy(action_size=sizes_of(spec)[1]), np.random.default_rng(0)
     return score(lambda observations: policy.sample(observations, generator)[0], spec)

@@ -8,14 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-import mujoco
-import numpy as np
 import torch
 from filelock import FileLock
 
 import transreward_envs
 from transreward_baselines import ppo
+from transreward_baselines.lanes import sizes_of
 from transreward_baselines.policies.choose import (
     KEPT,
     Candidate,
@@ -39,6 +37,7 @@ from transreward_baselines.policies.scores import (
 )
 from transreward_baselines.run import POLICIES
 from transreward_baselines.tuned import tuned
+from transreward_baselines.versions import versions
 from transreward_envs.pairs.domains import domain_name, robot_of
 from transreward_wrappers.policies import GaussianPolicy, load_domain_policy
 from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshots
@@ -149,9 +148,7 @@ def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterato
 def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
     """Yield the plain robot's policies, as good or bad as they are in the domain."""
     spec = spec_of(domain)
-    env = gym.make(spec)
-    (size,) = env.observation_space.shape or (0,)
-    env.close()
+    size, _ = sizes_of(spec)
     shelf = workplace.source(robot)
     sources = [load_domain_policy(robot, "expert", shelf), *snapshots(robot, shelf)]
     for policy in sources:
@@ -183,24 +180,10 @@ def _origin(about: Mapping[str, Any]) -> Json:
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what a return depends on."""
-    return {
-        "transreward_envs": transreward_envs.__version__,
-        "gymnasium": gym.__version__,
-        "mujoco": mujoco.__version__,
-        "torch": torch.__version__.partition("+")[0],
-        "numpy": np.__version__,
-    }
-
-
 def measure_transfer(pair: transreward_envs.Pair, workplace: Workplace) -> Score:
     """Return what the source's expert scores in a pair's target."""
     spec = pair.spec("target")
-    env = gym.make(spec)
-    (size,) = env.observation_space.shape or (0,)
-    env.close()
     source = domain_name(pair, "source")
     here = policy_path(source, "expert", workplace.shelf).exists()
     expert = load_domain_policy(source, "expert", workplace.shelf if here else policies_root())
-    return score(expert.padded(size), spec)
+    return score(expert.padded(sizes_of(spec)[0]), spec)
