@@ -257,15 +257,15 @@ class Uncertain:
     num_envs, action_size, observation_size = 2, 1, 1
     action_space = Box(-1.0, 1.0, (1,))
 
-    def __init__(self) -> None:
-        self.steps = 0
+    def __init__(self, end: int = 300) -> None:
+        self.steps, self.end = 0, end
 
     def reset(self, seed: int) -> np.ndarray:
         return np.zeros((2, 1))
 
     def step(self, actions: np.ndarray) -> LaneSteps:
         self.steps += 1
-        over = self.steps == 300
+        over = self.steps == self.end
         last = np.full((2, 1), float(self.steps))
         return LaneSteps(
             observations=last * (not over),
@@ -289,6 +289,11 @@ def test_a_step_that_failed_is_left_out_and_long_episodes_are_whole() -> None:
     ]
     for one in episodes[:2]:
         np.testing.assert_array_equal(one.observations[:, 0], np.arange(len(one) + 1.0))
+
+
+def test_a_lane_with_a_smaller_share_takes_no_step_more() -> None:
+    episodes = list(collect(UniformPolicy(action_size=1), Uncertain(end=401), 801, seed=0))
+    assert sorted(map(len, episodes)) == [400, 400]  # the other's last step failed
 
 
 def test_a_dataset_that_cannot_be_read_does_not_hide_the_others(capsys: pytest.CaptureFixture[str]) -> None:

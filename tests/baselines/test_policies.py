@@ -1,16 +1,24 @@
 """The policies that are shipped: chosen fairly, trained again, resumed, and measured."""
 
 import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main as transreward
 from transreward_baselines.policies import recipes, train
 from transreward_baselines.policies.choose import Candidate, calm, choose_expert, choose_medium, choose_snapshots, share
-from transreward_baselines.policies.command import TrainPolicies
+from transreward_baselines.policies.collate import collate
+from transreward_baselines.policies.command import TrainPolicies, _end_with
 from transreward_baselines.policies.scores import FINAL_SEED, Score, score, score_random, spec_of
 from transreward_baselines.policies.train import Workplace, train_domain
 from transreward_baselines.ppo import Args, main
@@ -142,9 +150,47 @@ def test_the_command_line_collates_what_was_measured(
     assert set(table["domains"]) == {"InvertedPendulum", "InvertedPendulum-mass-2.0-target"}
     assert set(table["pairs"]) == {"InvertedPendulum-mass-2.0"}
     assert table["pairs"]["InvertedPendulum-mass-2.0"]["source_expert"]["episodes"] == 100
+    table["pairs"]["InvertedPendulum-mass-2.0"] = {"source_expert": "as it was"}
+    (place.shelf / "measured.json").write_text(json.dumps(table))
+    assert collate(place, place.shelf / "measured.json") == table  # nothing is new
+    path = place.scores("InvertedPendulum")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "random": {"mean": 0.0}}))
+    table = collate(place, place.shelf / "measured.json")
+    assert table["pairs"]["InvertedPendulum-mass-2.0"]["source_expert"]["episodes"] == 100
+    table["domains"]["InvertedPendulum"]["random"]["mean"] = 1.0
     monkeypatch.setattr(references, "_table", lambda name: table)
     transreward(["policies", "list"])
     assert "InvertedPendulum-mass-2.0-target" in capsys.readouterr().out
+
+
+def start_a_training(pid: Any) -> None:
+    """Start a process that ends with this one, and wait."""
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=watch, args=(pid,))
+    child.start()
+    child.join()
+
+
+def watch(pid: Any) -> None:
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    pid.value = os.getpid()
+    time.sleep(60.0)
+
+
+def test_a_training_ends_with_the_command_that_started_it() -> None:
+    context = multiprocessing.get_context("fork")
+    pid = context.Value("i", 0)
+    parent = context.Process(target=start_a_training, args=(pid,))
+    parent.start()
+    while pid.value == 0:
+        time.sleep(0.01)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.join()
+    training = psutil.Process(pid.value) if psutil.pid_exists(pid.value) else None
+    deadline = time.monotonic() + 20.0
+    while training is not None and training.is_running() and training.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_policy_can_be_started_from(tmp_path: Path) -> None:
