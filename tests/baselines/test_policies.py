@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ import pytest
 from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main as transreward
 from transreward_baselines.policies import recipes, train
+from transreward_baselines.policies.between import between, bisect
 from transreward_baselines.policies.choose import Candidate, calm, choose_expert, choose_medium, choose_snapshots, share
 from transreward_baselines.policies.collate import collate
 from transreward_baselines.policies.command import TrainPolicies, _end_with
 from transreward_baselines.policies.scores import FINAL_SEED, Score, score, score_random, spec_of
+from transreward_baselines.policies.student import teach
 from transreward_baselines.policies.train import Workplace, train_domain
 from transreward_baselines.ppo import Args, main
 from transreward_envs import PAIRS, SUITES, references
 from transreward_envs.pairs.domains import domains_of, robot_of
-from transreward_wrappers.policies import GaussianPolicy
+from transreward_wrappers.policies import GaussianPolicy, load_policy
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,46 @@ def test_a_medium_policy_is_between_a_third_and_a_half() -> None:
     assert chosen.score.mean == 52.0  # of the episodes that count, whatever they give
     assert choose_medium(candidates(0.0, 30.0, 60.0), scorer, low=0.0, high=100.0) is None
     assert (share(-40.0, low=-80.0, high=0.0), share(1.0, low=2.0, high=2.0)) == (0.5, 0.0)
+
+
+def test_a_range_that_training_stepped_over_is_met_on_the_line_between_two_policies() -> None:
+    worse, better = (policy(log_std=np.full(2, value, np.float32), about={"steps": 7}) for value in (-3.0, -1.0))
+
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        return scored(50.0 * (3.0 + float(one.log_std[0])))
+
+    other = Candidate(policy=policy(observations=5), rough=30.0)
+    tried = [Candidate(policy=worse, rough=0.0), Candidate(policy=better, rough=100.0)]
+    chosen = choose_medium([*tried, other], scorer, low=0.0, high=100.0)
+    assert chosen is not None
+    assert 100.0 / 3.0 <= chosen.score.mean <= 50.0
+    assert chosen.policy.about["between"] == {"steps": [7, 7], "weight": chosen.score.mean / 100.0}
+    assert choose_medium([tried[1], other], scorer, low=0.0, high=100.0) is None  # no other of its shape
+    assert choose_medium(tried[:1], scorer, low=0.0, high=100.0) is None
+    assert bisect(worse, better, lambda one: 100.0 * (one is better), low=40.0, high=50.0) is None
+    with pytest.raises(ValueError, match="can be averaged if they have one shape"):
+        between(worse, policy(observations=5), 0.5)
+
+
+def test_parameters_between_two_policies_are_their_mean() -> None:
+    first, second = policy(1), policy(2)
+    found = between(first, second, 0.25)
+    for name in ("weights", "biases"):
+        for ours, *theirs in zip(getattr(found, name), getattr(first, name), getattr(second, name), strict=True):
+            np.testing.assert_allclose(ours, 0.75 * theirs[0] + 0.25 * theirs[1], rtol=1e-6)
+    for name in ("log_std", "observation_mean", "observation_variance"):
+        np.testing.assert_allclose(
+            getattr(found, name), 0.75 * getattr(first, name) + 0.25 * getattr(second, name), rtol=1e-6
+        )
+
+
+def test_a_student_acts_as_its_teacher_does_and_balances(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRANSREWARD_POLICIES")
+    teacher, spec = load_policy("InvertedPendulum", "source", "expert"), spec_of("InvertedPendulum")
+    student = teach(teacher, spec, hidden=16, activation="relu", seed=3, gradient_steps=200)
+    assert [weight.shape for weight in student.weights] == [(16, 4), (16, 16), (1, 16)]
+    assert (student.squash, student.activation, student.about) == ("clip", "relu", teacher.about)
+    assert score(student, spec, episodes=10).mean == 1000.0
 
 
 @pytest.mark.parametrize(("goal", "factor"), [(10.0, 1.0), (70.0, 0.25), (1_000.0, 0.125)])
@@ -125,6 +168,24 @@ def test_policies_of_a_robot_and_of_its_targets_are_trained_and_measured(tmp_pat
     before = place.scores("InvertedPendulum").stat().st_mtime_ns
     train_domain("InvertedPendulum", place)  # nothing is left to do
     assert place.scores("InvertedPendulum").stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("small")
+def test_what_sac_found_is_taught_to_a_network_that_ppo_goes_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {"total_steps": 1_024, "num_envs": 4, "hidden": 12, "learning_starts": 128, "batch_size": 16}
+    monkeypatch.setitem(recipes.SAC_SOURCES, "InvertedPendulum", few)
+    monkeypatch.setattr(train, "teach", partial(teach, gradient_steps=10))
+    place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
+    for domain in ("InvertedPendulum", "InvertedPendulum-mass-2.0-target"):
+        train_domain(domain, place)
+    shelf = tmp_path / "shelf/InvertedPendulum"
+    expert = GaussianPolicy.load(shelf / "InvertedPendulum-expert.safetensors")
+    assert (expert.about["algorithm"], expert.squash, len(expert.weights[0])) == ("sac", "clip", 8)
+    assert expert.about["score"] == score(expert, spec_of("InvertedPendulum")).to_json()
+    snapshot = GaussianPolicy.load(shelf / "InvertedPendulum-snapshot-0.safetensors")
+    assert (snapshot.about["algorithm"], snapshot.squash, len(snapshot.weights[0])) == ("sac", "tanh", 12)
 
 
 @pytest.mark.usefixtures("small")

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from transreward_baselines.evaluation import EVALUATION_SEED
+from transreward_baselines.policies.between import bisect, shape
 from transreward_baselines.policies.scores import EPISODES, FINAL_SEED, Score
 from transreward_wrappers.policies import GaussianPolicy
 
@@ -60,9 +61,10 @@ def choose_expert(candidates: Sequence[Candidate], scorer: Scorer) -> Chosen:
 
 
 def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float, high: float) -> Chosen | None:
-    """Return a policy between a third and a half of the way from random to expert; ``None`` if training met none.
+    """Return a policy between a third and a half of the way from random to expert; ``None`` if there is none.
 
-    It is between them on trial episodes; its published score, of others, falls where it falls.
+    It is between them on trial episodes; its published score, of others, falls where it falls. Where training stepped
+    over that range, the policy is one on the line between the two next to it.
 
     Args:
         candidates: What to choose from.
@@ -70,12 +72,24 @@ def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float
         low: What a random policy returns.
         high: What the expert returns.
     """
-    middle = low + np.mean(MEDIUM) * (high - low)
+    middle = low + float(np.mean(MEDIUM)) * (high - low)
     for candidate in sorted(candidates, key=lambda candidate: abs(candidate.rough - middle))[:ATTEMPTS]:
-        found = scorer(candidate.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED)
-        if MEDIUM[0] <= share(found.mean, low=low, high=high) <= MEDIUM[1]:
+        reached = scorer(candidate.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean
+        if MEDIUM[0] <= share(reached, low=low, high=high) <= MEDIUM[1]:
             return final(candidate, scorer)
-    return None
+    better = min((one for one in candidates if one.rough >= middle), key=lambda one: one.rough, default=None)
+    if better is None:
+        return None
+    alike = [one for one in candidates if one.rough < middle and shape(one.policy) == shape(better.policy)]
+    if not alike:
+        return None
+    worse = max(alike, key=lambda one: one.rough)
+
+    def progress(policy: GaussianPolicy) -> float:
+        return share(scorer(policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean, low=low, high=high)
+
+    found = bisect(worse.policy, better.policy, progress, *MEDIUM)
+    return None if found is None else final(Candidate(policy=found, rough=middle), scorer)
 
 
 def final(candidate: Candidate, scorer: Scorer) -> Chosen:

@@ -1,4 +1,4 @@
-"""How each robot's policies are trained: settings of :mod:`transreward_baselines.ppo`, the same for all its domains."""
+"""How each robot's policies are trained: settings of the scripts here, the same for all of a robot's domains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Settings = dict[str, Any]
 SOURCES: dict[str, Settings] = {
     "Hopper": {"total_steps": 2_000_000},
     "Walker2d": {"total_steps": 5_000_000},
-    "HalfCheetah": {"total_steps": 8_000_000},
+    "HalfCheetah": {},
     "Ant": {"total_steps": 8_000_000, "num_envs": 64, "minibatch_size": 512, "log_std": -1.0},
     "Humanoid": {"total_steps": 8_000_000, "num_envs": 64, "minibatch_size": 512, "log_std": -1.0, "hidden": 128},
     "Swimmer": {"total_steps": 2_000_000, "gamma": 0.9999, "num_steps": 128},
@@ -19,7 +19,10 @@ SOURCES: dict[str, Settings] = {
     "InvertedPendulum": {"total_steps": 300_000},
     "InvertedDoublePendulum": {"total_steps": 1_000_000},
 }
-"""From scratch, on the plain robot."""
+"""Of PPO, on the plain robot from scratch, and in its shifted domains."""
+
+SAC_SOURCES: dict[str, Settings] = {"HalfCheetah": {"total_steps": 2_000_000}}
+"""Of SAC, on plain robots where PPO stays far below it; the expert is taught to a network of PPO's."""
 
 TARGETS: dict[str, int] = {
     "Hopper": 600_000,

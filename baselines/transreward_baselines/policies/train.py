@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 
 import transreward_envs
-from transreward_baselines import ppo
+from transreward_baselines import ppo, sac
 from transreward_baselines.lanes import sizes_of
 from transreward_baselines.policies.choose import (
     KEPT,
@@ -25,7 +25,7 @@ from transreward_baselines.policies.choose import (
     final,
     share,
 )
-from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SOURCES, TARGETS, VALUE_SHARE
+from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SAC_SOURCES, SOURCES, TARGETS, VALUE_SHARE
 from transreward_baselines.policies.scores import (
     FINAL_SEED,
     ROUGH_EPISODES,
@@ -35,6 +35,7 @@ from transreward_baselines.policies.scores import (
     score_random,
     spec_of,
 )
+from transreward_baselines.policies.student import teach
 from transreward_baselines.run import POLICIES
 from transreward_baselines.tuned import tuned
 from transreward_baselines.versions import versions
@@ -95,6 +96,10 @@ def _train(domain: str, workplace: Workplace) -> None:
     random = score_random(spec)
     scorer = partial(score, spec=spec)
     expert = choose_expert(seen, scorer)
+    if plain and robot in SAC_SOURCES:
+        shape = ppo.Args(env_id=spec.id, **_ppo_settings(robot, spec.id))
+        student = teach(expert.policy, spec, hidden=shape.hidden, activation=shape.activation, seed=workplace.seed)
+        expert = final(Candidate(policy=student, rough=expert.score.mean), scorer)
     bounds = {"low": random.mean, "high": expert.score.mean}
     medium = choose_medium(seen, scorer, **bounds) if expert.score.low > random.high else None
     scores: Json = {"random": random.to_json()}
@@ -114,7 +119,8 @@ def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterato
     """Train, or go on with it, and yield the policies that the run kept."""
     robot, out = robot_of(domain), workplace.runs / "runs" / domain
     env_id = spec_of(domain).id
-    recipe = {**tuned(ppo.TUNED, env_id), **SOURCES[robot]}
+    sac_alone = start_from is None and robot in SAC_SOURCES
+    recipe = dict(SAC_SOURCES[robot]) if sac_alone else _ppo_settings(robot, env_id)
     if start_from is not None:
         if not start_from.exists():
             raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
@@ -123,26 +129,32 @@ def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterato
     if start_from is not None:
         recipe["value_steps"] = int(VALUE_SHARE * steps)
     every = max(steps // EVALUATIONS["source" if start_from is None else "target"], 1)
-    ppo.main(
-        ppo.Args(
-            **recipe,
-            env_id=env_id,
-            total_steps=steps,
-            seed=workplace.seed,
-            out=out,
-            device="cpu",
-            quiet=True,
-            threads=1,
-            eval_every=every,
-            eval_episodes=ROUGH_EPISODES,
-            checkpoint_every=every,
-            keep_policies=True,
-        )
-    )
+    shared: Json = {
+        "env_id": env_id,
+        "total_steps": steps,
+        "seed": workplace.seed,
+        "out": out,
+        "device": "cpu",
+        "quiet": True,
+        "threads": 1,
+        "eval_every": every,
+        "eval_episodes": ROUGH_EPISODES,
+        "checkpoint_every": every,
+        "keep_policies": True,
+    }
+    if sac_alone:
+        sac.main(sac.Args(**recipe, **shared))
+    else:
+        ppo.main(ppo.Args(**recipe, **shared))
     for path in sorted((out / POLICIES).glob("*.safetensors")):
         policy = GaussianPolicy.load(path)
         (rough,) = policy.about["returns"].values()
         yield Candidate(policy=policy, rough=float(rough))
+
+
+def _ppo_settings(robot: str, env_id: str) -> Json:
+    """Return what PPO is told about a robot."""
+    return {**tuned(ppo.TUNED, env_id), **SOURCES[robot]}
 
 
 def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
@@ -177,6 +189,7 @@ def _origin(about: Mapping[str, Any]) -> Json:
         "trained_in": about.get("env_id", about.get("trained_in")),
         "steps": about["steps"],
         "seed": about["seed"],
+        **({"between": about["between"]} if "between" in about else {}),
     }
 
 
