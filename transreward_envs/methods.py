@@ -23,4 +23,5 @@ METHODS: dict[str, Method] = {
     "mixture": Method(compensation=None, acts_in="both"),
     "reward-transfer": Method(compensation="transreward_wrappers.reward_transfer:RewardTransfer", acts_in="target"),
     "darc": Method(compensation="transreward_wrappers.darc:DARC", acts_in="both"),
+    "dara": Method(compensation="transreward_wrappers.darc:DARA", acts_in="both"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ import gymnasium as gym
 import numpy as np
 from filelock import FileLock
 from gymnasium.spaces import Box
+from numpy.typing import NDArray
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair
+from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.cache import fit_or_load
-from transreward_wrappers.compensation import Compensation, Float, Transitions
+from transreward_wrappers.compensation import RECENT, Compensation, Float, Transitions
 from transreward_wrappers.errors import CompensationError
 from transreward_wrappers.storage import write_json
+
+QUANTILES = (0.05, 0.5, 0.95)
 
 
 class BoundCompensation:
@@ -60,6 +65,7 @@ class BoundCompensation:
         self._shared_state = shared_state
         self._prepared = False
         self._steps = 0
+        self._recent: deque[tuple[NDArray[np.int64], Float]] = deque(maxlen=RECENT)
 
     def pay(self, batch: Transitions) -> Float:
         """Return what is added to each reward, as ``(B,)``, and let the compensation learn from it.
@@ -75,8 +81,22 @@ class BoundCompensation:
                 f"{delta[~np.isfinite(delta)][0]} at step {self._steps} of {self.pair.name}. Its networks have "
                 "diverged: lower their learning rate, or delete the fit in the cache if it was loaded from there."
             )
+        self._recent.append((batch.domain, delta))
         self.compensation.update(batch)
         return delta
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return the compensation's figures, and mean and quantiles of what was lately paid in each domain."""
+        figures = self.compensation.diagnostics()
+        if not self._recent:
+            return figures
+        domain, delta = (np.concatenate(parts) for parts in zip(*self._recent, strict=True))
+        for role, index in DOMAIN_INDEX.items():
+            if len(paid := delta[domain == index]):
+                figures[f"{role}_mean"] = float(paid.mean())
+                for quantile, value in zip(QUANTILES, np.quantile(paid, QUANTILES), strict=True):
+                    figures[f"{role}_quantile_{quantile:g}"] = float(value)
+        return figures
 
     def prepare(self, *, fit: bool = True) -> None:
         """Fit or load what is needed, and begin to share it, once."""
@@ -136,7 +156,7 @@ class HasCompensation:
     @property
     def diagnostics(self) -> dict[str, float]:
         """Running figures of the compensation, for a logger."""
-        return self.compensation.diagnostics()
+        return self._bound.diagnostics()
 
     def save_state(self, path: str) -> None:
         """Write what the compensation has learnt, for a run to resume from."""

@@ -20,6 +20,8 @@ from transreward_envs.pairs import Pair, Role
 
 Env = gym.Env[Any, Any]
 Float = NDArray[np.float64]
+RECENT = 1_024
+"""Batches that running figures are of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
