@@ -46,15 +46,30 @@ def list_pairs(pattern: tyro.conf.Positional[str] = "", suite: str | None = None
     print(f"Ids: {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}; across robots, the first two.")
 
 
-def show(id: tyro.conf.Positional[str]) -> None:
+def show(id: tyro.conf.Positional[str | None] = None, classifier: Path | None = None, out: Path | None = None) -> None:
     """Show a pair: its ids, its spaces, and every field in which the target's model differs from the source's.
 
     Args:
         id: A pair, or any id of it.
+        classifier: Show instead how well the domain classifiers of the run in this directory do.
+        out: The figure of that; `classifier.png` in the run's directory when left out.
     """
+    if (id is None) == (classifier is None):
+        raise ValueError("Name a pair to show, or a run's directory by `--classifier`; got both, or neither.")
+    if id is not None:
+        show_pair(id)
+        return
+    from transreward_baselines.classifier_report import show_classifier
+
+    assert classifier is not None
+    show_classifier(classifier, out)
+
+
+def show_pair(name: str) -> None:
+    """Print what a pair is."""
     from transreward_envs.differences import pair_differences
 
-    pair = find_pair(id)
+    pair = find_pair(name)
     env = pair.make("source")
     print(f"{pair.name}\n  source: {_describe(pair.source)}\n  target: {_describe(pair.target)}")
     print(f"  observation: {env.observation_space}\n  action: {env.action_space}")

@@ -132,7 +132,8 @@ class Run:
         before, self.steps = self.steps, self.steps + steps
         self._tell_time()
         self._bar.update(steps)
-        self._log({"charts/steps_per_second": self.steps / max(self.seconds, 1e-9), **self._episodes(), **scalars})
+        speed = {"charts/steps_per_second": self.steps / max(self.seconds, 1e-9)}
+        self._log({**speed, **self._episodes(), **self._compensation(), **scalars})
         last = not self.unfinished
         if last or before // self.args.eval_every < self.steps // self.args.eval_every:
             self._evaluate()
@@ -225,6 +226,13 @@ class Run:
         self.lanes.finished = []
         returns, lengths = np.array(finished).T
         return {"charts/episodic_return": float(returns.mean()), "charts/episodic_length": float(lengths.mean())}
+
+    def _compensation(self) -> dict[str, float]:
+        """Return the running figures of the compensation, and the steps spent in each domain, where there are any."""
+        figures = find_shared(self.lanes.envs, "diagnostics") or {}
+        steps = find_shared(self.lanes.envs, "steps")
+        spent = {} if steps is None else {f"charts/{role}_steps": float(count) for role, count in steps().items()}
+        return {**{f"compensation/{name}": value for name, value in figures.items()}, **spent}
 
     def _log(self, scalars: Mapping[str, float]) -> None:
         for name, value in scalars.items():

@@ -188,10 +188,13 @@ def make_compensation(cls: type[Compensation], settings: dict[str, Any], *, more
     Raises:
         ValueError: A setting is unknown or breaks its rule.
     """
-    names: list[str] = (
-        [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
-    )
+    names = setting_names(cls)
     for name in settings:
         if name not in names:
             raise ValueError(unknown(f"setting of {cls.__name__}", name, [*names, *more]))
     return cls(**settings)
+
+
+def setting_names(cls: type[Compensation]) -> list[str]:
+    """Return the names of a compensation's settings."""
+    return [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []

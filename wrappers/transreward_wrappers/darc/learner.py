@@ -70,6 +70,7 @@ class ClassifierLearner:
         capacity: int,
         seed: int,
     ) -> None:
+        self.observation_size = observation_size
         self._pair_size = observation_size + action_size
         self._width = 2 * observation_size + action_size
         self._members, self._half, self._noise = members, batch_size // 2, input_noise
