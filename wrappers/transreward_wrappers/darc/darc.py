@@ -145,19 +145,19 @@ class DARC(Compensation):
         self._pending_steps = 0
         self._recent_ratios: deque[Float] = deque(maxlen=RECENT)
         self._last: tuple[Transitions | None, Rows] = None, np.zeros((0, 0), np.float32)
+        self._last_ratio: Float = np.zeros(0)
 
     def __call__(self, batch: Transitions) -> Float:
         """Return what is added to each reward, as ``(B,)``."""
-        delta = np.zeros(len(batch))
+        delta, self._last_ratio = np.zeros(len(batch)), np.zeros(0)
         if self.target_reward == "withhold":
             delta[batch.domain == 1] = -batch.reward[batch.domain == 1]
         source = batch.domain == 0
         if self._learner.warm and source.any():
             features = self._features(batch)
-            ratio = self._learner.log_ratio(features if source.all() else features[source])
+            self._last_ratio = ratio = self._learner.log_ratio(features if source.all() else features[source])
             # What is not finite is no large ratio but a broken network: it passes, and the wrapper refuses it.
             bounded = np.where(np.isfinite(ratio), np.clip(ratio, -self.clip, self.clip), np.nan)
-            self._recent_ratios.append(ratio)
             if self.mode == "add":
                 delta[source] = self.eta * bounded
             else:
@@ -170,6 +170,8 @@ class DARC(Compensation):
 
     def update(self, batch: Transitions) -> None:
         """Keep the transitions, and train every ``update_every`` steps."""
+        if self._last[0] is batch:
+            self._recent_ratios.append(self._last_ratio)
         self._pending.append((self._features(batch), batch.domain))
         self._pending_steps += len(batch)
         if self._learner.owed + self._pending_steps >= self.update_every:
@@ -208,7 +210,7 @@ class DARC(Compensation):
         figures = {"classifier_updates": float(self._learner.updates)}
         if self._learner.loss is not None:
             figures["classifier_loss"] = self._learner.loss
-        if self._recent_ratios:
+        if sum(map(len, self._recent_ratios)):
             figures["clip_rate"] = float((np.abs(np.concatenate(self._recent_ratios)) >= self.clip).mean())
         return {**figures, **self._learner.accuracies()}
 
