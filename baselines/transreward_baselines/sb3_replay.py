@@ -148,13 +148,14 @@ class CompensatedReplayBuffer(ReplayBuffer):
 
     def _drawn(self, rows: NDArray[Any], lanes: NDArray[Any], env: VecNormalize | None) -> ReplayBufferSamples:
         """Return transitions of some lanes, normalised if ``env`` does so, paid as the compensation says now."""
-        where = rows, lanes
-        paid = paid_now(self.compensation, self._transitions(where), self.failed[where]).astype(np.float32)
+        where, dtype = (rows, lanes), self.observations.dtype
+        made = self._transitions(where)
+        paid = paid_now(self.compensation, made, self.failed[where]).astype(np.float32)
         over = self.dones[where] * (1 - self.timeouts[where])
         drawn = (
-            self._normalize_obs(self.observations[where], env),
+            self._normalize_obs(made.observation.astype(dtype, copy=False), env),
             self.actions[where],
-            self._normalize_obs(self.next_observations[where], env),
+            self._normalize_obs(made.next_observation.astype(dtype, copy=False), env),
             over.reshape(-1, 1),
             self._normalize_reward(paid.reshape(-1, 1), env),
         )
@@ -165,10 +166,10 @@ class CompensatedReplayBuffer(ReplayBuffer):
         space = self.action_space
         assert isinstance(space, Box)
         return Transitions(
-            observation=self.observations[where].astype(np.float64),
+            observation=self.observations[where].astype(np.float64, copy=False),
             action=(space.low + 0.5 * (self.actions[where] + 1.0) * (space.high - space.low)).astype(np.float64),
             reward=self.rewards[where],
-            next_observation=self.next_observations[where].astype(np.float64),
+            next_observation=self.next_observations[where].astype(np.float64, copy=False),
             terminated=self.terminated[where],
             domain=self.domains[where].astype(np.int64),
         )
