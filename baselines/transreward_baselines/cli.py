@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 try:
     import tyro
@@ -96,6 +96,8 @@ def train(
     seed: int = 0,
     n_envs: int | None = None,
     target_budget: int | None = None,
+    relabel: bool = True,
+    learn_from: Literal["both", "source"] = "both",
     eval_every: int = 10_000,
     eval_episodes: int = 5,
     set: tuple[str, ...] = (),
@@ -112,6 +114,8 @@ def train(
         seed: Of everything random.
         n_envs: Lanes that step together; 8 for PPO and 1 for SAC when left out.
         target_budget: Target steps in all.
+        relabel: Compensate SAC's rewards when they are drawn from its replay buffer, not once for all when paid.
+        learn_from: Transitions that SAC then learns from: those of `both` domains, or of the `source` alone.
         eval_every: Steps between two evaluations, each followed by a checkpoint.
         eval_episodes: Episodes of an evaluation, in each domain.
         set: Further keywords of the training id, such as `eta=0.1`.
@@ -128,6 +132,8 @@ def train(
         seed=seed,
         n_envs=(1 if agent == "sb3-sac" else 8) if n_envs is None else n_envs,
         target_budget=target_budget,
+        relabel=relabel,
+        learn_from=learn_from,
         eval_every=eval_every,
         eval_episodes=eval_episodes,
         settings=parse_settings(set),

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from transreward_baselines.run_directory import RunDirectoryError, check_directory
+from transreward_baselines.replay import LearnFrom, require_learn_from
+from transreward_baselines.run_directory import UNTOLD, RunDirectoryError, check_directory
 from transreward_envs import METHODS, get_pair
 from transreward_envs.errors import require_count, unknown
 from transreward_envs.pairs import ROLES
@@ -50,6 +51,13 @@ class RunConfig:
     target_budget: int | None = None
     """Target steps in all; no limit when left out."""
 
+    relabel: bool = True
+    """Whether SAC's rewards are compensated when they are drawn, and not once for all when they are paid; without
+    effect on PPO, and where there is no compensation."""
+
+    learn_from: LearnFrom = "both"
+    """Whose transitions SAC learns from where rewards are relabelled: those of both domains, or of the source alone."""
+
     eval_every: int = 10_000
     """Steps between two evaluations, each followed by a checkpoint."""
 
@@ -78,6 +86,8 @@ class RunConfig:
             raise ValueError(unknown("method", self.method, valid))
         if self.agent not in get_args(AgentName):
             raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
+        object.__setattr__(self, "relabel", self.relabel and self.agent == "sb3-sac" and self.compensated)
+        require_learn_from(self.learn_from, relabels=self.relabel)
         for name in ("steps", "n_envs", "eval_every", "eval_episodes"):
             require_count(name, getattr(self, name), at_least=1)
         require_count("seed", self.seed)
@@ -133,6 +143,6 @@ def read_config(directory: Path) -> RunConfig:
     if not path.exists():
         raise RunDirectoryError(f"A run directory holds a config.json; {directory} does not.")
     try:
-        return RunConfig(**json.loads(path.read_text()))
+        return RunConfig(**{**UNTOLD, **json.loads(path.read_text())})
     except (ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} is not a run's configuration: {error}") from error

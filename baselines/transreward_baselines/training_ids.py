@@ -29,6 +29,12 @@ def evaluation_ids(env_id: str) -> dict[str, str]:
     return {role: found[0].id(role) for role in reversed(ROLES)}
 
 
+def is_compensated(env_id: str) -> bool:
+    """Whether an id is a training id of a method with a compensation."""
+    found = find_training_pair(env_id)
+    return found is not None and METHODS[found[1]].compensation is not None
+
+
 def takes_seed(method: str) -> bool:
     """Whether a method has a compensation with a setting ``seed``."""
     found = METHODS.get(method)

@@ -67,7 +67,7 @@ def test_the_fitted_model_predicts_the_sources_reward() -> None:
     fresh = SourceRun(source, budget=1_000, random_share=1.0, horizon=200, seed=99).collect()
     error = method.source_reward(fresh) - fresh.reward
     assert 1.0 - error.var() / fresh.reward.var() > 0.8
-    method(fresh)
+    method.update(fresh)
     assert 0.5 < method.diagnostics()["spread"] < 2.0
 
 

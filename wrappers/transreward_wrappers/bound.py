@@ -74,6 +74,17 @@ class BoundCompensation:
             CompensationError: It is not finite.
         """
         self._steps += len(batch)
+        delta = self.evaluate(batch)
+        self._recent.append((batch.domain, delta))
+        self.compensation.update(batch)
+        return delta
+
+    def evaluate(self, batch: Transitions) -> Float:
+        """Return what would be added to each reward, as ``(B,)``; nothing is learnt from it.
+
+        Raises:
+            CompensationError: It is not finite.
+        """
         delta = np.asarray(self.compensation(batch), dtype=np.float64)
         if not np.isfinite(delta).all():
             raise CompensationError(
@@ -81,8 +92,6 @@ class BoundCompensation:
                 f"{delta[~np.isfinite(delta)][0]} at step {self._steps} of {self.pair.name}. Its networks have "
                 "diverged: lower their learning rate, or delete the fit in the cache if it was loaded from there."
             )
-        self._recent.append((batch.domain, delta))
-        self.compensation.update(batch)
         return delta
 
     def diagnostics(self) -> dict[str, float]:
@@ -157,6 +166,14 @@ class HasCompensation:
     def diagnostics(self) -> dict[str, float]:
         """Running figures of the compensation, for a logger."""
         return self._bound.diagnostics()
+
+    def compensation_of(self, batch: Transitions) -> Float:
+        """Return what would be added to the rewards of any transitions now, as ``(B,)``; nothing is learnt from them.
+
+        Raises:
+            CompensationError: It is not finite.
+        """
+        return self._bound.evaluate(batch)
 
     def save_state(self, path: str) -> None:
         """Write what the compensation has learnt, for a run to resume from."""

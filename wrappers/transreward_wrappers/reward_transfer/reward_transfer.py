@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
+import numpy as np
+
 from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
@@ -95,6 +97,7 @@ class RewardTransfer(Compensation):
             observation_size, action_size, members=self.members, hidden=self.hidden, seed=self.seed
         )
         self._fit_spread, self._seen, self._spread_sum = 1.0, 0, 0.0
+        self._last: tuple[Transitions | None, Float] = None, np.zeros(0)
 
     def fit_steps(self) -> dict[Role, int]:
         """Return the steps of the source run."""
@@ -123,9 +126,15 @@ class RewardTransfer(Compensation):
     def __call__(self, batch: Transitions) -> Float:
         """Return ``lam * (r_S*(s, a) - r)``, as ``(B,)``."""
         source_reward, spread = self._model(batch)
+        self._last = batch, spread
+        return self.lam * (source_reward - batch.reward)
+
+    def update(self, batch: Transitions) -> None:
+        """Count how far the ensemble disagrees on what passes through."""
+        paid, spread = self._last
+        spread = spread if paid is batch else self._model(batch)[1]
         self._seen += len(batch)
         self._spread_sum += float(spread.sum())
-        return self.lam * (source_reward - batch.reward)
 
     def source_reward(self, batch: Transitions) -> Float:
         """Return ``r_S*(s, a)`` itself, as ``(B,)``."""
