@@ -114,7 +114,8 @@ def beats_permutation(
         seed: Of everything drawn.
 
     Raises:
-        ValueError: The correspondence does not fit the robots or leaves nothing to permute, or sizes do not fit.
+        ValueError: The correspondence does not fit the robots or leaves nothing to permute, or steps are of other sizes
+            or not finite.
     """
     require_count("controls", controls, at_least=1)
     require_count("steps", steps, at_least=2)
@@ -123,6 +124,8 @@ def beats_permutation(
     generator = np.random.default_rng(seed)
     learnt = source_steps or random_steps(source, steps, generator)
     asked = target_steps or random_steps(target, steps, generator)
+    _check("source_steps", learnt, right.source_sizes)
+    _check("target_steps", asked, right.target_sizes)
     model = Foretelling.fit(learnt.observation, learnt.action, learnt.next_observation, generator)
     others = permuted(correspondence, theirs, ours, controls, generator)
     return PermutationControl(
@@ -173,6 +176,16 @@ def random_steps(env: gym.Env[Any, Any], steps: int, generator: np.random.Genera
             (observation, _), begun = env.reset(), len(rows)
     columns = [np.array(column, dtype=np.float64) for column in zip(*rows, strict=True)]
     return SomeSteps(observation=columns[0], action=columns[1], next_observation=columns[2])
+
+
+def _check(name: str, steps: Steps, sizes: tuple[int, int]) -> None:
+    """Raise ``ValueError`` unless steps are finite and of a domain's sizes."""
+    columns = [np.asarray(column) for column in (steps.observation, steps.action, steps.next_observation)]
+    wanted = [(len(columns[0]), size) for size in (*sizes, sizes[0])]
+    if (shapes := [column.shape for column in columns]) != wanted:
+        raise ValueError(f"`{name}` must have the shapes {wanted}, a row a step; got {shapes}.")
+    if not all(np.isfinite(column).all() for column in columns):
+        raise ValueError(f"`{name}` must be finite; some of it is not. Leave such steps out.")
 
 
 def _with_driven(correspondence: Correspondence, old: dict[str, str], new: dict[str, str]) -> Correspondence:
