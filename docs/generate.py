@@ -69,8 +69,8 @@ def robot_page(robot: str) -> str:
     lines = [
         f"# {robot}",
         "",
-        f"Ids: `TransReward/<pair>-source-v0`, `-target-v0`, and a training id for each of {methods}{exception}. Values "
-        "are measured; see [how](README.md).",
+        f"Ids: `TransReward/<pair>-source-v0`, `-target-v0`, and a training id for each of {methods}{exception}. "
+        "Values are measured; see [how](README.md).",
         "",
         "| pair | suites | what differs | unit | source | target |",
         "|---|---|---|---|---|---|",

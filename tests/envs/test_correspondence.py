@@ -1,6 +1,7 @@
 """Correspondences: what each number of an observation is, and what it is to another robot."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_forces_on_a_body_are_said_to_be_of_the_joint_that_moves_it() -> None:
         assert (entries[index].quantity, entries[index].component) == ("cfrc_ext", 2)
 
 
+def test_what_actuators_do_is_said_to_be_of_the_joint_that_they_drive() -> None:
+    env, entries = domain("Humanoid"), layout("Humanoid").observation
+    for dof in range(6, env.model.nv):
+        mujoco.mj_resetData(env.model, env.data)
+        before = env._get_obs()
+        env.data.qfrc_actuator[dof] = 0.5
+        (index,) = np.flatnonzero(env._get_obs() != before)
+        joint = env.model.joint(int(env.model.dof_jntid[dof])).name
+        assert (entries[index].quantity, entries[index].part) == ("qfrc_actuator", joint)
+
+
 def test_past_actions_are_of_the_joints_that_they_drove() -> None:
     source, target = pair_layouts(get_pair("Walker2d-delay-3"))
     past = [entry for entry in target.observation if entry.quantity == "past action"]
@@ -167,6 +179,19 @@ def test_a_hopper_is_to_a_walker_one_whose_left_leg_hangs_still() -> None:
     assert there.lossless
 
 
+def test_an_action_is_lost_where_its_joint_corresponds_to_one_that_nothing_drives() -> None:
+    joints = {**ROOTS, "rooty": "thigh_joint", "thigh_joint": "rooty", "leg_joint": "leg_joint"}
+    there = map_between("Walker2d", "Hopper", joints={**joints, "foot_joint": "foot_joint"})
+    assert there.observation.used.all()
+    assert there.action.used.tolist() == [False, True, True]
+    assert not there.lossless
+
+
+def test_joints_of_one_name_and_two_kinds_do_not_correspond() -> None:
+    other = replace(layout("Hopper"), joints={**layout("Hopper").joints, "leg_joint": "slide"})
+    assert "leg_joint" not in Correspondence.by_joint_names(other, layout("Walker2d")).joints
+
+
 def test_the_left_leg_may_be_named_instead_turned_scaled_and_filled_in() -> None:
     joints = {**ROOTS, **dict(zip(LEFT, LEGS, strict=True))}
     left = map_between("Hopper", "Walker2d", joints=joints, scales={"foot_left_joint": -2.0})
@@ -182,6 +207,8 @@ def test_the_left_leg_may_be_named_instead_turned_scaled_and_filled_in() -> None
 def test_positions_count_from_each_robots_own_rest_and_actions_as_shares_of_their_range() -> None:
     there = map_between("Walker2d", "HalfCheetah", joints={**ROOTS, "bthigh": "thigh_joint"})
     cheetah = observed("HalfCheetah", rootz=-0.15, bthigh=0.5)
+    crouching = map_between("Hopper", "Walker2d", joints=ROOTS, scales={"rootz": 2.0})
+    assert np.allclose(crouching.observation(observed("Walker2d", rootz=1.15)), observed("Hopper", rootz=1.05))
     assert np.allclose(there.observation(cheetah), observed("Walker2d", rootz=1.1, thigh_joint=0.5))
     shares = map_between("Humanoid", "Ant", joints={"hip_1": "right_knee"}).action
     assert np.allclose(shares(np.ones(8))[shares.mapped], domain("Humanoid").action_space.high[0])

@@ -107,6 +107,9 @@ def test_random_steps_follow_each_other_and_end_with_their_episode() -> None:
     assert np.abs(made.action).max() <= 1.0
     follows = np.all(made.next_observation[:-1] == made.observation[1:], axis=1)
     assert 4 <= (~follows).sum() < 100
+    endless = random_steps(get_pair("HalfCheetah-backward").make("target").unwrapped, 250, np.random.default_rng(0))
+    follows = np.all(endless.next_observation[:-1] == endless.observation[1:], axis=1)
+    assert np.flatnonzero(~follows).tolist() == [99, 199]
 
 
 def test_the_model_foretells_what_it_has_learnt() -> None:

@@ -149,6 +149,13 @@ def test_ppo_trains_a_walker_under_a_hoppers_reward() -> None:
     assert env.get_wrapper_attr("diagnostics")["spread"] > 0.0
 
 
+def test_a_bad_correspondence_is_refused_before_any_pair_is_known() -> None:
+    with pytest.raises(ValueError, match="Unknown correspondence 'names'"):
+        RewardTransfer(correspondence="names")
+    with pytest.raises(TypeError, match="A correspondence is given as JSON"):
+        RewardTransfer(correspondence={})
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

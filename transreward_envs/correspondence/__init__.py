@@ -4,10 +4,16 @@ from transreward_envs.correspondence.control import PermutationControl, beats_pe
 from transreward_envs.correspondence.correspondence import Correspondence, common_joints
 from transreward_envs.correspondence.domain_map import DomainMap, EntryMap
 from transreward_envs.correspondence.layout import Entry, Layout, layout_of
-from transreward_envs.correspondence.of_pair import map_of_pair, pair_layouts, require_correspondence
+from transreward_envs.correspondence.of_pair import (
+    CorrespondenceLike,
+    map_of_pair,
+    pair_layouts,
+    require_correspondence,
+)
 
 __all__ = [
     "Correspondence",
+    "CorrespondenceLike",
     "DomainMap",
     "Entry",
     "EntryMap",

@@ -13,11 +13,11 @@ from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair, Role
 
 BY_JOINTS = "joints"
-Given = str | Mapping[str, Any] | None
+CorrespondenceLike = str | Mapping[str, Any] | None
 """A correspondence as a keyword: ``"joints"`` for that by joint names, the JSON of one's own, or the pair's default."""
 
 
-def require_correspondence(given: Given) -> None:
+def require_correspondence(given: CorrespondenceLike) -> None:
     """Raise unless ``given`` is a correspondence as a keyword.
 
     Raises:
@@ -35,7 +35,7 @@ def require_correspondence(given: Given) -> None:
     Correspondence.from_json(given)
 
 
-def map_of_pair(pair: Pair, given: Given = None) -> DomainMap | None:
+def map_of_pair(pair: Pair, given: CorrespondenceLike = None) -> DomainMap | None:
     """Return the map from a pair's target to its source; ``None`` where both are one robot and nothing else is said.
 
     Args:

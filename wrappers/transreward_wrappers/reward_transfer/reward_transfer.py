@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from transreward_envs.correspondence import DomainMap, map_of_pair, require_correspondence
-from transreward_envs.correspondence.of_pair import Given
+from transreward_envs.correspondence import CorrespondenceLike, DomainMap, map_of_pair, require_correspondence
 from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
@@ -50,7 +49,7 @@ class RewardTransfer(Compensation):
     estimator: Estimator = "reward"
     """What ``r_S*`` is."""
 
-    correspondence: Given = None
+    correspondence: CorrespondenceLike = None
     """Which joint of the target's robot is which of the source's: ``joints`` for those of one name, or the JSON of a
     :class:`~transreward_envs.correspondence.Correspondence`. When left out, that is ``joints`` where the robots differ,
     and nothing is mapped where they are one."""
