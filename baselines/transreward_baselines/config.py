@@ -13,6 +13,7 @@ from transreward_baselines.replay import LearnFrom, require_learn_from
 from transreward_baselines.run_directory import UNTOLD, RunDirectoryError, check_directory
 from transreward_envs import METHODS, get_pair
 from transreward_envs.errors import require_count, unknown
+from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.storage import write_json
 
@@ -62,7 +63,7 @@ class RunConfig:
     """Steps between two evaluations, each followed by a checkpoint."""
 
     eval_episodes: int = 5
-    """Episodes of an evaluation, in each domain."""
+    """Episodes of an evaluation, in each domain; in the target alone where the source has another robot."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     """Further keywords of the training id, such as ``eta``."""
@@ -77,13 +78,13 @@ class RunConfig:
         for name in _NOT_SETTINGS.intersection(self.settings):
             raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
         pair = get_pair(self.pair)
-        if pair.source_robot is not None:
-            raise ValueError(
-                f"A run evaluates one policy in both domains; those of {self.pair!r} have different robots. Train in "
-                f"one of them by its id: gym.make({pair.id('target')!r})."
-            )
         if self.method not in (valid := [*ROLES, *METHODS]):
             raise ValueError(unknown("method", self.method, valid))
+        if pair.source_robot is not None and self.method not in (fitting := ["target", *training_methods(pair)]):
+            raise ValueError(
+                f"A run's policy acts in the target; the source of {self.pair!r} has another robot, which method "
+                f"{self.method!r} would act with. Choose {' or '.join(map(repr, fitting))}."
+            )
         if self.agent not in get_args(AgentName):
             raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
         object.__setattr__(self, "relabel", self.relabel and self.agent == "sb3-sac" and self.compensated)

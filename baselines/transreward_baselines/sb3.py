@@ -53,8 +53,8 @@ def make_training_env(config: RunConfig) -> VecEnv:
 
 
 def make_plain_env(config: RunConfig) -> VecEnv:
-    """Make one source domain, to hold a policy that is only evaluated."""
-    env = DummyVecEnv([lambda: get_pair(config.pair).make("source", disable_env_checker=True)])
+    """Make one target domain, to hold a policy that is only evaluated."""
+    env = DummyVecEnv([lambda: get_pair(config.pair).make("target", disable_env_checker=True)])
     return VecNormalize(env, training=False) if config.agent == "sb3-ppo" else env
 
 

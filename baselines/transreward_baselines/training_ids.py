@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from transreward_envs import METHODS, PAIRS, Pair
-from transreward_envs.pairs import ROLES
+from transreward_envs.pairs import Role
 from transreward_wrappers.bound import load_compensation
 
 
@@ -14,7 +14,7 @@ def find_training_pair(env_id: str) -> tuple[Pair, str] | None:
     plain = env_id.rpartition(":")[2]
     for method in METHODS:
         for pair in PAIRS.values():
-            if pair.trainable and pair.id(method) == plain:
+            if METHODS[method].serves(pair) and pair.id(method) == plain:
                 return pair, method
     return None
 
@@ -22,11 +22,17 @@ def find_training_pair(env_id: str) -> tuple[Pair, str] | None:
 def evaluation_ids(env_id: str) -> dict[str, str]:
     """Return the ids of the plain domains in which a policy trained under an id is evaluated, by name.
 
-    Those are ``target`` and ``source`` for a training id, and ``plain``, the id itself, for any other.
+    Those are ``target`` and ``source`` for a training id, without the source where it has another robot, and ``plain``,
+    the id itself, for any other.
     """
     if (found := find_training_pair(env_id)) is None:
         return {"plain": env_id}
-    return {role: found[0].id(role) for role in reversed(ROLES)}
+    return {role: found[0].id(role) for role in evaluation_roles(found[0])}
+
+
+def evaluation_roles(pair: Pair) -> tuple[Role, ...]:
+    """Return the domains in which a policy trained in a pair is evaluated: not in the source of another robot."""
+    return ("target", "source") if pair.source_robot is None else ("target",)
 
 
 def is_compensated(env_id: str) -> bool:

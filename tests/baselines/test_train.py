@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -35,10 +35,9 @@ def config(method: str = "darc", agent: str = "sb3-ppo", **changes: object) -> R
     size = {"steps": 2048, "n_envs": 2} if agent == "sb3-ppo" else {"steps": 150, "n_envs": 1}
     settings = FIT.get(method, {})
     return RunConfig(
-        pair=PAIR,
         method=method,
         agent=agent,
-        **{"eval_every": 10_000, "eval_episodes": 2, "settings": settings, **size, **changes},
+        **{"pair": PAIR, "eval_every": 10_000, "eval_episodes": 2, "settings": settings, **size, **changes},
     )
 
 
@@ -55,6 +54,26 @@ def test_every_method_trains_under_every_agent(method: str, agent: str, tmp_path
     assert read_results(tmp_path / "run") == [last]
     assert read_config(tmp_path / "run") == run
     assert (tmp_path / "run" / "logs" / "from-0" / "progress.csv").exists()
+
+
+@pytest.mark.parametrize("method", ["target", "reward-transfer"])
+@pytest.mark.parametrize("agent", ["sb3-ppo", "sb3-sac"])
+def test_across_robots_a_run_is_evaluated_in_the_target_alone(method: str, agent: str, tmp_path: Path) -> None:
+    run = config(method, agent, pair="Walker2d-from-Hopper")
+    (last,) = train(run, tmp_path / "run")
+    fitted = 40 if method == "reward-transfer" else 0
+    assert (last.source_steps, last.target_steps) == (fitted, last.step)
+    assert np.isnan([last.source_return, last.source_spread]).all()
+    assert np.isfinite([last.target_return, last.target_spread]).all()
+    assert "source," not in str(last)
+    (kept,) = read_results(tmp_path / "run")
+    assert np.array_equal(list(asdict(kept).values()), list(asdict(last).values()), equal_nan=True)
+    _, policy = load_policy(tmp_path / "run")
+    returns = evaluate(policy, get_pair(run.pair), "target", episodes=run.eval_episodes)
+    assert returns.mean() == pytest.approx(last.target_return)
+    assert train(config(method, agent, pair=run.pair, steps=run.steps + 64), tmp_path / "run")[-1].step > last.step
+    plot_learning_curves(runs_by_method([tmp_path / "run"]), tmp_path / "figure.png", title="across robots")
+    assert (tmp_path / "figure.png").exists()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -327,8 +346,12 @@ def test_runs_are_averaged_only_with_their_like(tmp_path: Path) -> None:
     [
         ({"pair": "Hopper-frction-2.0"}, "Unknown pair 'Hopper-frction-2.0'. Did you mean 'Hopper-friction-2.0'"),
         (
-            {"pair": "Walker2d-from-Hopper"},
-            "evaluates one policy in both domains; those of 'Walker2d-from-Hopper' have",
+            {"pair": "Walker2d-from-Hopper", "method": "darc"},
+            "the source of 'Walker2d-from-Hopper' has another robot, which method 'darc' would act with. Choose 'targ",
+        ),
+        (
+            {"pair": "Walker2d-from-Hopper", "method": "source"},
+            "method 'source' would act with. Choose 'target' or 'reward-transfer'",
         ),
         ({"method": "dar"}, "Unknown method 'dar'. Did you mean 'darc'"),
         ({"agent": "sb3-pp"}, "Unknown agent 'sb3-pp'. Did you mean 'sb3-ppo'"),

@@ -8,7 +8,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from transreward_envs.errors import require_count, require_share, unknown
-from transreward_envs.methods import ActsIn
+from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import TargetBudget
 from transreward_envs.training.ledger import open_ledger, target_is_due
@@ -37,7 +37,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         domain_kwargs: Keywords for the robot in both domains, such as ``render_mode``.
 
     Raises:
-        ValueError: A setting breaks its rule.
+        ValueError: A setting breaks its rule, or both domains are to be acted in and have different robots.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     ) -> None:
         if acts_in not in get_args(ActsIn):
             raise ValueError(unknown("setting of `acts_in`", acts_in, get_args(ActsIn)))
+        require_one_robot(acts_in, pair)
         require_schedule(target_ratio, start_in)
         if time_limit is not None:
             require_count("time_limit", time_limit, at_least=1)

@@ -14,7 +14,7 @@ from transreward_envs.batched.engine import SizesDifferError
 from transreward_envs.batched.lanes import TurningLane, make_lanes
 from transreward_envs.batched.tasks import TASKS
 from transreward_envs.errors import require_count, unknown
-from transreward_envs.methods import ActsIn
+from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import join_environments
 from transreward_envs.training.entry_points import check_keywords, make_mixture, resolve_pair
@@ -80,8 +80,9 @@ def make_scheduled_lanes(
 
     Raises:
         SizesDifferError: Source and target cannot step together, or nothing that steps lanes knows the robot.
-        ValueError: A setting breaks its rule.
+        ValueError: A setting breaks its rule, or both domains are to be acted in and have different robots.
     """
+    require_one_robot(acts_in, pair)
     require_count("num_envs", num_envs, at_least=1)
     require_schedule(target_ratio, start_in)
     for name, value in {"time_limit": time_limit, "target_budget": target_budget}.items():

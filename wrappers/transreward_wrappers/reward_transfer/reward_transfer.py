@@ -2,7 +2,8 @@
 
     r' = r + lam * (r_S* - r)
 
-with ``r_S*(s, a)`` learnt from source data.
+with ``r_S*(s, a)`` learnt from source data. Where the robots differ, ``(s, a)`` is what it is to the source's, by a
+correspondence of their joints.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from transreward_envs.correspondence import CorrespondenceLike, DomainMap, map_of_pair, require_correspondence
 from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
-from transreward_envs.shifts import shifts_to_json
 from transreward_wrappers.compensation import Compensation, Env, Float, Transitions
+from transreward_wrappers.correspondence import in_source
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.reward_transfer.reward_model import RewardModel
 from transreward_wrappers.reward_transfer.source_run import SourceRun
@@ -49,6 +51,11 @@ class RewardTransfer(Compensation):
     estimator: Estimator = "reward"
     """What ``r_S*`` is."""
 
+    correspondence: CorrespondenceLike = None
+    """Which joint of the target's robot is which of the source's: ``joints`` for those of one name, or the JSON of a
+    :class:`~transreward_envs.correspondence.Correspondence`. When left out, that is ``joints`` where the robots differ,
+    and nothing is mapped where they are one."""
+
     fit_budget: int = 100_000
     """Source steps of the run that the fit learns from."""
 
@@ -77,6 +84,7 @@ class RewardTransfer(Compensation):
     """Of the source run, weights and batches."""
 
     _model: RewardModel = field(init=False, repr=False)
+    _map: DomainMap | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         require_non_negative("lam", self.lam)
@@ -89,13 +97,16 @@ class RewardTransfer(Compensation):
             require_count(name, getattr(self, name))
         if self.estimator not in get_args(Estimator):
             raise ValueError(unknown("estimator", self.estimator, get_args(Estimator)))
+        require_correspondence(self.correspondence)
+
+    def check(self, pair: Pair) -> None:
+        """Find what the target's observations and actions are to the source."""
+        self._map = map_of_pair(pair, self.correspondence)
 
     def bind(self, observation_size: int, action_size: int) -> None:
-        """Build the reward model."""
-        self._sizes = [observation_size, action_size]
-        self._model = RewardModel(
-            observation_size, action_size, members=self.members, hidden=self.hidden, seed=self.seed
-        )
+        """Build the reward model, in the source's spaces."""
+        self._sizes = list(self._map.source_sizes) if self._map else [observation_size, action_size]
+        self._model = RewardModel(*self._sizes, members=self.members, hidden=self.hidden, seed=self.seed)
         self._fit_spread, self._seen, self._spread_sum = 1.0, 0, 0.0
         self._last: tuple[Transitions | None, Float] = None, np.zeros(0)
 
@@ -104,9 +115,10 @@ class RewardTransfer(Compensation):
         return {"source": self.fit_budget}
 
     def fit_key(self, pair: Pair) -> dict[str, Any]:
-        """Return the source domain and the settings of the fit; neither the target nor ``lam`` matter."""
-        settings = {name: value for name, value in self.settings().items() if name not in ("lam", "estimator")}
-        source = {"robot": pair.robot, "shift": shifts_to_json(pair.source), "observes": pair.observe_actions}
+        """Return the source domain and the settings of the fit; neither the target nor what is made of it matter."""
+        no_matter = ("lam", "estimator", "correspondence")
+        settings = {name: value for name, value in self.settings().items() if name not in no_matter}
+        source = {"robot": pair.robot_of("source").name, **pair.kwargs("source")}
         return {"source": source, "settings": settings}
 
     def fit(self, source: Env, target: Env) -> None:
@@ -125,20 +137,20 @@ class RewardTransfer(Compensation):
 
     def __call__(self, batch: Transitions) -> Float:
         """Return ``lam * (r_S*(s, a) - r)``, as ``(B,)``."""
-        source_reward, spread = self._model(batch)
+        source_reward, spread = self._model(in_source(batch, self._map))
         self._last = batch, spread
         return self.lam * (source_reward - batch.reward)
 
     def update(self, batch: Transitions) -> None:
         """Count how far the ensemble disagrees on what passes through."""
         paid, spread = self._last
-        spread = spread if paid is batch else self._model(batch)[1]
+        spread = spread if paid is batch else self._model(in_source(batch, self._map))[1]
         self._seen += len(batch)
         self._spread_sum += float(spread.sum())
 
     def source_reward(self, batch: Transitions) -> Float:
         """Return ``r_S*(s, a)`` itself, as ``(B,)``."""
-        return self._model(batch)[0]
+        return self._model(in_source(batch, self._map))[0]
 
     def save(self, path: Path) -> None:
         """Write the fitted ensemble."""
