@@ -7,8 +7,9 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from tests.baselines.telltale import act, telltale_lanes
-from transreward_baselines.lanes import Lanes, make_lanes, scale_actions
+from transreward_baselines.lanes import Lanes, make_lanes
 from transreward_baselines.replay import ReplayBuffer
+from transreward_wrappers.policies import scale_actions
 
 CPU = torch.device("cpu")
 
