@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import transreward_envs
 from transreward_envs.errors import require_count, unknown
 from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.policies import scale_actions
 
 gym.register_envs(transreward_envs)
 
@@ -219,10 +220,3 @@ def find_spec(env_id: str) -> EnvSpec:
         return gym.spec(plain)
     except (gym.error.Error, ImportError) as error:
         raise ValueError(unknown("id", env_id, gym.registry)) from error
-
-
-def scale_actions(actions: NDArray[Any], space: Box) -> NDArray[Any]:
-    """Return actions of an action space from those in ``[-1, 1]``; those beyond are clipped."""
-    half = (space.high - space.low) / 2.0
-    scaled: NDArray[Any] = (space.low + half * (np.clip(actions, -1.0, 1.0) + 1.0)).astype(space.dtype)
-    return scaled

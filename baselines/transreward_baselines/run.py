@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from transreward_baselines.evaluation import evaluate_id
-from transreward_baselines.lanes import Lanes, find_shared, scale_actions
+from transreward_baselines.lanes import Lanes, find_shared
 from transreward_baselines.results import Evaluation, read_rows, write_rows
 from transreward_baselines.run_args import RunArgs
 from transreward_baselines.run_directory import (
@@ -28,7 +28,7 @@ from transreward_baselines.run_directory import (
 from transreward_baselines.training_ids import evaluation_ids
 from transreward_envs.errors import BudgetSpentError
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.policies import GaussianPolicy
+from transreward_wrappers.policies import GaussianPolicy, scale_actions
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
 
 POLICIES = "policies"

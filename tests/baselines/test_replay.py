@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from tests.baselines.drifting import LANES, Drifting, drifting_env, drifting_in, drifting_lanes
 from tests.baselines.telltale import act, telltale_lanes
-from transreward_baselines.lanes import Lanes, make_lanes, scale_actions
+from transreward_baselines.lanes import Lanes, make_lanes
 from transreward_baselines.replay import ReplayBuffer, draw_source, paid_now
 from transreward_envs.training import join_environments
 from transreward_wrappers import Transitions
+from transreward_wrappers.policies import scale_actions
 
 CPU = torch.device("cpu")
 

@@ -19,7 +19,7 @@ from transreward_envs.correspondence import Correspondence, map_of_pair
 from transreward_envs.methods import training_methods
 from transreward_wrappers.correspondence import in_source
 from transreward_wrappers.reward_transfer import RewardTransfer
-from transreward_wrappers.reward_transfer.source_run import SourceRun
+from transreward_wrappers.reward_transfer.source_data import SourceData
 
 TINY = {"fit_budget": 40, "fit_updates": 2, "hidden": 8, "horizon": 10}
 WALKER = "TransReward/Walker2d-from-Hopper-reward-transfer-v0"
@@ -94,8 +94,8 @@ def test_the_fitted_model_foretells_the_sources_reward_of_what_is_mapped_back() 
     pair = get_pair("Hopper-from-Walker2d")
     source, target = pair.make("source"), pair.make("target")
     method.fit(source, target)
-    walkers = SourceRun(source, budget=500, random_share=1.0, horizon=200, seed=9).collect()
-    hoppers = SourceRun(target, budget=500, random_share=1.0, horizon=200, seed=9).collect()
+    fresh = SourceData(kind="rollout", budget=500, random_share=1.0, horizon=200, seed=9)
+    walkers, hoppers = (fresh.gather(env, pair) for env in (source, target))
     assert walkers.observation.shape[1] == 17
     guess = method.source_reward(hoppers)
     assert np.corrcoef(guess, hoppers.reward)[0, 1] > 0.5
