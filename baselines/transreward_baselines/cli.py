@@ -102,7 +102,7 @@ def train(
         set: Further keywords of the training id, such as `eta=0.1`.
         imports: Modules, found from here, that register pairs or compensations of your own.
     """
-    from transreward_baselines.config import RunConfig
+    from transreward_baselines.config import LANES, RunConfig
     from transreward_baselines.train import train as train_run
 
     config = RunConfig(
@@ -111,7 +111,7 @@ def train(
         agent=agent,
         steps=steps,
         seed=seed,
-        n_envs=(1 if agent == "sb3-sac" else 8) if n_envs is None else n_envs,
+        n_envs=LANES.get(agent, 1) if n_envs is None else n_envs,
         target_budget=target_budget,
         eval_every=eval_every,
         eval_episodes=eval_episodes,

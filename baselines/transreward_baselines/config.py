@@ -16,9 +16,10 @@ from transreward_envs.pairs import ROLES
 from transreward_wrappers.storage import write_json
 
 AgentName = Literal["sb3-ppo", "sb3-sac"]
+LANES: dict[str, int] = {"sb3-ppo": 8, "sb3-sac": 1}
+"""Lanes of an agent that step together, where nothing else is said."""
 
-
-_NOT_SETTINGS = frozenset({"pair", "compensation", "target_budget", "shared_state", "render_mode"})
+NOT_SETTINGS = frozenset({"pair", "compensation", "target_budget", "shared_state", "render_mode"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class RunConfig:
         object.__setattr__(self, "imports", tuple(self.imports))
         for module in self.imports:
             _import(module)
-        for name in _NOT_SETTINGS.intersection(self.settings):
+        for name in NOT_SETTINGS.intersection(self.settings):
             raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
         pair = get_pair(self.pair)
         if pair.source_robot is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,12 @@ from transreward_baselines.run_directory import RunDirectoryError
 from transreward_wrappers.storage import write_bytes
 
 FILE = "results.csv"
-CASTS: dict[str, Any] = {"int": int, "float": float, "str": str}
+CASTS: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "int | None": lambda text: int(text) if text else None,
+}
 Row = TypeVar("Row")
 
 
@@ -57,6 +62,12 @@ class Evaluation:
     return_std: float
     episodes: int
 
+    source_steps: int | None = None
+    """Steps taken in the source of the pair, those of fitting a compensation included; none where the id is of no pair,
+    or the row of an earlier version, which did not tell."""
+
+    target_steps: int | None = None
+
 
 def read_results(directory: Path) -> list[Result]:
     """Return the evaluations of a run by ``transreward train``, the oldest first; none if there are none yet."""
@@ -73,9 +84,14 @@ def read_rows(directory: Path, kind: type[Row]) -> list[Row]:
     path = directory / FILE
     if not path.exists():
         return []
-    casts: dict[str, Any] = {field.name: CASTS[str(field.type)] for field in fields(kind)}  # type: ignore[arg-type]
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        rows, columns = list(reader), reader.fieldnames or ()
+    casts: dict[str, Any] = {
+        field.name: CASTS[str(field.type)]
+        for field in fields(kind)  # type: ignore[arg-type]
+        if field.name in columns or field.default is MISSING
+    }
     try:
         return [kind(**{name: cast(row[name]) for name, cast in casts.items()}) for row in rows]
     except (KeyError, TypeError, ValueError) as error:
