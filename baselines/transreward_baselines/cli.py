@@ -1,4 +1,4 @@
-"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``policies``, ``data`` and more."""
+"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``benchmark``, ``policies`` and more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ try:
     import tyro
     from rich.table import Table
 
+    from transreward_baselines.benchmark.command import benchmark
     from transreward_baselines.console import console
     from transreward_baselines.settings import parse_settings
     from transreward_baselines.verify import verify
@@ -226,6 +227,7 @@ TOP: dict[str, Any] = {
     "evaluate": evaluate,
     "plot": plot,
     "render": render,
+    "benchmark": benchmark,
     "policies": policies,
     "data": data,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -65,8 +66,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "imports", tuple(self.imports))
-        for module in self.imports:
-            _import(module)
+        import_modules(self.imports)
         for name in NOT_SETTINGS.intersection(self.settings):
             raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
         pair = get_pair(self.pair)
@@ -116,12 +116,17 @@ class RunConfig:
             write_json(directory / "config.json", dataclasses.asdict(self))
 
 
-def _import(module: str) -> None:
-    """Import a module that registers something."""
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"`imports` names modules that can be imported; {module!r} cannot: {error}.") from error
+def import_modules(modules: Iterable[str]) -> None:
+    """Import modules that register something.
+
+    Raises:
+        ValueError: One cannot be imported.
+    """
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"`imports` names modules that can be imported; {module!r} cannot: {error}.") from error
 
 
 def read_config(directory: Path) -> RunConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -17,6 +18,9 @@ from typing import Any
 
 Job = tuple[Any, ...]
 """The arguments of the function that does it."""
+
+PATIENCE = 10.0
+"""How long a process may take to end before it is killed [s]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,13 +63,14 @@ def run_jobs(
                 finished = worker.finish()
                 if not worker.alive:
                     crew.remove(worker)
-                    worker.end()
                     if waiting:
                         crew.append(worker := _Worker(function))
                 if waiting:
                     worker.begin(*waiting.popleft())
                 tell(finished)
     finally:
+        for worker in crew:
+            worker.dismiss()
         for worker in crew:
             worker.end()
 
@@ -98,14 +103,21 @@ class _Worker:
             return Finished(name=name, **self.connection.recv())
         except (EOFError, ConnectionError):
             self.alive = False
-            self._process.join()
+            self.connection.close()
+            self.end()
             return Finished(name=name, error=f"Its process ended with exit code {self._process.exitcode}.")
 
+    def dismiss(self) -> None:
+        """Tell the process to end, in the middle of a job if it has one."""
+        self.connection.close()  # which ends one that waits for a job
+        if self.name is not None:
+            self._process.terminate()
+
     def end(self) -> None:
-        """End the process, in the middle of a job if it has one."""
-        self._process.terminate()
+        """Wait until the process has ended."""
+        self._process.join(PATIENCE)
+        self._process.kill()
         self._process.join()
-        self.connection.close()
 
 
 @contextmanager
@@ -123,6 +135,7 @@ def _environment(**values: str) -> Iterator[None]:
 def _work(connection: Connection, parent: int) -> None:
     """Do jobs as they come, in this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     while True:
         try:

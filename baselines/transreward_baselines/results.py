@@ -100,8 +100,13 @@ def read_rows(directory: Path, kind: type[Row]) -> list[Row]:
 
 def write_rows(directory: Path, rows: Sequence[Row], kind: type[Row]) -> None:
     """Write a run's rows."""
+    write_table(directory / FILE, rows, kind)
+
+
+def write_table(path: Path, rows: Sequence[Row], kind: type[Row]) -> None:
+    """Write rows as CSV, with a column a field."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, [field.name for field in fields(kind)])  # type: ignore[arg-type]
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)  # type: ignore[call-overload]
-    write_bytes(directory / FILE, text.getvalue().encode())
+    write_bytes(path, text.getvalue().encode())

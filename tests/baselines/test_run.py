@@ -146,6 +146,13 @@ def test_a_run_ends_where_a_budget_of_target_steps_does(tmp_path: Path) -> None:
     assert main(args) == rows
 
 
+def test_steps_of_sac_that_the_budget_ends_within_a_block_count(tmp_path: Path) -> None:
+    settings = {"env_id": "TransReward/Hopper-gravity-2.0-target-v0", "settings": ("target_budget=150",)}
+    shared = {"num_envs": 4, "hidden": 8, "learning_starts": 64, "batch_size": 8, "eval_episodes": 2, "eval_every": 64}
+    rows = sac.main(sac.Args(**settings, **shared, device="cpu", total_steps=1_000, out=tmp_path / "run"))
+    assert [(row.step, row.target_steps) for row in rows] == [(64, 64), (128, 128), (148, 148)]
+
+
 def test_evaluations_spend_none_of_the_budget_and_run_to_their_end(tmp_path: Path) -> None:
     settings = {"env_id": "TransReward/InvertedPendulum-gravity-2.0-target-v0", "total_steps": 64}
     free = main(small(tmp_path / "free", **settings))
