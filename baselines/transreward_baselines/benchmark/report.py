@@ -53,7 +53,8 @@ def report(directory: Path) -> None:
         draw_curves(curves, directory / "curves", target_steps=plan["terms"]["target_steps"])
     tables = _tables(summaries)
     for title, group in tables.items():
-        if group[0].pair == ALL or len(tables) <= FEW:
+        together = any(one.pair == ALL and one.agent == group[0].agent for one in summaries)
+        if group[0].pair == ALL or not together or len(tables) <= FEW:
             console().print(_table(title, group))
     print("\n".join(_notes(runs)))
     for path in (*(directory / name for name in ("summary.md", "results.csv")), *figures, directory / "curves"):

@@ -82,15 +82,13 @@ class Summary:
 
 
 def summarise(curves: Curves) -> list[Summary]:
-    """Return the summaries, agent by agent: over all pairs where there are several, then of each."""
+    """Return the summaries, agent by agent: over comparable pairs where there are several, then of each pair."""
     summaries = []
     for agent in dict.fromkeys(run.agent for run in curves):
         field = {run: results for run, results in curves.items() if run.agent == agent}
-        pairs = list(dict.fromkeys(run.pair for run in field))
-        shared = comparable_pairs(list(field))
-        if len(pairs) > 1 and shared:
+        if len(shared := comparable_pairs(list(field))) > 1:
             summaries += _summaries(field, shared, ALL)
-        for pair in pairs:
+        for pair in dict.fromkeys(run.pair for run in field):
             summaries += _summaries(field, [pair], pair)
     return summaries
 
