@@ -1,4 +1,4 @@
-"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``policies``, ``data`` and more."""
+"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``benchmark``, ``policies`` and more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ try:
     import tyro
     from rich.table import Table
 
+    from transreward_baselines.benchmark.command import benchmark
     from transreward_baselines.console import console
     from transreward_baselines.settings import parse_settings
     from transreward_baselines.verify import verify
@@ -129,7 +130,7 @@ def train(
         set: Further keywords of the training id, such as `eta=0.1`.
         imports: Modules, found from here, that register pairs or compensations of your own.
     """
-    from transreward_baselines.config import RunConfig
+    from transreward_baselines.config import LANES, RunConfig
     from transreward_baselines.train import train as train_run
 
     config = RunConfig(
@@ -138,7 +139,7 @@ def train(
         agent=agent,
         steps=steps,
         seed=seed,
-        n_envs=(1 if agent == "sb3-sac" else 8) if n_envs is None else n_envs,
+        n_envs=LANES.get(agent, 1) if n_envs is None else n_envs,
         target_budget=target_budget,
         relabel=relabel,
         learn_from=learn_from,
@@ -253,6 +254,7 @@ TOP: dict[str, Any] = {
     "evaluate": evaluate,
     "plot": plot,
     "render": render,
+    "benchmark": benchmark,
     "policies": policies,
     "data": data,
 }

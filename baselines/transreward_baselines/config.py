@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,9 +19,10 @@ from transreward_envs.pairs import ROLES
 from transreward_wrappers.storage import write_json
 
 AgentName = Literal["sb3-ppo", "sb3-sac"]
+LANES: dict[str, int] = {"sb3-ppo": 8, "sb3-sac": 1}
+"""Lanes of an agent that step together, where nothing else is said."""
 
-
-_NOT_SETTINGS = frozenset({"pair", "compensation", "target_budget", "shared_state", "render_mode"})
+NOT_SETTINGS = frozenset({"pair", "compensation", "target_budget", "shared_state", "render_mode"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +75,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "imports", tuple(self.imports))
-        for module in self.imports:
-            _import(module)
-        for name in _NOT_SETTINGS.intersection(self.settings):
+        import_modules(self.imports)
+        for name in NOT_SETTINGS.intersection(self.settings):
             raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
         pair = get_pair(self.pair)
         if self.method not in (valid := [*ROLES, *METHODS]):
@@ -126,12 +127,17 @@ class RunConfig:
             write_json(directory / "config.json", dataclasses.asdict(self))
 
 
-def _import(module: str) -> None:
-    """Import a module that registers something."""
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"`imports` names modules that can be imported; {module!r} cannot: {error}.") from error
+def import_modules(modules: Iterable[str]) -> None:
+    """Import modules that register something.
+
+    Raises:
+        ValueError: One cannot be imported.
+    """
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"`imports` names modules that can be imported; {module!r} cannot: {error}.") from error
 
 
 def read_config(directory: Path) -> RunConfig:

@@ -31,6 +31,12 @@ METHOD_NAMES = {
 }
 
 
+def contender_label(contender: str) -> str:
+    """Return what a contender such as ``darc:eta=0.1`` is called in tables and figures."""
+    method, _, settings = contender.partition(":")
+    return f"{METHOD_NAMES.get(method, method)}{f' ({settings})' if settings else ''}"
+
+
 def runs_by_method(directories: Sequence[Path]) -> dict[str, list[list[Result]]]:
     """Return the results of runs, by method, and by setting too where runs of a method differ in theirs.
 

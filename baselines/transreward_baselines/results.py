@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,12 @@ from transreward_baselines.run_directory import RunDirectoryError
 from transreward_wrappers.storage import write_bytes
 
 FILE = "results.csv"
-CASTS: dict[str, Any] = {"int": int, "float": float, "str": str}
+CASTS: dict[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "int | None": lambda text: int(text) if text else None,
+}
 Row = TypeVar("Row")
 
 
@@ -65,6 +70,12 @@ class Evaluation:
     return_std: float
     episodes: int
 
+    source_steps: int | None = None
+    """Steps taken in the source of the pair, those of fitting a compensation included; none where the id is of no pair,
+    or the row of an earlier version, which did not tell."""
+
+    target_steps: int | None = None
+
 
 def read_results(directory: Path) -> list[Result]:
     """Return the evaluations of a run by ``transreward train``, the oldest first; none if there are none yet."""
@@ -81,9 +92,14 @@ def read_rows(directory: Path, kind: type[Row]) -> list[Row]:
     path = directory / FILE
     if not path.exists():
         return []
-    casts: dict[str, Any] = {field.name: CASTS[str(field.type)] for field in fields(kind)}  # type: ignore[arg-type]
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        rows, columns = list(reader), reader.fieldnames or ()
+    casts: dict[str, Any] = {
+        field.name: CASTS[str(field.type)]
+        for field in fields(kind)  # type: ignore[arg-type]
+        if field.name in columns or field.default is MISSING
+    }
     try:
         return [kind(**{name: cast(row[name]) for name, cast in casts.items()}) for row in rows]
     except (KeyError, TypeError, ValueError) as error:
@@ -92,8 +108,13 @@ def read_rows(directory: Path, kind: type[Row]) -> list[Row]:
 
 def write_rows(directory: Path, rows: Sequence[Row], kind: type[Row]) -> None:
     """Write a run's rows."""
+    write_table(directory / FILE, rows, kind)
+
+
+def write_table(path: Path, rows: Sequence[Row], kind: type[Row]) -> None:
+    """Write rows as CSV, with a column a field."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, [field.name for field in fields(kind)])  # type: ignore[arg-type]
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)  # type: ignore[call-overload]
-    write_bytes(directory / FILE, text.getvalue().encode())
+    write_bytes(path, text.getvalue().encode())

@@ -25,8 +25,9 @@ from transreward_baselines.run_directory import (
     new_checkpoint,
     read_settings,
 )
-from transreward_baselines.training_ids import evaluation_ids
+from transreward_baselines.training_ids import evaluation_ids, find_role
 from transreward_envs.errors import BudgetSpentError
+from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.policies import GaussianPolicy, scale_actions
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
@@ -74,12 +75,17 @@ class Run:
         self.directory = args.out or Path("runs") / f"{script}-{args.env_id.replace('/', '-')}-{args.seed}"
         self.steps, self.seconds = 0, 0.0
         settings = {"script": script, **dataclasses.asdict(args), "out": None}
-        check_directory(self.directory, _as_json(settings), may_change=MAY_CHANGE, read=read_settings)
+        check_directory(
+            self.directory,
+            _as_json(settings),
+            may_change=MAY_CHANGE,
+            read=lambda directory: {**_as_json(_defaults(args)), **read_settings(directory)},
+        )
         if not (self.directory / "config.json").exists():
             write_json(self.directory / "config.json", _as_json(settings))
         self._load()
         self.results = [row for row in read_rows(self.directory, Evaluation) if row.step <= self.steps]
-        self._domains = evaluation_ids(args.env_id)
+        self._domains = evaluation_ids(args.env_id, both=args.eval_both)
         self._bar = tqdm(
             total=args.total_steps,
             initial=self.steps,
@@ -147,7 +153,7 @@ class Run:
 
     def _evaluate(self) -> None:
         """Evaluate the policy in the plain domains; the clock stands still meanwhile."""
-        space = self.lanes.envs.single_action_space
+        space, spent = self.lanes.envs.single_action_space, self._spent()
         for domain, env_id in self._domains.items():
             returns = evaluate_id(
                 lambda observations: scale_actions(self.agent.act(observations), space),  # type: ignore[arg-type]
@@ -163,6 +169,7 @@ class Run:
                 return_mean=float(returns.mean()),
                 return_std=float(returns.std()),
                 episodes=len(returns),
+                **spent,
             )
             self.results.append(row)
             if not self.args.quiet:
@@ -172,6 +179,16 @@ class Run:
         if self.args.keep_policies:
             self._keep_policy()
         self._since = time.perf_counter()
+
+    def _spent(self) -> dict[str, int]:
+        """Return the columns that tell the steps taken in each domain; none where the id is of no pair."""
+        if (steps := find_shared(self.lanes.envs, "steps")) is not None:
+            compensation = find_shared(self.lanes.envs, "compensation")
+            fitted = {} if compensation is None else compensation.fit_steps()
+            return {f"{role}_steps": count + fitted.get(role, 0) for role, count in steps().items()}
+        if (found := find_role(self.args.env_id)) is None:
+            return {}
+        return {f"{role}_steps": self.steps if role == found[1] else 0 for role in ROLES}
 
     def _keep_policy(self) -> None:
         """Write the policy as it is now, and what its last evaluations gave."""
@@ -237,6 +254,11 @@ class Run:
     def _log(self, scalars: Mapping[str, float]) -> None:
         for name, value in scalars.items():
             self._logs.add_scalar(name, value, self.steps)
+
+
+def _defaults(args: RunArgs) -> dict[str, Any]:
+    """Return the defaults of settings, which an earlier version wrote a run without."""
+    return {field.name: field.default for field in dataclasses.fields(args)}
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 
 from transreward_baselines.lanes import Lanes, find_spec, make_lanes
 from transreward_baselines.settings import parse_settings
-from transreward_baselines.training_ids import find_training_pair, takes_seed
+from transreward_baselines.training_ids import evaluation_ids, find_training_pair, takes_seed
 from transreward_envs.errors import require_count, require_positive, unknown
 
 TRAINING_KEYWORDS = ("target_budget", "shared_state", "lane_shifts", "threads")
@@ -65,6 +65,9 @@ class RunArgs:
     eval_episodes: int = 10
     """Episodes of an evaluation, in each domain."""
 
+    eval_both: bool = False
+    """Evaluate in target and source under the id of a pair's source or target too, as under its training ids."""
+
     checkpoint_every: int = 100_000
     """Environment steps between two checkpoints."""
 
@@ -77,6 +80,7 @@ class RunArgs:
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", tuple(self.settings))
         find_spec(self.env_id)
+        evaluation_ids(self.env_id, both=self.eval_both)
         parse_settings(self.settings)
         for name in ("total_steps", "num_envs", "torch_threads", "eval_every", "eval_episodes", "checkpoint_every"):
             require_count(name, getattr(self, name), at_least=1)

@@ -33,7 +33,7 @@ from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs, make_env
 from transreward_baselines.training_ids import is_compensated
 from transreward_baselines.tuned import Tuned, parse
-from transreward_envs.errors import require_count, require_positive, require_share
+from transreward_envs.errors import BudgetSpentError, require_count, require_positive, require_share
 from transreward_wrappers.networks import layers_of
 from transreward_wrappers.policies import GaussianPolicy
 from transreward_wrappers.storage import (
@@ -263,13 +263,24 @@ def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
 def learn(
     agent: SAC, lanes: Lanes, observations: NDArray[Any], args: Args, generator: np.random.Generator
 ) -> tuple[int, dict[str, float], NDArray[Any]]:
-    """Step all lanes ``BLOCK`` times and learn by the way; return steps, what to log, and the last observations."""
+    """Step all lanes ``BLOCK`` times and learn by the way; return steps, what to log, and the last observations.
+
+    They are fewer where a budget of target steps ends.
+
+    Raises:
+        BudgetSpentError: No step is left.
+    """
     shape, steps = (lanes.num_envs, lanes.action_size), 0
     report: dict[str, torch.Tensor] = {}
     for _ in range(BLOCK):
         started = agent.replay.size >= min(args.learning_starts, agent.replay.capacity)
         actions = agent.explore(observations) if started else generator.uniform(-1.0, 1.0, shape)
-        result = lanes.step(actions)
+        try:
+            result = lanes.step(actions)
+        except BudgetSpentError:
+            if not steps:
+                raise
+            break
         added = agent.replay.add(observations, actions, result)
         observations, steps = result.observations, steps + added
         if started:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 
@@ -22,3 +23,12 @@ def parse_settings(words: tuple[str, ...]) -> dict[str, Any]:
         except json.JSONDecodeError:
             settings[name] = value
     return settings
+
+
+def parse_listing(text: str) -> dict[str, Any]:
+    """Return the settings meant by a list of such words, as in ``eta=0.1,clip=5``.
+
+    Raises:
+        ValueError: A part of it is not of this form.
+    """
+    return parse_settings(tuple(re.split(r",(?=\w+=)", text))) if text else {}

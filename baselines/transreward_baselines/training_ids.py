@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from transreward_envs import METHODS, PAIRS, Pair
-from transreward_envs.pairs import Role
+from transreward_envs.pairs import ROLES, Role
 from transreward_wrappers.bound import load_compensation
 
 
@@ -19,15 +19,32 @@ def find_training_pair(env_id: str) -> tuple[Pair, str] | None:
     return None
 
 
-def evaluation_ids(env_id: str) -> dict[str, str]:
+def find_role(env_id: str) -> tuple[Pair, Role] | None:
+    """Return the pair and the role of a domain's id; nothing for any other id."""
+    plain = env_id.rpartition(":")[2]
+    for pair in PAIRS.values():
+        for role in ROLES:
+            if pair.id(role) == plain:
+                return pair, role
+    return None
+
+
+def evaluation_ids(env_id: str, *, both: bool = False) -> dict[str, str]:
     """Return the ids of the plain domains in which a policy trained under an id is evaluated, by name.
 
     Those are ``target`` and ``source`` for a training id, without the source where it has another robot, and ``plain``,
-    the id itself, for any other.
+    the id itself, for any other; where ``both`` is asked for, the two for the id of a pair's source or target too.
+
+    Raises:
+        ValueError: Both are asked for, and one policy cannot act in both.
     """
-    if (found := find_training_pair(env_id)) is None:
-        return {"plain": env_id}
-    return {role: found[0].id(role) for role in evaluation_roles(found[0])}
+    found = find_training_pair(env_id) or (find_role(env_id) if both else None)
+    if both and (found is None or found[0].source_robot is not None):
+        raise ValueError(
+            f"Both domains are those of a pair with one robot, by any of its ids; {env_id!r} is of none. Leave "
+            "`eval_both` out."
+        )
+    return {"plain": env_id} if found is None else {role: found[0].id(role) for role in evaluation_roles(found[0])}
 
 
 def evaluation_roles(pair: Pair) -> tuple[Role, ...]:

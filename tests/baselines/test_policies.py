@@ -1,17 +1,10 @@
 """The policies that are shipped: chosen fairly, trained again, resumed, and measured."""
 
 import json
-import multiprocessing
-import os
-import signal
-import threading
-import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from tests.wrappers.test_policies import policy
@@ -20,7 +13,7 @@ from transreward_baselines.policies import recipes, train
 from transreward_baselines.policies.between import between, bisect
 from transreward_baselines.policies.choose import Candidate, calm, choose_expert, choose_medium, choose_snapshots, share
 from transreward_baselines.policies.collate import collate
-from transreward_baselines.policies.command import TrainPolicies, _end_with
+from transreward_baselines.policies.command import TrainPolicies
 from transreward_baselines.policies.scores import FINAL_SEED, Score, score, score_random, spec_of
 from transreward_baselines.policies.student import teach
 from transreward_baselines.policies.train import Workplace, train_domain
@@ -222,36 +215,6 @@ def test_the_command_line_collates_what_was_measured(
     monkeypatch.setattr(references, "_table", lambda name: table)
     transreward(["policies", "list"])
     assert "InvertedPendulum-mass-2.0-target" in capsys.readouterr().out
-
-
-def start_a_training(pid: Any) -> None:
-    """Start a process that ends with this one, and wait."""
-    context = multiprocessing.get_context("fork")
-    child = context.Process(target=watch, args=(pid,))
-    child.start()
-    child.join()
-
-
-def watch(pid: Any) -> None:
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    pid.value = os.getpid()
-    time.sleep(60.0)
-
-
-def test_a_training_ends_with_the_command_that_started_it() -> None:
-    context = multiprocessing.get_context("fork")
-    pid = context.Value("i", 0)
-    parent = context.Process(target=start_a_training, args=(pid,))
-    parent.start()
-    while pid.value == 0:
-        time.sleep(0.01)
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.join()
-    training = psutil.Process(pid.value) if psutil.pid_exists(pid.value) else None
-    deadline = time.monotonic() + 20.0
-    while training is not None and training.is_running() and training.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_policy_can_be_started_from(tmp_path: Path) -> None:

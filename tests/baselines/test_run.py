@@ -1,5 +1,6 @@
 """Runs of the scripts here: killed and resumed, of another directory, of a training id, within a time or a budget."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -30,6 +31,8 @@ SMALL = {
     "checkpoint_every": 128,
     "total_steps": 256,
 }
+DARC = ("warmup=60", "hidden=8", "batch_size=16", "update_every=16")
+FIT = ("fit_budget=40", "fit_updates=2", "hidden=8")
 
 
 def small(out: Path, **changes: object) -> Args:
@@ -118,7 +121,7 @@ def test_a_run_ends_when_its_time_is_over(tmp_path: Path) -> None:
 def test_a_training_id_is_evaluated_in_both_domains_and_resumed(tmp_path: Path) -> None:
     changes = {
         "env_id": "TransReward/Hopper-gravity-2.0-darc-v0",
-        "settings": ("warmup=60", "hidden=8", "batch_size=16", "update_every=16"),
+        "settings": DARC,
         "eval_every": 1_000,
     }
     rows = main(small(tmp_path / "run", **changes))
@@ -143,12 +146,74 @@ def test_a_run_ends_where_a_budget_of_target_steps_does(tmp_path: Path) -> None:
     assert main(args) == rows
 
 
+def test_steps_of_sac_that_the_budget_ends_within_a_block_count(tmp_path: Path) -> None:
+    settings = {"env_id": "TransReward/Hopper-gravity-2.0-target-v0", "settings": ("target_budget=150",)}
+    shared = {"num_envs": 4, "hidden": 8, "learning_starts": 64, "batch_size": 8, "eval_episodes": 2, "eval_every": 64}
+    rows = sac.main(sac.Args(**settings, **shared, device="cpu", total_steps=1_000, out=tmp_path / "run"))
+    assert [(row.step, row.target_steps) for row in rows] == [(64, 64), (128, 128), (148, 148)]
+
+
 def test_evaluations_spend_none_of_the_budget_and_run_to_their_end(tmp_path: Path) -> None:
     settings = {"env_id": "TransReward/InvertedPendulum-gravity-2.0-target-v0", "total_steps": 64}
     free = main(small(tmp_path / "free", **settings))
     bound = main(small(tmp_path / "bound", **settings, settings=("target_budget=64", f"shared_state={tmp_path}")))
     assert [row.return_mean for row in bound] == [row.return_mean for row in free]
     assert bound[-1].return_mean > 3.0
+
+
+@pytest.mark.parametrize(
+    ("suffix", "settings", "source", "target"),
+    [
+        ("source", (), 256, 0),
+        ("target", (), 0, 256),
+        ("target", ("target_budget=512",), 0, 256),
+        ("reward-transfer", FIT, 40, 256),
+    ],
+)
+def test_every_row_tells_the_steps_in_each_domain(
+    suffix: str, settings: tuple[str, ...], source: int, target: int, tmp_path: Path
+) -> None:
+    env_id = f"TransReward/InvertedPendulum-gravity-2.0-{suffix}-v0"
+    rows = main(small(tmp_path / "run", env_id=env_id, settings=settings, eval_both=True))
+    assert [(row.step, row.domain) for row in rows] == [
+        (128, "target"),
+        (128, "source"),
+        (256, "target"),
+        (256, "source"),
+    ]
+    assert [(row.source_steps, row.target_steps) for row in rows[-2:]] == [(source, target)] * 2
+    assert read_rows(tmp_path / "run", Evaluation) == rows
+
+
+def test_steps_in_both_domains_add_up_over_a_resumption(tmp_path: Path) -> None:
+    changes = {"env_id": "TransReward/InvertedPendulum-gravity-2.0-darc-v0", "settings": (*DARC, "time_limit=10")}
+    main(small(tmp_path / "run", **changes, total_steps=128))
+    rows = main(small(tmp_path / "run", **changes))
+    assert [row.source_steps + row.target_steps for row in rows] == [128, 128, 256, 256]
+    assert 0 < rows[0].target_steps < rows[-1].target_steps < rows[-1].source_steps
+
+
+def test_both_domains_are_those_of_a_pair_with_one_robot(tmp_path: Path) -> None:
+    for env_id in ("TransReward/Hopper-v0", "TransReward/Walker2d-from-Hopper-target-v0"):
+        with pytest.raises(ValueError, match="Both domains are those of a pair with one robot"):
+            small(tmp_path, env_id=env_id, eval_both=True)
+
+
+def test_a_run_of_an_earlier_version_is_read_and_resumed(tmp_path: Path) -> None:
+    changes = {"env_id": "TransReward/InvertedPendulum-gravity-2.0-target-v0"}
+    first = main(small(tmp_path / "run", **changes, total_steps=128))
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    del settings["eval_both"]
+    (tmp_path / "run" / "config.json").write_text(json.dumps(settings))
+    names = [field.name for field in dataclasses.fields(Evaluation)][:-2]
+    lines = [",".join(names), *(",".join(str(getattr(row, name)) for name in names) for row in first)]
+    (tmp_path / "run" / "results.csv").write_text("\n".join(lines))
+    rows = main(small(tmp_path / "run", **changes))
+    assert rows[0] == dataclasses.replace(first[0], source_steps=None, target_steps=None)
+    assert (rows[1].source_steps, rows[1].target_steps) == (0, 256)
+    assert read_rows(tmp_path / "run", Evaluation) == rows
+    with pytest.raises(RunDirectoryError, match=r"has another \(eval_both: False there, True asked for\)"):
+        main(small(tmp_path / "run", **changes, eval_both=True))
 
 
 class Stepping(gym.Env):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import threading
-import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +13,7 @@ from tqdm import tqdm
 
 from transreward_baselines.console import console
 from transreward_baselines.policies.recipes import SOURCES
+from transreward_baselines.processes import Finished, run_jobs
 from transreward_envs import get_suite
 from transreward_envs.errors import require_count, require_positive, unknown
 from transreward_envs.pairs.domains import canonical, domains_of, robot_of
@@ -83,25 +80,26 @@ def train(args: TrainPolicies) -> None:
         args: Which, and where.
     """
     from transreward_baselines.policies.collate import collate
-    from transreward_baselines.policies.train import Workplace
+    from transreward_baselines.policies.train import Workplace, train_domain
 
     workplace = Workplace(runs=args.runs, shelf=args.shelf, seed=args.seed, scale=args.scale)
     names = args.names()
     left = [name for name in names if not workplace.scores(name).exists()]
     first = [name for name in left if name == robot_of(name)]
     print(f"{len(names)} domains, {len(names) - len(left)} of them done; {args.workers} at a time.")
-    context = multiprocessing.get_context("spawn")
-    failed: dict[str, BaseException] = {}
+    failed: list[str] = []
     with tqdm(total=len(left), unit="domain", disable=None) as bar:
+
+        def tell(finished: Finished) -> None:
+            if finished.error is not None:
+                failed.append(finished.name)
+                bar.write(f"{finished.name}: {finished.error}")
+            bar.update()
+            bar.set_postfix_str(finished.name)
+
         for stage in (first, [name for name in left if name not in first]):
-            with ProcessPoolExecutor(args.workers, mp_context=context) as pool:
-                futures = {pool.submit(_train_one, name, workplace): name for name in stage}
-                for future in as_completed(futures):
-                    if (error := future.exception()) is not None:
-                        failed[futures[future]] = error
-                        bar.write(f"{futures[future]}: {error}")
-                    bar.update()
-                    bar.set_postfix_str(futures[future])
+            jobs = {name: (name, workplace) for name in stage}
+            run_jobs(train_domain, jobs, workers=args.workers, tell=tell)
     path = args.table or args.shelf / "measured.json"
     collate(workplace, path)
     print(f"The policies are in {args.shelf}, the reference returns in {path}.")
@@ -126,21 +124,6 @@ def list_policies(pattern: tyro.conf.Positional[str] = "") -> None:
         interval = f"{row['expert']['low']:,.1f} - {row['expert']['high']:,.1f}"
         table.add_row(name, f"{row['random']['mean']:,.1f}", medium, f"{row['expert']['mean']:,.1f}", interval)
     console().print(table)
-
-
-def _train_one(domain: str, workplace: object) -> None:
-    """Train one domain in this process, which ends with the one that started it."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    from transreward_baselines.policies.train import train_domain
-
-    train_domain(domain, workplace)  # type: ignore[arg-type]  # a Workplace; its module is slow to load
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent has: a killed command leaves no training behind."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 COMMANDS: dict[str, Any] = {"train": train, "list": list_policies}

@@ -1,0 +1,1 @@
+"""Benchmarks: contenders on equal terms, over pairs, agents and seeds, with tables, statistics and figures."""

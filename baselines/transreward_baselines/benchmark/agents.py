@@ -1,0 +1,118 @@
+"""The agents of a benchmark: the scripts of this package, and Stable-Baselines3's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transreward_baselines import ppo, sac
+from transreward_baselines.benchmark.job import Job
+from transreward_baselines.config import LANES, AgentName, RunConfig
+from transreward_baselines.evaluation import episode_returns
+from transreward_baselines.lanes import make_lanes
+from transreward_baselines.policies.scores import FINAL_SEED
+from transreward_baselines.results import Evaluation, Result, read_results, read_rows
+from transreward_baselines.run import POLICIES
+from transreward_baselines.tuned import tuned
+from transreward_envs.pairs import Role
+from transreward_envs.pairs.pair import NAMESPACE, VERSION
+from transreward_wrappers.policies import GaussianPolicy, scale_actions
+
+SCRIPTS: dict[str, Any] = {"ppo": ppo, "sac": sac}
+AGENTS: tuple[str, ...] = (*SCRIPTS, *get_args(AgentName))
+
+
+def train(job: Job) -> None:
+    """Train a run to its end, from its newest checkpoint if there is one."""
+    if job.agent in SCRIPTS:
+        SCRIPTS[job.agent].main(script_args(job))
+    else:
+        from transreward_baselines.train import train as train_sb3
+
+        train_sb3(sb3_config(job), job.directory, report=lambda steps: None)
+
+
+def script_args(job: Job) -> Any:
+    """Return what a run's script is told."""
+    script, budget = SCRIPTS[job.agent], job.budget
+    settings = dict(budget.settings)
+    if budget.target_budget is not None:
+        settings["target_budget"] = budget.target_budget
+    return script.Args(
+        **tuned(script.TUNED, f"{NAMESPACE}/{job.pair.robot}-v{VERSION}"),
+        env_id=job.pair.id(job.contender.suffix),
+        settings=tuple(f"{name}={json.dumps(value)}" for name, value in settings.items()),
+        total_steps=budget.steps,
+        seed=job.seed,
+        out=job.directory,
+        eval_every=job.eval_every,
+        eval_episodes=job.terms.eval_episodes,
+        eval_both=True,
+        checkpoint_every=job.eval_every,
+        keep_policies=True,
+        device="cpu",
+        threads=1,
+        quiet=True,
+    )
+
+
+def sb3_config(job: Job) -> RunConfig:
+    """Return the configuration of a run with an agent of Stable-Baselines3."""
+    budget = job.budget
+    return RunConfig(
+        pair=job.pair.name,
+        method=job.contender.suffix,
+        agent=job.agent,
+        steps=budget.steps,
+        seed=job.seed,
+        n_envs=LANES[job.agent],
+        target_budget=budget.target_budget,
+        eval_every=job.eval_every,
+        eval_episodes=job.terms.eval_episodes,
+        settings={"threads": 1, **budget.settings},
+        imports=job.imports,
+    )
+
+
+def final_returns(job: Job, role: Role) -> NDArray[np.float64]:
+    """Return the returns of a run's last deterministic policy in one plain domain, one an episode.
+
+    The episodes are those that references are measured on, and none that a run is evaluated on before.
+    """
+    envs = make_lanes(job.pair.spec(role), job.terms.final_episodes, threads=1)
+    return episode_returns(_last_policy(job, envs.single_action_space), envs, FINAL_SEED)
+
+
+def _last_policy(job: Job, space: Any) -> Any:
+    """Return a run's newest policy, from raw observations to actions of a space."""
+    if job.agent in SCRIPTS:
+        policy = GaussianPolicy.load(max((job.directory / POLICIES).glob("*.safetensors")))
+        return lambda observations: scale_actions(policy(observations), space)
+    from transreward_baselines.checkpoint import load_policy
+
+    return load_policy(job.directory)[1]
+
+
+def read_curve(directory: Path, agent: str) -> list[Result]:
+    """Return a run's evaluations on the way, in both domains, the oldest first."""
+    if agent not in SCRIPTS:
+        return read_results(directory)
+    rows = read_rows(directory, Evaluation)
+    targets, sources = ([row for row in rows if row.domain == domain] for domain in ("target", "source"))
+    return [
+        Result(
+            step=target.step,
+            source_steps=target.source_steps or 0,
+            target_steps=target.target_steps or 0,
+            target_return=target.return_mean,
+            target_spread=target.return_std,
+            source_return=source.return_mean,
+            source_spread=source.return_std,
+            seconds=target.seconds,
+        )
+        for target, source in zip(targets, sources, strict=True)
+    ]

@@ -1,0 +1,146 @@
+"""Contenders: methods with their settings, and what each may spend so that all spend the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from transreward_baselines.benchmark.terms import Terms
+from transreward_baselines.config import NOT_SETTINGS
+from transreward_baselines.settings import parse_listing
+from transreward_envs import METHODS, Pair
+from transreward_envs.errors import unknown
+from transreward_envs.pairs import ROLES
+from transreward_envs.training.entry_points import check_keywords
+from transreward_wrappers import Compensation
+from transreward_wrappers.bound import load_compensation, make_compensation
+
+SCHEDULE = frozenset({"target_ratio", "time_limit"})
+"""Keywords of a training id that are not its compensation's."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What a run's agent may spend, so that its contender spends what all do."""
+
+    steps: int
+    """Environment steps of the agent, in both domains together."""
+
+    target_budget: int | None
+    """Those in the target at most; none in the source alone."""
+
+    settings: Mapping[str, Any]
+    """Keywords of the training id, but for the budget."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A way to train: one domain alone, or a method and its settings.
+
+    Raises:
+        TypeError: A setting is not of its kind.
+        ValueError: The method or a setting is unknown, or a setting breaks its rule.
+    """
+
+    method: str
+    """``source``, ``target``, ``target-10x`` for ten times the target steps or any other multiple, or a method."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords of the method's training id."""
+
+    def __post_init__(self) -> None:
+        if self.suffix not in (valid := [*ROLES, *METHODS]):
+            raise ValueError(unknown("method", self.method, [*valid, "target-10x"]))
+        for name in sorted(NOT_SETTINGS.intersection(self.settings)):
+            raise ValueError(f"{name!r} is no setting of {self.method!r}: a benchmark gives all contenders the same.")
+        if self.settings and self.suffix in ROLES:
+            raise ValueError(f"{self.method!r} has no settings; got {self.name!r}.")
+        object.__setattr__(self, "settings", dict(sorted(self.settings.items())))
+        self.compensation()  # raises where a setting is wrong
+
+    @classmethod
+    def parse(cls, word: str) -> Self:
+        """Return the contender meant by a word such as ``darc:eta=0.1,clip=5``."""
+        method, _, listing = word.partition(":")
+        return cls(method=method, settings=parse_listing(listing))
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the id that is trained in."""
+        return "target" if self._multiple else self.method
+
+    @property
+    def variant(self) -> str:
+        """The settings in words, such as ``clip=5,eta=0.1``."""
+        values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in self.settings.items()}
+        return ",".join(f"{name}={value}" for name, value in values.items())
+
+    @property
+    def name(self) -> str:
+        """The word that means it, such as ``darc:clip=5,eta=0.1``."""
+        return f"{self.method}:{self.variant}" if self.settings else self.method
+
+    @property
+    def folder(self) -> str:
+        """A folder's name, its own."""
+        digest = f"-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}" if self.settings else ""
+        return slug(self.name)[:100] + digest
+
+    def compensation(self) -> Compensation | None:
+        """Return the compensation, not yet bound to a pair, if the method has one."""
+        if self.method not in METHODS or (path := METHODS[self.method].compensation) is None:
+            return None
+        settings = {name: value for name, value in self.settings.items() if name not in SCHEDULE}
+        return make_compensation(load_compensation(path), settings, more=SCHEDULE)
+
+    def check(self, pair: Pair) -> None:
+        """Raise ``ValueError`` where the contender cannot train in a pair."""
+        if pair.source_robot is not None:
+            raise ValueError(
+                f"A benchmark evaluates one policy in both domains; those of {pair.name!r} have different robots. "
+                "Leave it out."
+            )
+        if (compensation := self.compensation()) is not None:
+            compensation.check(pair)
+        elif self.method in METHODS:
+            check_keywords(pair, self.settings)
+
+    def budget(self, terms: Terms) -> Budget:
+        """Return what the agent may spend.
+
+        Raises:
+            ValueError: Fitting the compensation takes more than the terms allow.
+        """
+        if self.suffix == "source":
+            return Budget(steps=terms.source_steps, target_budget=None, settings={})
+        if self.suffix == "target":
+            steps = (self._multiple or 1) * terms.target_steps
+            return Budget(steps=steps, target_budget=steps, settings={})
+        compensation = self.compensation()
+        fit = {} if compensation is None else compensation.fit_steps()
+        source, target = terms.source_steps - fit.get("source", 0), terms.target_steps - fit.get("target", 0)
+        if source < 0 or target < 1:
+            raise ValueError(
+                f"Steps of fitting a compensation count; {self.name!r} takes {fit.get('source', 0)} in the source and "
+                f"{fit.get('target', 0)} in the target, of {terms.source_steps} and {terms.target_steps} in all. "
+                "Raise `--source-steps` and `--target-steps`, or give it a smaller fit."
+            )
+        if METHODS[self.method].acts_in == "target":
+            return Budget(steps=target, target_budget=target, settings=self.settings)
+        steps = source + target
+        return Budget(steps=steps, target_budget=target, settings={"target_ratio": target / steps, **self.settings})
+
+    @property
+    def _multiple(self) -> int | None:
+        """How many times the target's steps it gets, where its name says so."""
+        found = re.fullmatch(r"target-([1-9]\d*)x", self.method)
+        return int(found[1]) if found else None
+
+
+def slug(text: str) -> str:
+    """Return a text as part of a file's name."""
+    return re.sub(r"[^\w.=+-]+", "-", text).strip("-")

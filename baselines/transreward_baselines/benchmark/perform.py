@@ -1,0 +1,53 @@
+"""What a process does about one run."""
+
+from __future__ import annotations
+
+from filelock import FileLock, Timeout
+
+from transreward_baselines.benchmark.agents import final_returns, read_curve, train
+from transreward_baselines.benchmark.job import Job, Outcome
+from transreward_baselines.config import import_modules
+from transreward_envs import register_pair
+from transreward_envs.pairs import ROLES
+
+
+def perform(job: Job, wait: bool) -> bool:
+    """Train a run and evaluate its last policy, unless that is done; return whether it is done now.
+
+    Args:
+        job: The run.
+        wait: Wait where another process is at it; or else leave it undone.
+    """
+    import_modules(job.imports)
+    register_pair(job.pair)
+    job.directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(job.directory.with_suffix(".lock"), timeout=-1 if wait else 0):
+            if not job.outcome.exists():
+                train(job)
+                evaluate(job).write(job.outcome)
+    except Timeout:
+        return False
+    return True
+
+
+def evaluate(job: Job) -> Outcome:
+    """Evaluate the last policy of a run that is trained."""
+    returns = {role: final_returns(job, role) for role in ROLES}
+    last = read_curve(job.directory, job.agent)[-1]
+    return Outcome(
+        pair=job.pair.name,
+        agent=job.agent,
+        method=job.contender.method,
+        settings=job.contender.variant,
+        seed=job.seed,
+        step=last.step,
+        source_steps=last.source_steps,
+        target_steps=last.target_steps,
+        target_return=float(returns["target"].mean()),
+        target_std=float(returns["target"].std()),
+        source_return=float(returns["source"].mean()),
+        source_std=float(returns["source"].std()),
+        episodes=job.terms.final_episodes,
+        seconds=last.seconds,
+    )
