@@ -291,6 +291,7 @@ def test_accuracies_are_of_held_out_transitions() -> None:
     batch = SOURCE.sample(100, 0, generator)
     darc.clip = float(np.median(np.abs(darc.log_ratio(batch))))
     darc(batch)
+    darc(SOURCE.sample(100, 0, generator))
     darc.update(batch)
     assert darc.diagnostics()["clip_rate"] == 0.5
 

@@ -145,17 +145,16 @@ class DARC(Compensation):
         self._pending_steps = 0
         self._recent_ratios: deque[Float] = deque(maxlen=RECENT)
         self._last: tuple[Transitions | None, Rows] = None, np.zeros((0, 0), np.float32)
-        self._last_ratio: Float = np.zeros(0)
+        self._paid: tuple[Transitions | None, Float] = None, np.zeros(0)
 
     def __call__(self, batch: Transitions) -> Float:
         """Return what is added to each reward, as ``(B,)``."""
-        delta, self._last_ratio = np.zeros(len(batch)), np.zeros(0)
+        delta = np.zeros(len(batch))
         if self.target_reward == "withhold":
             delta[batch.domain == 1] = -batch.reward[batch.domain == 1]
-        source = batch.domain == 0
-        if self._learner.warm and source.any():
-            features = self._features(batch)
-            self._last_ratio = ratio = self._learner.log_ratio(features if source.all() else features[source])
+        source, ratio = batch.domain == 0, self._source_ratio(batch)
+        self._paid = batch, ratio
+        if len(ratio):
             # What is not finite is no large ratio but a broken network: it passes, and the wrapper refuses it.
             bounded = np.where(np.isfinite(ratio), np.clip(ratio, -self.clip, self.clip), np.nan)
             if self.mode == "add":
@@ -170,12 +169,19 @@ class DARC(Compensation):
 
     def update(self, batch: Transitions) -> None:
         """Keep the transitions, and train every ``update_every`` steps."""
-        if self._last[0] is batch:
-            self._recent_ratios.append(self._last_ratio)
+        self._recent_ratios.append(self._paid[1] if self._paid[0] is batch else self._source_ratio(batch))
         self._pending.append((self._features(batch), batch.domain))
         self._pending_steps += len(batch)
         if self._learner.owed + self._pending_steps >= self.update_every:
             self._flush()
+
+    def _source_ratio(self, batch: Transitions) -> Float:
+        """Return dr of the source transitions in a batch, as ``(b,)``; of none during the warm-up."""
+        source = batch.domain == 0
+        if not (self._learner.warm and source.any()):
+            return np.zeros(0)
+        features = self._features(batch)
+        return self._learner.log_ratio(features if source.all() else features[source])
 
     def _features(self, batch: Transitions) -> Rows:
         """Return the features of a batch; the last one's are at hand, because it is paid for, then learned from."""
