@@ -285,15 +285,20 @@ def test_accuracies_are_of_held_out_transitions() -> None:
         darc.update(TARGET.sample(600, 1, generator))
     figures = darc.diagnostics()
     assert figures["accuracy_of_triples"] > 0.56 > figures["accuracy_of_pairs"] > 0.4
-    assert "clip_rate" not in figures
-    darc(SOURCE.sample(100, 0, generator))
-    assert "clip_rate" not in darc.diagnostics()  # that was a question, not a step
-    batch = SOURCE.sample(100, 0, generator)
-    darc.clip = float(np.median(np.abs(darc.log_ratio(batch))))
+
+
+def test_the_clip_rate_is_of_what_was_paid_whatever_else_was_asked() -> None:
+    darc, other = small(clip=0.05), some_transitions(500, seed=7)
+    darc.update(some_transitions(256))
+    assert "clip_rate" not in darc.diagnostics()
+    batch = some_transitions(200, seed=1)
     darc(batch)
-    darc(SOURCE.sample(100, 0, generator))
+    assert "clip_rate" not in darc.diagnostics()  # that was a question, not a step
+    darc(other)
+    ratio = darc.log_ratio(batch)[batch.domain == 0]
     darc.update(batch)
-    assert darc.diagnostics()["clip_rate"] == 0.5
+    assert darc.diagnostics()["clip_rate"] == (np.abs(ratio) >= 0.05).mean()
+    assert 0.0 < (np.abs(ratio) >= 0.05).mean() < 1.0
 
 
 def test_dara_is_darc_with_a_tenth_of_the_weight() -> None:

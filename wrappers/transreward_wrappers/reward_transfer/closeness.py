@@ -26,11 +26,19 @@ class Closeness(Estimator):
     """Tells minus the mean squared difference to the actions of the policy that :meth:`imitate` was given.
 
     Args:
-        counted: Which of the source's actions count, those that are some of the target's; all when ``None``.
+        meant: Which of the source's actions the target's say anything about, as ``(action_size,)``; all when ``None``.
+
+    Raises:
+        ValueError: They say nothing about any.
     """
 
-    def __init__(self, counted: NDArray[np.bool_] | None = None) -> None:
-        self._counted = slice(None) if counted is None else counted
+    def __init__(self, meant: NDArray[np.bool_] | None = None) -> None:
+        if meant is not None and not meant.any():
+            raise ValueError(
+                "The estimator 'policy' compares actions; by this correspondence none of the target's is one of the "
+                "source's. Name joints that both robots drive."
+            )
+        self._meant = slice(None) if meant is None else meant
 
     def imitate(self, policy: GaussianPolicy, space: Box) -> None:
         """Compare with a policy from now on.
@@ -47,7 +55,7 @@ class Closeness(Estimator):
     def __call__(self, batch: Transitions) -> Estimate:
         """Return minus the mean squared difference; an action beyond the bounds counts as one at them."""
         error = unscale_actions(batch.action, self._space) - self._policy(batch.observation).astype(np.float64)
-        return Estimate(amount=-np.square(error[:, self._counted]).mean(axis=1))
+        return Estimate(amount=-np.square(error[:, self._meant]).mean(axis=1))
 
     def tensors(self) -> Tensors:
         """Return the policy's arrays, and the bounds of actions."""

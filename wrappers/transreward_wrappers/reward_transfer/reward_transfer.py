@@ -3,6 +3,7 @@
     r' = r + lam * (r_S* - r)
 
 with ``r_S*`` learnt from source data; and two forms that pay for the source's values, or for its policy's actions.
+Where the robots differ, what the source judges is mapped to it by a correspondence of their joints.
 """
 
 from __future__ import annotations
@@ -67,11 +68,11 @@ class RewardTransfer(TransferSettings, Compensation):
     _map: DomainMap | None = field(init=False, repr=False, default=None)
 
     def check(self, pair: Pair) -> None:
-        """Keep the pair: a fit may ask for its source's policies. Find what the target's spaces are to the source."""
+        """Keep the pair, whose source's policies a fit may ask for; find what its target's spaces are to the source."""
         self._pair, self._map = pair, map_of_pair(pair, self.correspondence)
 
     def bind(self, observation_size: int, action_size: int) -> None:
-        """Build what depends on sizes, in the source's spaces."""
+        """Build what depends on sizes, which are those of the source's spaces."""
         self._sizes = list(self._map.source_sizes) if self._map else [observation_size, action_size]
         self._estimator, self._weight = self._make_estimator(), self.weight()
         self._coverage, self._figures = Coverage(self._sizes[0]), FitFigures()
@@ -131,8 +132,8 @@ class RewardTransfer(TransferSettings, Compensation):
         _, estimate, weight = self._last
         self._tally.add_rewards(batch.reward)
         if estimate.spread is not None:
-            looked_up = batch.observation[-self._tally.steps % LOOK_EVERY :: LOOK_EVERY]
-            looked_up = self._map.observation(looked_up) if self._map else looked_up
+            some = batch.select(slice(-self._tally.steps % LOOK_EVERY, None, LOOK_EVERY))
+            looked_up = in_source(some, self._map).observation
             covered = float(self._coverage(looked_up).sum()) if len(looked_up) else 0.0
             self._tally.add(spread=float(estimate.spread.sum()), looked_up=len(looked_up), covered=covered)
         self._tally.add(steps=len(batch), weight=float(np.broadcast_to(weight, len(batch)).sum()))
@@ -189,7 +190,7 @@ class RewardTransfer(TransferSettings, Compensation):
         return {name: figure for name, figure in figures.items() if figure is not None}
 
     def _estimate(self, batch: Transitions) -> Estimate:
-        """Return what the estimator says of transitions: all that it ever sees of them comes through here."""
+        """Return what the estimator says of transitions: all that it ever sees of them comes through here, mapped."""
         return self._estimator(in_source(batch, self._map))
 
     def _weight_of(self, spread: Float | None, steps: int) -> Float | float:

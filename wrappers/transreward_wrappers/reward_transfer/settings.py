@@ -57,17 +57,17 @@ class TransferSettings:
     expectile: float = 0.7
     """Of the values' fit (implicit Q-learning): towards 1 those of the best actions in the data."""
 
+    correspondence: CorrespondenceLike = None
+    """Which joint of the target's robot is which of the source's: ``joints`` for those of one name, or the JSON of a
+    :class:`~transreward_envs.correspondence.Correspondence`. When left out, that is ``joints`` where the robots differ,
+    and nothing is mapped where they are one."""
+
     source_data: str = "rollout"
     """``rollout`` (a short run that learns by random search), ``policies`` (those that ship of the source, from
     snapshots of training to the expert), the path of a policy's file, or the id or folder of a dataset."""
 
     source_policy: str | None = None
     """Path of the file of the policy that ``policy`` compares with; the source's shipped expert when left out."""
-
-    correspondence: CorrespondenceLike = None
-    """Which joint of the target's robot is which of the source's: ``joints`` for those of one name, or the JSON of a
-    :class:`~transreward_envs.correspondence.Correspondence`. When left out, that is ``joints`` where the robots differ,
-    and nothing is mapped where they are one."""
 
     fit_budget: int = 100_000
     """Source steps of the run that the fit learns from; a dataset is taken whole."""
@@ -101,6 +101,7 @@ class TransferSettings:
 
     def __post_init__(self) -> None:
         require_non_negative("lam", self.lam)
+        require_correspondence(self.correspondence)
         require_positive("learning_rate", self.learning_rate)
         require_positive("expectile", self.expectile)
         require_share("random_share", self.random_share)
@@ -111,7 +112,6 @@ class TransferSettings:
         require_count("members", self.members, at_least=2)
         for name in ("fit_updates", "value_updates", "seed"):
             require_count(name, getattr(self, name))
-        require_correspondence(self.correspondence)
         if self.estimator not in get_args(EstimatorName):
             raise ValueError(unknown("estimator", self.estimator, get_args(EstimatorName)))
         if (mode := self._mode) not in get_args(LamMode):
