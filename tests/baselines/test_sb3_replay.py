@@ -296,6 +296,10 @@ def test_steps_beyond_the_next_are_not_promised_by_the_agent() -> None:
             lambda: VectorEnvAdapter(gym.wrappers.vector.ClipAction(drifting_lanes())),
             "ClipAction around it changes them",
         ),
+        (
+            lambda: gym.wrappers.TransformObservation(drifting_env(), np.tanh, None),
+            "TransformObservation around it changes them",
+        ),
     ],
 )
 def test_environments_that_hide_what_the_compensation_saw_are_refused(env: Any, message: str) -> None:
