@@ -167,6 +167,7 @@ def test_sacs_rewards_are_relabelled_unless_they_are_frozen(learn_from: str, tmp
     assert set(kept) - set(frozen) == {"domains", "failed", "terminated"}
     assert train(replace(run, steps=160), tmp_path / "relabelled")[-1].step == 160
     assert load_policy(tmp_path / "relabelled")[0].relabel
+    assert make_agent(run, make_training_env(run)).replay_buffer.learn_from == learn_from
 
 
 def test_relabelling_is_for_sac_and_compensations_alone() -> None:
