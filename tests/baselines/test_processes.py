@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from transreward_baselines import processes
 from transreward_baselines.processes import Finished, run_jobs
 
 
@@ -26,7 +27,9 @@ def surroundings() -> tuple[int, str | None, str | None]:
     return torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS"), os.environ.get("TQDM_DISABLE")
 
 
-def sleep(path: Path) -> None:
+def sleep(path: Path, stubborn: bool = False) -> None:
+    if stubborn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     path.with_suffix(".draft").write_text(str(os.getpid()))
     path.with_suffix(".draft").rename(path)
     time.sleep(60.0)
@@ -81,14 +84,28 @@ def test_a_process_has_one_thread_and_shows_no_bar(monkeypatch: pytest.MonkeyPat
     assert "TQDM_DISABLE" not in os.environ
 
 
-def test_what_interrupts_the_command_ends_its_jobs(tmp_path: Path) -> None:
+def test_what_interrupts_the_command_ends_its_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(finished: Finished) -> None:
         pid_in(tmp_path / "pid")
         raise KeyboardInterrupt
 
     jobs = {"short": (tmp_path / "none" / "pid",), "long": (tmp_path / "pid",)}
+    monkeypatch.setattr(processes, "PATIENCE", 60.0)
     with pytest.raises(KeyboardInterrupt):
         run_jobs(sleep, jobs, workers=2, tell=interrupt)  # the short one has nowhere to write
+    assert time.time() - (tmp_path / "pid").stat().st_mtime < 30.0  # it did not sleep on
+    require_end(pid_in(tmp_path / "pid"))
+
+
+def test_a_process_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(finished: Finished) -> None:
+        pid_in(tmp_path / "pid")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "PATIENCE", 0.5)
+    jobs = {"short": (tmp_path / "none" / "pid",), "long": (tmp_path / "pid", True)}
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(sleep, jobs, workers=2, tell=interrupt)
     require_end(pid_in(tmp_path / "pid"))
 
 

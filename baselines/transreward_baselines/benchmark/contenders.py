@@ -98,12 +98,18 @@ class Contender:
         return make_compensation(load_compensation(path), settings, more=SCHEDULE)
 
     def check(self, pair: Pair) -> None:
-        """Raise ``ValueError`` where the contender cannot train in a pair."""
+        """Check that the contender can train in a pair.
+
+        Raises:
+            DependencyNotInstalled: The robot needs an extra.
+            ValueError: It cannot.
+        """
         if pair.source_robot is not None:
             raise ValueError(
                 f"A benchmark evaluates one policy in both domains; those of {pair.name!r} have different robots. "
                 "Leave it out."
             )
+        pair.robot_of("target").domain()  # raises where its extra is missing
         if (compensation := self.compensation()) is not None:
             compensation.check(pair)
         elif self.method in METHODS:

@@ -15,7 +15,7 @@ from transreward_baselines.benchmark import agents, execute, perform
 from transreward_baselines.benchmark.agents import AGENTS, final_returns, read_curve, sb3_config, script_args
 from transreward_baselines.benchmark.choose import make_plan
 from transreward_baselines.benchmark.command import BenchmarkArgs
-from transreward_baselines.benchmark.job import Job, read_outcome
+from transreward_baselines.benchmark.job import Job, Outcome, read_outcome
 from transreward_baselines.benchmark.plan import claim
 from transreward_baselines.cli import main
 from transreward_baselines.processes import Finished
@@ -23,6 +23,22 @@ from transreward_envs import PAIRS
 
 PAIR = "InvertedPendulum-gravity-2.0"
 SMALL = {"source_steps": 400, "target_steps": 160, "evaluations": 2, "eval_episodes": 2, "final_episodes": 3}
+OUTCOME = Outcome(
+    pair=PAIR,
+    agent="ppo",
+    method="mixture",
+    settings="",
+    seed=0,
+    step=2,
+    source_steps=1,
+    target_steps=1,
+    target_return=1.0,
+    target_std=0.0,
+    source_return=1.0,
+    source_std=0.0,
+    episodes=3,
+    seconds=1.0,
+)
 WORDS = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
@@ -145,6 +161,25 @@ def test_a_run_that_another_process_is_at_is_left_to_it(tmp_path: Path, monkeypa
     assert trained == [job]  # what is over is left alone
 
 
+def test_what_another_command_left_undone_is_trained_at_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, free = make_jobs(tmp_path, seeds=(0, 1))
+    order: list[int] = []
+    monkeypatch.setattr(perform, "train", lambda job: order.append(job.seed))
+    monkeypatch.setattr(perform, "evaluate", lambda job: OUTCOME)
+    busy.directory.parent.mkdir(parents=True)
+    lock = FileLock(busy.directory.with_suffix(".lock"))
+
+    def then_give_up(*given: Any, **keywords: Any) -> None:
+        run_here(*given, **keywords)
+        lock.release()
+
+    monkeypatch.setattr(execute, "run_jobs", then_give_up)
+    with lock:
+        assert execute.train_all([busy, free], workers=1, failures=tmp_path / "failures.txt") == 0
+    assert order == [1, 0]
+    assert busy.outcome.exists()
+
+
 @pytest.mark.parametrize("agent", ["ppo", "sb3-ppo"])
 def test_the_last_policy_counts_over_more_episodes(agent: str, tmp_path: Path) -> None:
     (job,) = make_jobs(tmp_path, agents=(agent,))
@@ -159,10 +194,11 @@ def test_the_last_policy_counts_over_more_episodes(agent: str, tmp_path: Path) -
 
 
 def test_what_the_last_policy_returns_is_what_its_script_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (job,) = make_jobs(tmp_path, methods=("source",), evaluations=1, eval_episodes=3)
+    (job,) = make_jobs(tmp_path, methods=("source",), source_steps=4_096, evaluations=2, eval_episodes=3)
     assert perform.perform(job, True)
     monkeypatch.setattr(agents, "FINAL_SEED", 1_000_000)  # the episodes on the way
-    (last,) = read_curve(job.directory, "ppo")
+    first, last = read_curve(job.directory, "ppo")
+    assert first.target_return != last.target_return
     assert final_returns(job, "target").mean() == pytest.approx(last.target_return)
     assert final_returns(job, "source").mean() == pytest.approx(last.source_return)
     assert last.target_return != last.source_return

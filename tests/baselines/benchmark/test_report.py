@@ -3,9 +3,11 @@
 import csv
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from transreward_baselines.benchmark import curves
 from transreward_baselines.benchmark.choose import make_plan
 from transreward_baselines.benchmark.command import BenchmarkArgs
 from transreward_baselines.benchmark.job import Job, Outcome
@@ -158,6 +160,38 @@ def test_every_pair_agent_and_sweep_has_its_figure(tmp_path: Path) -> None:
     swept = [row for row in rows_of(tmp_path / "results.csv") if row["sweep"]]
     assert {(row["robot"], row["sweep"], float(row["severity"])) for row in swept} == {
         ("Hopper", "mass", scale) for scale in (0.5, 1.5, 2.0)
+    }
+
+
+def test_who_spends_other_target_steps_is_a_line_among_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    panels: list[dict[str, tuple[list[float], str]]] = []
+
+    def look(figure: Any, path: Path) -> Path:
+        for panel in figure.axes:
+            lines = {line.get_label(): line for line in panel.lines}
+            panels.append(
+                {
+                    name: ([line.get_xdata()[-1], line.get_ydata()[-1]], line.get_linestyle())
+                    for name, line in lines.items()
+                }
+            )
+        return path
+
+    monkeypatch.setattr(curves, "save", look)
+    end_all(tmp_path, pairs=(PLAIN,))
+    report(tmp_path)
+    left, right = panels
+    assert left == {
+        "source only": ([1.0, 15.0], "--"),  # over the panel's whole width
+        "target only": ([100.0, 40.0], "-"),
+        "mixture": ([100.0, 30.0], "-"),
+        "DARC (eta=0.5)": ([100.0, 60.0], "-"),
+    }
+    assert {name: ends for name, (ends, _) in right.items()} == {
+        "source only": [1_000.0, 15.0],
+        "target only": [100.0, 40.0],
+        "mixture": [1_100.0, 30.0],
+        "DARC (eta=0.5)": [1_100.0, 60.0],
     }
 
 
