@@ -22,6 +22,7 @@ from transreward_baselines.refine.loop import refine
 from transreward_baselines.refine.told import compensation, ppo_args
 from transreward_baselines.refine.visits import Visits, joined, visit
 from transreward_baselines.results import read_rows
+from transreward_baselines.run import newest_agent
 from transreward_baselines.run_directory import RunDirectoryError
 from transreward_envs import Pair, get_pair
 from transreward_wrappers.policies import GaussianPolicy
@@ -148,21 +149,44 @@ def test_variance_and_the_count_of_steps_are_carried_from_round_to_round(tmp_pat
     assert rounds[1].weight == pytest.approx(share)
 
 
-def test_a_later_round_starts_from_the_policy_of_the_one_before_it(tmp_path: Path) -> None:
+def test_what_ppo_is_told_depends_on_what_it_starts_from(tmp_path: Path) -> None:
     args = small(tmp_path)
-    first = ppo_args(args, 0, fitted=Path("a"), start_from=None)
-    later = ppo_args(args, 1, fitted=Path("b"), start_from=Path("policy"))
-    assert first.start_from is None
-    assert first.value_steps == 0
-    assert (later.start_from, later.value_steps, later.log_std) == (Path("policy"), 10, -20.0)
-    assert later.seed != first.seed
-    assert f'fitted="{Path("b").resolve()}"' in later.settings
-    assert "target_budget=200" in later.settings
+    anew = ppo_args(args, 0, fitted=Path("a"), start_from=None)
+    from_run = ppo_args(args, 1, fitted=Path("b"), start_from=tmp_path)
+    from_policy = ppo_args(args, 0, fitted=Path("b"), start_from=Path("policy.safetensors"))
+    assert [one.start_from for one in (anew, from_run, from_policy)] == [None, tmp_path, Path("policy.safetensors")]
+    assert [one.value_steps for one in (anew, from_run, from_policy)] == [0, 0, 10]
+    assert (from_run.log_std, from_policy.log_std) == (anew.log_std, -20.0)
+    assert from_run.seed != anew.seed
+    assert f'fitted="{Path("b").resolve()}"' in from_run.settings
+    assert "target_budget=200" in from_run.settings
+
+
+def test_the_agent_of_a_round_goes_on_in_the_next(tmp_path: Path) -> None:
+    args = small(tmp_path)
     refine(args)
-    policies = [next((args.round_directory(index) / "ppo" / "policies").glob("*")) for index in range(2)]
-    before, after = (GaussianPolicy.load(path) for path in policies)
-    change = max(np.abs(one - two).max() for one, two in zip(before.weights, after.weights, strict=True))
-    assert 0.0 < change < 0.1
+    before, after = (newest_agent(args.round_directory(index) / "ppo")["agent"] for index in range(2))
+    assert float(after["observations.count"]) == 2 * float(before["observations.count"])
+    for name in ("policy.0.weight", "value.0.weight"):
+        assert 0.0 < float((after[name] - before[name]).abs().max()) < 0.2
+    steps = [float(tensors["optimizer.0.step"]) for tensors in (before, after)]
+    assert steps[1] == 2 * steps[0]
+
+
+def test_a_refinement_starts_from_a_policy(tmp_path: Path) -> None:
+    path, given = tmp_path / "policy.safetensors", hopper_policy(0)
+    weights = (given.weights[0], np.eye(8, dtype=np.float32), given.weights[1])
+    biases = (given.biases[0], np.zeros(8, np.float32), given.biases[1])
+    replace(given, weights=weights, biases=biases).save(path)
+    args = small(tmp_path, rounds=1, start_from=path)
+    refine(args)
+    learnt = newest_agent(args.round_directory(0) / "ppo")["agent"]["policy.0.weight"].numpy()
+    assert 0.0 < np.abs(learnt - GaussianPolicy.load(path).weights[0]).max() < 0.1
+
+
+def test_a_run_without_a_checkpoint_has_no_agent_to_go_on_from(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="An agent is taken over from a run's checkpoint; .* has none"):
+        newest_agent(tmp_path)
 
 
 class Killed(BaseException):

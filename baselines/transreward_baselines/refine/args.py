@@ -49,7 +49,7 @@ class RefineArgs:
     """Rounds in a row in which one of both must stand still."""
 
     start_from: Path | None = None
-    """File of a policy that the first round starts from."""
+    """File of a policy that the first round starts from, or directory of a run of PPO whose agent goes on."""
 
     seed: int = 0
     """Of the agent and the compensation."""

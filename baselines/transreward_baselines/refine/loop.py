@@ -105,7 +105,7 @@ class Refinement:
             first = compensation(self._args)
             fit_or_load(first, self._pair)
             first.save(fitted)
-        start_from = args.start_from if index == 0 else self._policy_path(index - 1)
+        start_from = args.start_from if index == 0 else args.round_directory(index - 1) / "ppo"
         rows = ppo.main(ppo_args(args, index, fitted=fitted, start_from=start_from))
         return next(row for row in reversed(rows) if row.domain == "target")
 

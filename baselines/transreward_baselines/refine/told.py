@@ -47,18 +47,27 @@ def compensation(args: RefineArgs, state: Path | None = None) -> RewardTransfer:
 def ppo_args(args: RefineArgs, index: int, *, fitted: Path, start_from: Path | None) -> ppo.Args:
     """Return what PPO is told in a round, in which it never takes more target steps than ``args.steps``.
 
-    A policy to start from keeps its own noise, and the value alone learns at first, because it begins anew.
+    Args:
+        args: What is refined.
+        index: Of the round.
+        fitted: File of the compensation.
+        start_from: Directory of the run whose agent goes on, or the file of a policy: that keeps its own noise, and the
+            value alone learns at first, because it begins anew.
+
+    Raises:
+        ValueError: A setting is unknown or breaks its rule.
     """
     env_id = get_pair(args.pair).id("reward-transfer")
     told: dict[str, Any] = {**tuned(ppo.TUNED, env_id), **parse_settings(args.ppo)}
-    if start_from is not None:
-        told |= {"start_from": start_from, "log_std": LEAST_LOG_STD, "value_steps": int(VALUE_SHARE * args.steps)}
+    if start_from is not None and not start_from.is_dir():
+        told |= {"log_std": LEAST_LOG_STD, "value_steps": int(VALUE_SHARE * args.steps)}
     keywords = {**parse_settings(args.set), "fitted": str(fitted.resolve()), "target_budget": args.steps}
     given: dict[str, Any] = {
         "env_id": env_id,
         "total_steps": args.steps,
         "seed": args.seed_of(index),
         "out": args.round_directory(index) / "ppo",
+        "start_from": start_from,
         "settings": tuple(f"{name}={json.dumps(value)}" for name, value in keywords.items()),
         "eval_every": args.steps,
         "eval_episodes": args.eval_episodes,
