@@ -224,7 +224,7 @@ class Run:
         path = found[-1]
         try:
             progress = json.loads((path / "progress.json").read_text())
-            self.agent.load({file.stem: load_tensors(file)[0] for file in path.glob("*.safetensors")})
+            self.agent.load(_files(path))
             if (restore := find_shared(self.lanes.envs, "restore_steps")) is not None:
                 restore(**progress["spent"])
             if (load := find_shared(self.lanes.envs, "load_state")) is not None:
@@ -259,6 +259,24 @@ class Run:
 def _defaults(args: RunArgs) -> dict[str, Any]:
     """Return the defaults of settings, which an earlier version wrote a run without."""
     return {field.name: field.default for field in dataclasses.fields(args)}
+
+
+def newest_agent(directory: Path) -> dict[str, Tensors]:
+    """Return what a run's agent kept in its newest checkpoint.
+
+    Raises:
+        RunDirectoryError: There is no checkpoint.
+    """
+    if not (found := checkpoints(directory)):
+        raise RunDirectoryError(
+            f"An agent is taken over from a run's checkpoint; {directory} has none. Train it further."
+        )
+    return _files(found[-1])
+
+
+def _files(checkpoint: Path) -> dict[str, Tensors]:
+    """Return the tensors of a checkpoint, by the names of their files."""
+    return {file.stem: load_tensors(file)[0] for file in checkpoint.glob("*.safetensors")}
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
