@@ -19,6 +19,7 @@ from transreward_baselines.lanes import Lanes, find_shared
 from transreward_baselines.results import Evaluation, read_rows, write_rows
 from transreward_baselines.run_args import RunArgs
 from transreward_baselines.run_directory import (
+    UNTOLD,
     RunDirectoryError,
     check_directory,
     checkpoints,
@@ -257,8 +258,8 @@ class Run:
 
 
 def _defaults(args: RunArgs) -> dict[str, Any]:
-    """Return the defaults of settings, which an earlier version wrote a run without."""
-    return {field.name: field.default for field in dataclasses.fields(args)}
+    """Return the defaults of settings that an earlier version wrote a run without and that mean what it did."""
+    return {field.name: field.default for field in dataclasses.fields(args) if field.name not in UNTOLD}
 
 
 def newest_agent(directory: Path) -> dict[str, Tensors]:
