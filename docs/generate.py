@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from transreward_envs import METHODS, PAIRS, ROBOTS, SUITES, Pair, get_suite
+from transreward_envs.methods import training_methods
 from transreward_envs.verification.effective import effective_values
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -63,11 +64,13 @@ def robot_page(robot: str) -> str:
     """Return the page of one robot."""
     pairs = [pair for pair in PAIRS.values() if pair.robot == robot]
     methods = ", ".join(f"`{name}`" for name in METHODS)
+    across = next((training_methods(pair) for pair in pairs if pair.source_robot), None)
+    exception = f"; where the source has another robot, {', '.join(f'`{name}`' for name in across)}" if across else ""
     lines = [
         f"# {robot}",
         "",
-        f"Ids: `TransReward/<pair>-source-v0`, `-target-v0`, and a training id for each of {methods}. Values are "
-        "measured; see [how](README.md).",
+        f"Ids: `TransReward/<pair>-source-v0`, `-target-v0`, and a training id for each of {methods}{exception}. "
+        "Values are measured; see [how](README.md).",
         "",
         "| pair | suites | what differs | unit | source | target |",
         "|---|---|---|---|---|---|",

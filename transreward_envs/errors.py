@@ -72,6 +72,18 @@ def require_share(name: str, value: object) -> None:
         raise ValueError(f"`{name}` must lie in [0, 1]; got {value!r}.")
 
 
+def require_below_one(name: str, value: object) -> None:
+    """Raise unless ``value`` is a number from zero to one, but not one itself.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It lies outside.
+    """
+    require_non_negative(name, value)
+    if value >= 1.0:  # type: ignore[operator]  # a number by now
+        raise ValueError(f"`{name}` must lie in [0, 1); got {value!r}.")
+
+
 def require_count(name: str, value: object, *, at_least: int = 0) -> None:
     """Raise unless ``value`` is an integer of at least ``at_least``.
 

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import parse_env_id
 
-from transreward_envs.methods import METHODS, Method
+from transreward_envs.methods import METHODS, Method, training_methods
 from transreward_envs.pairs import PAIRS, ROLES, Pair
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
 from transreward_envs.robots import ROBOTS
@@ -62,9 +62,8 @@ def register_pair(pair: Pair) -> None:
         max_episode_steps=target.max_episode_steps,
         kwargs={"robot": pair.robot, **target.kwargs},
     )
-    if pair.trainable:
-        for name in METHODS:
-            _register_training(pair, name)
+    for name in training_methods(pair):
+        _register_training(pair, name)
 
 
 def register_method(name: str, method: Method) -> None:
@@ -78,7 +77,7 @@ def register_method(name: str, method: Method) -> None:
     parse_env_id(f"{NAMESPACE}/{name}-v{VERSION}")  # raises for a name that no id can hold
     METHODS[name] = method
     for pair in PAIRS.values():
-        if pair.trainable:
+        if method.serves(pair):
             _register_training(pair, name)
 
 

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import VecNormalize
 
 from transreward_baselines.config import RunConfig, read_config
 from transreward_baselines.evaluation import Policy
+from transreward_baselines.replay import require_arrays
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints, new_checkpoint
 from transreward_baselines.sb3 import has_ledger, make_agent, make_plain_env, policy_of, training_steps
+from transreward_baselines.sb3_replay import CompensatedReplayBuffer
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
     Tensors,
@@ -91,7 +94,8 @@ def load_policy(directory: Path) -> tuple[RunConfig, Policy]:
     config = read_config(directory)
     if not (found := checkpoints(directory)):
         raise RunDirectoryError(f"{directory} has no checkpoint yet. Train it further first.")
-    agent = make_agent(replace(config, steps=1, n_envs=1), make_plain_env(config))
+    acting = replace(config, steps=1, n_envs=1, relabel=False, learn_from="both")
+    agent = make_agent(acting, make_plain_env(config))
     try:
         _load_agent_tensors(agent, load_tensors(found[-1] / "agent.safetensors")[0])
     except (CorruptFileError, OSError, KeyError, RuntimeError) as error:
@@ -149,15 +153,21 @@ def _load_statistics(normalise: VecNormalize, tensors: Tensors) -> None:
 def _replay_tensors(buffer: ReplayBuffer) -> Tensors:
     """Return the transitions, the oldest first."""
     order = (np.arange(buffer.size()) + (buffer.pos if buffer.full else 0)) % buffer.buffer_size
-    return {name: torch.from_numpy(getattr(buffer, name)[order]) for name in _REPLAY_ARRAYS}
+    return {name: torch.from_numpy(array[order]) for name, array in _arrays(buffer).items()}
 
 
 def _load_replay_tensors(buffer: ReplayBuffer, tensors: Tensors) -> None:
     """Put the newest transitions back, into a buffer of any size."""
+    require_arrays(tensors, arrays := _arrays(buffer))
     count = min(len(tensors["rewards"]), buffer.buffer_size)
-    for name in _REPLAY_ARRAYS:
-        getattr(buffer, name)[:count] = tensors[name].numpy()[-count:]
+    for name, array in arrays.items():
+        array[:count] = tensors[name].numpy()[-count:]
     buffer.pos, buffer.full = count % buffer.buffer_size, count == buffer.buffer_size
+
+
+def _arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:
+    names = (*_REPLAY_ARRAYS, *(buffer.arrays if isinstance(buffer, CompensatedReplayBuffer) else ()))
+    return {name: getattr(buffer, name) for name in names}
 
 
 def _attribute(owner: object, dotted: str) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 try:
     import tyro
@@ -22,6 +23,7 @@ from gymnasium.error import DependencyNotInstalled
 import transreward_envs
 from transreward_envs import METHODS, PAIRS, Pair, get_suite
 from transreward_envs.errors import unknown
+from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
 
@@ -44,25 +46,42 @@ def list_pairs(pattern: tyro.conf.Positional[str] = "", suite: str | None = None
         table.add_row(pair.name, *(_describe(pair.shifts(role)) for role in ROLES), ", ".join(pair.suites))
     console().print(table)
     methods = ",".join(METHODS)
-    print(f"Ids: {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}; across robots, the first two.")
+    across = ",".join(name for name, method in METHODS.items() if method.acts_in == "target")
+    print(f"Ids: {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}; across robots, {{source,target,{across}}}.")
 
 
-def show(id: tyro.conf.Positional[str]) -> None:
-    """Show a pair: its ids, its spaces, and every field in which the target's model differs from the source's.
+def show(id: tyro.conf.Positional[str | None] = None, classifier: Path | None = None, out: Path | None = None) -> None:
+    """Show a pair: its ids, its spaces, every field in which the target's model differs, and which joints correspond.
 
     Args:
         id: A pair, or any id of it.
+        classifier: Show instead how well the domain classifiers of the run in this directory do.
+        out: The figure of that; `classifier.png` in the run's directory when left out.
     """
+    if (id is None) == (classifier is None):
+        raise ValueError("Name a pair to show, or a run's directory by `--classifier`; got both, or neither.")
+    if id is not None:
+        show_pair(id)
+        return
+    from transreward_baselines.classifier_report import show_classifier
+
+    assert classifier is not None
+    show_classifier(classifier, out)
+
+
+def show_pair(name: str) -> None:
+    """Print what a pair is."""
     from transreward_envs.differences import pair_differences
 
-    pair = find_pair(id)
-    env = pair.make("source")
+    pair = find_pair(name)
     print(f"{pair.name}\n  source: {_describe(pair.source)}\n  target: {_describe(pair.target)}")
-    print(f"  observation: {env.observation_space}\n  action: {env.action_space}")
+    for role in ROLES if pair.source_robot else ROLES[:1]:
+        with closing(pair.make(role)) as env:
+            of_role = f" of the {role}" if pair.source_robot else ""
+            print(f"  observation{of_role}: {env.observation_space}\n  action{of_role}: {env.action_space}")
     limits = ", ".join(f"{pair.max_episode_steps(role)} in the {role}" for role in ROLES)
     print(f"  time limit: {limits} [steps]\n  ids:")
-    env.close()
-    for suffix in (*ROLES, *(METHODS if pair.trainable else ())):
+    for suffix in (*ROLES, *training_methods(pair)):
         print(f"    {pair.id(suffix)}")
     table = Table(title="What differs", box=None)
     for column in ("field", "element", "source", "target", "unit", "kind"):
@@ -71,6 +90,10 @@ def show(id: tyro.conf.Positional[str]) -> None:
         kind = "derived" if row.derived else "shifted"
         table.add_row(row.field, row.element.replace("[", r"\["), row.source, row.target, row.unit, kind)
     console().print(table)
+    if pair.source_robot:
+        from transreward_baselines.joints import show_joints
+
+        show_joints(pair)
 
 
 def train(
@@ -82,6 +105,8 @@ def train(
     seed: int = 0,
     n_envs: int | None = None,
     target_budget: int | None = None,
+    relabel: bool = True,
+    learn_from: Literal["both", "source"] = "both",
     eval_every: int = 10_000,
     eval_episodes: int = 5,
     set: tuple[str, ...] = (),
@@ -98,6 +123,8 @@ def train(
         seed: Of everything random.
         n_envs: Lanes that step together; 8 for PPO and 1 for SAC when left out.
         target_budget: Target steps in all.
+        relabel: Compensate SAC's rewards when they are drawn from its replay buffer, not once for all when paid.
+        learn_from: Transitions that SAC then learns from: those of `both` domains, or of the `source` alone.
         eval_every: Steps between two evaluations, each followed by a checkpoint.
         eval_episodes: Episodes of an evaluation, in each domain.
         set: Further keywords of the training id, such as `eta=0.1`.
@@ -114,20 +141,19 @@ def train(
         seed=seed,
         n_envs=LANES.get(agent, 1) if n_envs is None else n_envs,
         target_budget=target_budget,
+        relabel=relabel,
+        learn_from=learn_from,
         eval_every=eval_every,
         eval_episodes=eval_episodes,
         settings=parse_settings(set),
         imports=imports,
     )
     last = train_run(config, out)[-1]
-    print(
-        f"{pair}, {method}: return {last.target_return:.0f} in the target, {last.source_return:.0f} in the source, "
-        f"after {last.source_steps} source and {last.target_steps} target steps. Everything is in {out}."
-    )
+    print(f"{pair}, {method}: {last}. Everything is in {out}.")
 
 
 def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
-    """Evaluate a run's newest policy on both plain domains.
+    """Evaluate a run's newest policy on the plain domains: both, or the target where the source has another robot.
 
     Args:
         run: Directory of the run.
@@ -135,13 +161,14 @@ def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
     """
     from transreward_baselines.checkpoint import load_policy
     from transreward_baselines.evaluation import evaluate as evaluate_policy
+    from transreward_baselines.training_ids import evaluation_roles
 
     config, policy = load_policy(run)
     pair = transreward_envs.get_pair(config.pair)
     table = Table(title=f"{pair.name}, {config.method}, seed {config.seed}: {episodes} episodes", box=None)
     for column in ("domain", "mean return", "standard deviation", "lowest", "highest"):
         table.add_column(column, justify="left" if column == "domain" else "right")
-    for role in ROLES:
+    for role in reversed(evaluation_roles(pair)):
         returns = evaluate_policy(policy, pair, role, episodes=episodes)
         figures = (returns.mean(), returns.std(), returns.min(), returns.max())
         table.add_row(role, *(f"{figure:.1f}" for figure in figures))

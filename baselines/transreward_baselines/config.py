@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from transreward_baselines.run_directory import RunDirectoryError, check_directory
+from transreward_baselines.replay import LearnFrom, require_learn_from
+from transreward_baselines.run_directory import UNTOLD, RunDirectoryError, check_directory
 from transreward_envs import METHODS, get_pair
 from transreward_envs.errors import require_count, unknown
+from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.storage import write_json
 
@@ -52,11 +54,18 @@ class RunConfig:
     target_budget: int | None = None
     """Target steps in all; no limit when left out."""
 
+    relabel: bool = True
+    """Whether SAC's rewards are compensated when they are drawn, and not once for all when they are paid; without
+    effect on PPO, and where there is no compensation."""
+
+    learn_from: LearnFrom = "both"
+    """Whose transitions SAC learns from where rewards are relabelled: those of both domains, or of the source alone."""
+
     eval_every: int = 10_000
     """Steps between two evaluations, each followed by a checkpoint."""
 
     eval_episodes: int = 5
-    """Episodes of an evaluation, in each domain."""
+    """Episodes of an evaluation, in each domain; in the target alone where the source has another robot."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     """Further keywords of the training id, such as ``eta``."""
@@ -70,15 +79,17 @@ class RunConfig:
         for name in NOT_SETTINGS.intersection(self.settings):
             raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
         pair = get_pair(self.pair)
-        if pair.source_robot is not None:
-            raise ValueError(
-                f"A run evaluates one policy in both domains; those of {self.pair!r} have different robots. Train in "
-                f"one of them by its id: gym.make({pair.id('target')!r})."
-            )
         if self.method not in (valid := [*ROLES, *METHODS]):
             raise ValueError(unknown("method", self.method, valid))
+        if pair.source_robot is not None and self.method not in (fitting := ["target", *training_methods(pair)]):
+            raise ValueError(
+                f"A run's policy acts in the target; the source of {self.pair!r} has another robot, which method "
+                f"{self.method!r} would act with. Choose {' or '.join(map(repr, fitting))}."
+            )
         if self.agent not in get_args(AgentName):
             raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
+        object.__setattr__(self, "relabel", self.relabel and self.agent == "sb3-sac" and self.compensated)
+        require_learn_from(self.learn_from, relabels=self.relabel)
         for name in ("steps", "n_envs", "eval_every", "eval_episodes"):
             require_count(name, getattr(self, name), at_least=1)
         require_count("seed", self.seed)
@@ -139,6 +150,6 @@ def read_config(directory: Path) -> RunConfig:
     if not path.exists():
         raise RunDirectoryError(f"A run directory holds a config.json; {directory} does not.")
     try:
-        return RunConfig(**json.loads(path.read_text()))
+        return RunConfig(**{**UNTOLD, **json.loads(path.read_text())})
     except (ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} is not a run's configuration: {error}") from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 
 import transreward_envs
 from transreward_envs.errors import require_count, unknown
+from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.policies import scale_actions
 
 gym.register_envs(transreward_envs)
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+CompensationOf = Callable[[Transitions], Array]
+"""From transitions to what is added to their rewards, as ``(B,)``."""
+
 OWN = "transreward_"
 """How the modules of entry points begin whose lanes know both ways of starting again, and step by threads."""
 
@@ -52,6 +57,12 @@ class LaneSteps:
     """Whether the lane stepped, as ``(B,)``; under ``NextStep``, one whose episode was over started again instead."""
 
     infos: dict[str, Any]
+
+    def told(self, name: str) -> NDArray[Any]:
+        """Return what ``infos`` tell of the step just taken, not of the start that followed it, as ``(B,)``."""
+        ended = self.infos.get("final_info", {})
+        now: NDArray[Any] = np.asarray(self.infos[name])
+        return np.where(self.done, ended[name], now) if name in ended else now
 
 
 class Lanes:
@@ -114,6 +125,16 @@ class Lanes:
             valid=valid,
             infos=infos,
         )
+
+    def compensation_of(self) -> CompensationOf | None:
+        """Return what tells the compensation of transitions with actions in ``[-1, 1]``; ``None`` where there is none.
+
+        It is that of the moment when it is asked for, in float64 as ``(B,)``.
+        """
+        found: CompensationOf | None = find_shared(self.envs, "compensation_of")
+        if found is None:
+            return None
+        return lambda batch: found(replace(batch, action=scale_actions(batch.action, self.action_space).astype(float)))
 
     def close(self) -> None:
         """Close the lanes."""
@@ -199,10 +220,3 @@ def find_spec(env_id: str) -> EnvSpec:
         return gym.spec(plain)
     except (gym.error.Error, ImportError) as error:
         raise ValueError(unknown("id", env_id, gym.registry)) from error
-
-
-def scale_actions(actions: NDArray[Any], space: Box) -> NDArray[Any]:
-    """Return actions of an action space from those in ``[-1, 1]``; those beyond are clipped."""
-    half = (space.high - space.low) / 2.0
-    scaled: NDArray[Any] = (space.low + half * (np.clip(actions, -1.0, 1.0) + 1.0)).astype(space.dtype)
-    return scaled

@@ -74,6 +74,8 @@ def runs_by_method(directories: Sequence[Path]) -> dict[str, list[list[Result]]]
 def _variant(config: RunConfig) -> str:
     """Return what tells runs of one method apart."""
     settings = {**config.settings, "target_budget": config.target_budget, "n_envs": config.n_envs}
+    if config.agent == "sb3-sac" and config.compensated:
+        settings |= {"relabel": config.relabel, "learn_from": config.learn_from}
     return ", ".join(f"{name}={value}" for name, value in sorted(settings.items()) if value is not None)
 
 

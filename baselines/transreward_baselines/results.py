@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
@@ -39,10 +40,17 @@ class Result:
     """Standard deviation over the episodes."""
 
     source_return: float
+    """NaN where the source has another robot, which the policy cannot act with."""
+
     source_spread: float
 
     seconds: float
     """Wall-clock time of training so far [s]."""
+
+    def __str__(self) -> str:
+        source = "" if math.isnan(self.source_return) else f", {self.source_return:.0f} in the source"
+        spent = f"{self.source_steps} source and {self.target_steps} target steps"
+        return f"return {self.target_return:.0f} in the target{source}, after {spent}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from transreward_baselines.evaluation import evaluate_id
-from transreward_baselines.lanes import Lanes, find_shared, scale_actions
+from transreward_baselines.lanes import Lanes, find_shared
 from transreward_baselines.results import Evaluation, read_rows, write_rows
 from transreward_baselines.run_args import RunArgs
 from transreward_baselines.run_directory import (
@@ -29,7 +29,7 @@ from transreward_baselines.training_ids import evaluation_ids, find_role
 from transreward_envs.errors import BudgetSpentError
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.policies import GaussianPolicy
+from transreward_wrappers.policies import GaussianPolicy, scale_actions
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
 
 POLICIES = "policies"
@@ -138,7 +138,8 @@ class Run:
         before, self.steps = self.steps, self.steps + steps
         self._tell_time()
         self._bar.update(steps)
-        self._log({"charts/steps_per_second": self.steps / max(self.seconds, 1e-9), **self._episodes(), **scalars})
+        speed = {"charts/steps_per_second": self.steps / max(self.seconds, 1e-9)}
+        self._log({**speed, **self._episodes(), **self._compensation(), **scalars})
         last = not self.unfinished
         if last or before // self.args.eval_every < self.steps // self.args.eval_every:
             self._evaluate()
@@ -242,6 +243,13 @@ class Run:
         self.lanes.finished = []
         returns, lengths = np.array(finished).T
         return {"charts/episodic_return": float(returns.mean()), "charts/episodic_length": float(lengths.mean())}
+
+    def _compensation(self) -> dict[str, float]:
+        """Return the running figures of the compensation, and the steps spent in each domain, where there are any."""
+        figures = find_shared(self.lanes.envs, "diagnostics") or {}
+        steps = find_shared(self.lanes.envs, "steps")
+        spent = {} if steps is None else {f"charts/{role}_steps": float(count) for role, count in steps().items()}
+        return {**{f"compensation/{name}": value for name, value in figures.items()}, **spent}
 
     def _log(self, scalars: Mapping[str, float]) -> None:
         for name, value in scalars.items():

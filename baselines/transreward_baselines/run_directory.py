@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+UNTOLD = {"relabel": False, "learn_from": "both"}
+"""Settings as they were in runs that do not tell them."""
+
 
 class RunDirectoryError(RuntimeError):
     """A run directory cannot be used for what was asked."""
@@ -34,7 +37,7 @@ def check_directory(
         RunDirectoryError: It holds a run of other settings, or other files.
     """
     if (directory / "config.json").exists():
-        theirs = read(directory)
+        theirs = {**{name: value for name, value in UNTOLD.items() if name in settings}, **read(directory)}
         names = [name for name in {**settings, **theirs} if name not in may_change]
         changed = {name: (theirs.get(name), settings.get(name)) for name in names}
         listing = "; ".join(

@@ -5,8 +5,9 @@
 Deviations from the paper: many lanes step together, and gradient steps follow as many transitions as came of it, by a
 ratio below the paper's 1 so that a run is short in wall-clock time; the temperature is learned through its logarithm;
 the policy's log-deviation is squashed into ``[-5, 2]``, as in CleanRL. An end by the time limit is no termination:
-values are bootstrapped beyond it, from the last observation of that very episode. A resumed run has its replay
-buffer, and starts new episodes and a new stream of random numbers.
+values are bootstrapped beyond it, from the last observation of that very episode. Under a training id, rewards are
+relabelled when they are drawn: the compensation in them is that of the moment, not that of collection. A resumed run
+has its replay buffer, and starts new episodes and a new stream of random numbers.
 
 The published curve (docs/agents.md): ``python tests/performance/learning.py --seeds 1 2 3 4 5 --out runs/learning``.
 """
@@ -25,11 +26,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from transreward_baselines.lanes import Lanes
-from transreward_baselines.replay import Batch, ReplayBuffer
+from transreward_baselines.lanes import CompensationOf, Lanes
+from transreward_baselines.replay import Batch, LearnFrom, ReplayBuffer, require_learn_from
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.training_ids import is_compensated
 from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import BudgetSpentError, require_count, require_positive, require_share
 from transreward_wrappers.networks import layers_of
@@ -81,8 +83,18 @@ class Args(RunArgs):
     tau: float = 0.005
     """Share by which the target critics move to the critics after each gradient step."""
 
+    relabel: bool = True
+    """Add to a reward, when it is drawn, what the compensation says by then; otherwise what was paid is learned from,
+    which grows stale as the compensation learns. Without effect on ids that have none."""
+
+    learn_from: LearnFrom = "both"
+    """Transitions that the agent learns from: those of both domains, or of the source alone, so that target transitions
+    serve the compensation only."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "relabel", self.relabel and is_compensated(self.env_id))
+        require_learn_from(self.learn_from, relabels=self.relabel)
         for name in ("buffer_size", "batch_size", "hidden"):
             require_count(name, getattr(self, name), at_least=1)
         require_count("learning_starts", self.learning_starts)
@@ -95,7 +107,9 @@ class Args(RunArgs):
 class SAC:
     """Policy, twin critics with their targets, temperature, optimisers and replay buffer."""
 
-    def __init__(self, args: Args, observation_size: int, action_size: int) -> None:
+    def __init__(
+        self, args: Args, observation_size: int, action_size: int, compensation: CompensationOf | None = None
+    ) -> None:
         self.device = args.torch_device()
         self.action_size = action_size
         self.policy = make_network(observation_size, args.hidden, 2 * action_size).to(self.device)
@@ -110,7 +124,14 @@ class SAC:
             "temperature": torch.optim.Adam([self.log_temperature], lr=rate, fused=True),
         }
         capacity = min(args.buffer_size, args.total_steps + BLOCK * args.num_envs)
-        self.replay = ReplayBuffer(capacity, observation_size, action_size, seed=args.seed)
+        self.replay = ReplayBuffer(
+            capacity,
+            observation_size,
+            action_size,
+            seed=args.seed,
+            compensation=compensation,
+            learn_from=args.learn_from,
+        )
         self.owed = 0.0
         """Gradient steps that are due."""
 
@@ -279,7 +300,8 @@ def main(args: Args) -> list[Evaluation]:
     torch.set_num_threads(args.torch_threads)
     torch.manual_seed(args.seed)
     with closing(make_env(args)) as lanes:
-        agent = SAC(args, lanes.observation_size, lanes.action_size)
+        compensation = lanes.compensation_of() if args.relabel else None
+        agent = SAC(args, lanes.observation_size, lanes.action_size, compensation)
         with Run("sac", args, agent, lanes) as run:
             torch.manual_seed(args.seed + run.steps)
             generator = np.random.default_rng([args.seed, run.steps])

@@ -13,11 +13,19 @@ from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.lanes import make_lanes
 from transreward_baselines.sb3_lanes import VectorEnvAdapter, make_vec
+from transreward_baselines.sb3_replay import CompensatedReplayBuffer, compensated_replay
 from transreward_baselines.training_ids import takes_seed
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES
 
-__all__ = ["make_agent", "make_training_env", "make_vec", "policy_of"]
+__all__ = [
+    "CompensatedReplayBuffer",
+    "compensated_replay",
+    "make_agent",
+    "make_training_env",
+    "make_vec",
+    "policy_of",
+]
 
 _PPO: dict[str, Any] = {
     "batch_size": 256,
@@ -39,14 +47,14 @@ def make_training_env(config: RunConfig) -> VecEnv:
     if takes_seed(config.method):
         kwargs.setdefault("seed", config.seed)
     made = make_lanes(get_pair(config.pair).id(config.method), config.n_envs, settings=kwargs)
-    lanes = VectorEnvAdapter(made, reports=False)
+    lanes = VectorEnvAdapter(made, reports=config.relabel)
     lanes.seed(config.seed)
     return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
 
 
 def make_plain_env(config: RunConfig) -> VecEnv:
-    """Make one source domain, to hold a policy that is only evaluated."""
-    env = DummyVecEnv([lambda: get_pair(config.pair).make("source", disable_env_checker=True)])
+    """Make one target domain, to hold a policy that is only evaluated."""
+    env = DummyVecEnv([lambda: get_pair(config.pair).make("target", disable_env_checker=True)])
     return VecNormalize(env, training=False) if config.agent == "sb3-ppo" else env
 
 
@@ -56,7 +64,8 @@ def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
         steps = max(_PPO_ROLLOUT // config.n_envs, 1)
         return PPO("MlpPolicy", env, seed=config.seed, n_steps=steps, device="cpu", **_PPO)
     size = min(config.steps, 1_000_000)
-    return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **_SAC)
+    replay = compensated_replay(env, learn_from=config.learn_from) if config.relabel else {}
+    return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **replay, **_SAC)
 
 
 def policy_of(agent: BaseAlgorithm) -> Policy:

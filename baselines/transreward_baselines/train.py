@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
@@ -17,9 +18,9 @@ from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import evaluate
 from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import budget_is_spent, make_agent, make_training_env, policy_of, steps_spent
+from transreward_baselines.training_ids import evaluation_roles
 from transreward_envs import get_pair
 from transreward_envs.errors import BudgetSpentError
-from transreward_envs.pairs import ROLES
 
 Report = Callable[[int], None]
 
@@ -83,9 +84,10 @@ def _train(
 
 
 def _evaluation(agent: BaseAlgorithm, config: RunConfig, seconds: float) -> Result:
-    """Evaluate the policy of an agent on both plain domains."""
+    """Evaluate the policy of an agent on the plain domains that it can act in."""
     pair, policy, spent = get_pair(config.pair), policy_of(agent), steps_spent(agent, config)
-    source, target = (evaluate(policy, pair, role, episodes=config.eval_episodes) for role in ROLES)
+    returns = {role: evaluate(policy, pair, role, episodes=config.eval_episodes) for role in evaluation_roles(pair)}
+    target, source = returns["target"], returns.get("source", np.array([np.nan]))
     return Result(
         step=agent.num_timesteps,
         source_steps=spent["source"],
@@ -109,10 +111,7 @@ class _Progress(BaseCallback):
     def tell(self, result: Result) -> None:
         """Show an evaluation, in a log file too."""
         if self._report is None:
-            self._bar.write(
-                f"step {result.step}: return {result.target_return:.0f} in the target, {result.source_return:.0f} in "
-                f"the source, after {result.source_steps} source and {result.target_steps} target steps"
-            )
+            self._bar.write(f"step {result.step}: {result}")
 
     def _on_step(self) -> bool:
         self._bar.update(self.num_timesteps - self._bar.n)

@@ -14,7 +14,7 @@ def find_training_pair(env_id: str) -> tuple[Pair, str] | None:
     plain = env_id.rpartition(":")[2]
     for method in METHODS:
         for pair in PAIRS.values():
-            if pair.trainable and pair.id(method) == plain:
+            if METHODS[method].serves(pair) and pair.id(method) == plain:
                 return pair, method
     return None
 
@@ -32,19 +32,30 @@ def find_role(env_id: str) -> tuple[Pair, Role] | None:
 def evaluation_ids(env_id: str, *, both: bool = False) -> dict[str, str]:
     """Return the ids of the plain domains in which a policy trained under an id is evaluated, by name.
 
-    Those are ``target`` and ``source`` for a training id, and ``plain``, the id itself, for any other; where ``both``
-    is asked for, the two for the id of a pair's source or target too.
+    Those are ``target`` and ``source`` for a training id, without the source where it has another robot, and ``plain``,
+    the id itself, for any other; where ``both`` is asked for, the two for the id of a pair's source or target too.
 
     Raises:
         ValueError: Both are asked for, and one policy cannot act in both.
     """
     found = find_training_pair(env_id) or (find_role(env_id) if both else None)
-    if both and (found is None or not found[0].trainable):
+    if both and (found is None or found[0].source_robot is not None):
         raise ValueError(
             f"Both domains are those of a pair with one robot, by any of its ids; {env_id!r} is of none. Leave "
             "`eval_both` out."
         )
-    return {"plain": env_id} if found is None else {role: found[0].id(role) for role in reversed(ROLES)}
+    return {"plain": env_id} if found is None else {role: found[0].id(role) for role in evaluation_roles(found[0])}
+
+
+def evaluation_roles(pair: Pair) -> tuple[Role, ...]:
+    """Return the domains in which a policy trained in a pair is evaluated: not in the source of another robot."""
+    return ("target", "source") if pair.source_robot is None else ("target",)
+
+
+def is_compensated(env_id: str) -> bool:
+    """Whether an id is a training id of a method with a compensation."""
+    found = find_training_pair(env_id)
+    return found is not None and METHODS[found[1]].compensation is not None
 
 
 def takes_seed(method: str) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from transreward_baselines.cli import find_pair, main, parse_settings
-from transreward_envs import PAIRS
+from transreward_baselines.joints import show_joints
+from transreward_envs import PAIRS, Pair
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -53,6 +54,40 @@ def test_show_prints_ids_spaces_and_what_differs(name: str, capsys: pytest.Captu
         "kg",
     ):
         assert part in text
+
+
+def test_show_tells_two_robots_apart_and_which_joints_correspond(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "show", "Hopper-from-Walker2d")
+    for part in (
+        "observation of the source: Box(-inf, inf, (17,)",
+        "action of the target: Box(-1.0, 1.0, (3,)",
+        "TransReward/Hopper-from-Walker2d-reward-transfer-v0",
+        "Joints that correspond by name",
+        "foot_joint          foot_joint",
+        "none: held at rest  foot_left_joint",
+    ):
+        assert part in text
+    assert "darc" not in text
+    assert "thigh_left_joint  none: what it does is lost" in run(capsys, "show", "Walker2d-from-Hopper")
+    assert "across robots, {source,target,reward-transfer" in run(capsys, "list", "from-Walker2d")
+
+
+def test_show_says_why_no_joints_correspond(capsys: pytest.CaptureFixture[str]) -> None:
+    show_joints(Pair(robot="Reacher", name="Reacher-from-Hopper", source_robot="Hopper"))
+    assert "Reacher is none: it does not say what its observation is made of" in capsys.readouterr().out
+
+
+def test_a_run_across_robots_is_evaluated_in_the_target(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = str(tmp_path / "run")
+    words = ["--pair", "Walker2d-from-Hopper", "--method", "reward-transfer", "--steps", "64", "--out", out]
+    words += ["--agent", "sb3-sac", "--eval-episodes", "2", "--set", "fit_budget=40", "fit_updates=2", "hidden=8"]
+    words += ['correspondence={"joints": {"thigh_left_joint": "thigh_joint"}}']
+    assert "in the target, after 40 source and 64 target steps" in run(capsys, "train", *words)
+    table = run(capsys, "evaluate", out, "--episodes", "2")
+    assert "target" in table
+    assert "source" not in table
+    refused = ["train", "--pair", "Walker2d-from-Hopper", "--out", str(tmp_path / "other")]
+    assert "Choose 'target' or 'reward-transfer'" in failure(capsys, *refused)
 
 
 def test_train_evaluate_and_plot(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -348,3 +348,16 @@ def test_a_quality_that_a_domain_has_not_is_refused(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         transreward(["data", "build", "--pair", PAIR, "--quality", "medium"])
     assert "has no policy of level 'medium'" in capsys.readouterr().err
+
+
+def test_the_command_line_relabels_by_dara(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shared = {"pair": "InvertedPendulum-mass-2.0", "quality": "random", "size": 6_000, "root": tmp_path}
+    names = [build(BuildArgs(domain=role, **shared)).metadata["dataset_id"] for role in ("source", "target")]
+    transreward(["data", "relabel", *names, "--root", str(tmp_path), "--updates", "20", "--set", "eta=0.5"])
+    made = "transreward/InvertedPendulum/InvertedPendulum-mass-2_0/source-random-6000-dara-v0"
+    assert made in capsys.readouterr().out
+    new = load_dataset(made, tmp_path)
+    assert (new.about["compensation"]["settings"]["eta"], new.about["relabelled_from"]) == (0.5, names[0])
+    with pytest.raises(SystemExit):
+        transreward(["data", "relabel", *names, "--root", str(tmp_path)])
+    assert "exists. Delete it, or choose another" in capsys.readouterr().err

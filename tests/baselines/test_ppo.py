@@ -15,6 +15,7 @@ from transreward_baselines import ppo
 from transreward_baselines.ppo import PPO, Args, estimate_values, main
 from transreward_baselines.rollout import estimate_advantages
 from transreward_baselines.run_directory import checkpoints
+from transreward_baselines.training_ids import evaluation_ids
 from transreward_baselines.tuned import parse
 from transreward_wrappers.storage import load_tensors
 
@@ -35,6 +36,17 @@ SMALL = {
 
 def small(out: Path, **changes: object) -> Args:
     return Args(**{**SMALL, "out": out, **changes})
+
+
+def test_a_run_across_robots_is_evaluated_in_the_target_alone(tmp_path: Path) -> None:
+    fit = ("fit_budget=40", "fit_updates=2")
+    env_id = "TransReward/Walker2d-from-Hopper-reward-transfer-v0"
+    results = main(small(tmp_path / "run", env_id=env_id, settings=fit, keep_policies=True))
+    assert [result.domain for result in results] == ["target", "target"]
+    assert evaluation_ids(env_id) == {"target": "TransReward/Walker2d-from-Hopper-target-v0"}
+    assert list(evaluation_ids("TransReward/Hopper-mass-2.0-reward-transfer-v0")) == ["target", "source"]
+    more = main(small(tmp_path / "run", env_id=env_id, settings=fit, keep_policies=True, total_steps=384))
+    assert [result.step for result in more] == [128, 256, 384]
 
 
 def discounted_errors(lane: list[dict], t: int) -> float:

@@ -1,14 +1,23 @@
 """Lanes in both autoreset modes, and the replay buffer that they fill."""
 
+from dataclasses import fields
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.baselines.drifting import LANES, Drifting, drifting_env, drifting_in, drifting_lanes
 from tests.baselines.telltale import act, telltale_lanes
-from transreward_baselines.lanes import Lanes, make_lanes, scale_actions
-from transreward_baselines.replay import ReplayBuffer
+from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.replay import ReplayBuffer, draw_source, paid_now
+from transreward_envs.training import join_environments
+from transreward_wrappers import Transitions
+from transreward_wrappers.policies import scale_actions
 
 CPU = torch.device("cpu")
 
@@ -112,3 +121,150 @@ def test_lanes_that_cannot_be_learned_from_are_refused() -> None:
     with pytest.raises(ValueError, match="Unknown id 'no_such_module:Hopper-v5'"):
         make_lanes("no_such_module:Hopper-v5", 2)
     envs.close()
+
+
+def one_by_one(mode: str, **settings: Any) -> SyncVectorEnv:
+    """Return environments that are stepped one by one and learn together."""
+    envs = SyncVectorEnv([lambda: drifting_env(**settings)] * LANES, autoreset_mode=AutoresetMode(mode))
+    join_environments(envs.envs)
+    return envs
+
+
+FORMS = {"lanes": drifting_lanes, "one by one": one_by_one}
+
+
+def relabelling(form: str, mode: str, steps: int = 60, **settings: Any) -> tuple[ReplayBuffer, Drifting, Lanes]:
+    """Return a buffer that was filled by random actions, the compensation that it asks, and the lanes."""
+    lanes = Lanes(FORMS[form](mode))
+    compensation = lanes.compensation_of()
+    assert compensation is not None
+    buffer = ReplayBuffer(1_000, 4, 1, seed=0, compensation=compensation, **settings)
+    observations, generator = lanes.reset(seed=0), np.random.default_rng(0)
+    for _ in range(steps):
+        actions = generator.uniform(-1.0, 1.0, (LANES, 1)).astype(np.float32)
+        result = lanes.step(actions)
+        buffer.add(observations, actions, result)
+        observations = result.observations
+    envs = lanes.envs
+    return buffer, drifting_in(envs if form == "lanes" else envs.envs[0]), lanes
+
+
+@pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_compensation_is_shown_what_it_was_shown_before(form: str, mode: str) -> None:
+    buffer, compensation, _ = relabelling(form, mode)
+    asked: list[Transitions] = []
+    buffer._compensation, ask = lambda batch: asked.append(batch) or ask(batch), buffer._compensation
+    made, newest = compensation.log(), buffer.newest(1_000, CPU)
+    assert len(newest.rewards) == len(made) == buffer.size
+    scale = np.float64(3.0)  # of a pendulum's actions
+    for field in fields(Transitions):
+        shown, first = getattr(asked[0], field.name)[::-1], getattr(made, field.name)
+        assert np.allclose(shown * scale if field.name == "action" else shown, first, atol=1e-6), field.name
+    compensation.scale = -2.0
+    paid = made.reward + compensation(made)
+    assert np.allclose(buffer.newest(1_000, CPU).rewards.numpy()[::-1], paid, atol=1e-5)
+    assert made.terminated.any()
+    assert 0.2 < made.domain.mean() < 0.8
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_environments_own_rewards_are_kept_and_no_steps_that_only_start_again(form: str) -> None:
+    sizes = []
+    for mode in ("SameStep", "NextStep"):
+        kept = relabelling(form, mode)[0].tensors()
+        assert torch.equal(kept["rewards"], torch.where(kept["terminated"], 0.0, 1.0))  # a pendulum's own
+        assert not kept["failed"].any()
+        sizes.append(len(kept["domains"]))
+    assert sizes[0] == 60 * LANES > sizes[1]
+
+
+def test_draws_may_be_of_the_source_alone() -> None:
+    buffer, _, _ = relabelling("lanes", "SameStep", learn_from="source")
+    kept = buffer.tensors()
+    sources = {(*one, *two) for one, two, domain in _rows(kept) if domain == 0}
+    drawn = buffer.sample(5_000, CPU)
+    found = zip(drawn.observations.tolist(), drawn.next_observations.tolist(), strict=True)
+    assert {(*one, *two) for one, two in found} == sources
+    assert 60 < len(sources) < 120
+    with pytest.raises(ValueError, match="`learn_from` can be 'source' where rewards are relabelled"):
+        ReplayBuffer(10, 4, 1, seed=0, learn_from="source")
+
+
+def _rows(kept: dict[str, torch.Tensor]) -> Any:
+    names = ("observations", "next_observations", "domains")
+    return zip(*(kept[name].tolist() for name in names), strict=True)
+
+
+@given(
+    domains=st.lists(st.integers(0, 1), min_size=1, max_size=60),
+    count=st.integers(1, 40),
+    seed=st.integers(0, 1_000),
+)
+def test_whatever_the_domains_as_many_are_drawn_and_all_of_the_source(
+    domains: list[int], count: int, seed: int
+) -> None:
+    kept, generator = np.array(domains, dtype=np.int8), np.random.default_rng(seed)
+    if 0 not in domains:
+        with pytest.raises(ValueError, match=f"all {len(domains)} are of the target"):
+            draw_source(kept, count, lambda below, size: generator.integers(below, size=size))
+        return
+    drawn = draw_source(kept, count, lambda below, size: generator.integers(below, size=size))
+    assert len(drawn) == count
+    assert not kept[drawn].any()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
+def test_source_transitions_are_drawn_alike(share: float) -> None:
+    generator = np.random.default_rng(0)
+    kept = (np.arange(200) >= 200 * share).astype(np.int8)
+    drawn = draw_source(kept, 100_000, lambda below, size: generator.integers(below, size=size))
+    counts = np.bincount(drawn, minlength=200)[kept == 0] / 100_000
+    assert np.allclose(counts, 1.0 / (200 * share), rtol=0.25)
+
+
+@given(failed=st.lists(st.booleans(), min_size=1, max_size=8))
+def test_steps_whose_physics_failed_are_shown_to_no_compensation(failed: list[bool]) -> None:
+    count, mask = len(failed), np.array(failed)
+    following = np.where(mask, np.nan, 1.0)[:, None]
+    batch = Transitions(
+        observation=np.zeros((count, 1)),
+        action=np.zeros((count, 1)),
+        reward=np.arange(count, dtype=float),
+        next_observation=following,
+        terminated=mask,
+        domain=np.zeros(count, dtype=np.int64),
+    )
+    paid = paid_now(lambda batch: batch.next_observation[:, 0], batch, mask)
+    assert paid.tolist() == [index + (not one) for index, one in enumerate(failed)]
+    assert batch.reward.tolist() == list(range(count))
+
+
+def test_a_lane_whose_physics_fails_is_kept_as_an_end_without_compensation() -> None:
+    buffer, compensation, lanes = relabelling("lanes", "SameStep", steps=3)
+    lanes.envs.unwrapped._engine.qvel[1] = 1e12
+    before, actions = np.zeros((LANES, 4)), np.ones((LANES, 1), dtype=np.float32)
+    buffer.add(before, actions, lanes.step(actions))
+    newest = buffer.newest(LANES, CPU)  # the last lane first
+    assert newest.terminated[1]
+    assert newest.rewards[1] == 0.0
+    assert newest.rewards.isfinite().all()
+    assert len(compensation.log()) == 4 * LANES - 1
+
+
+def test_a_buffer_that_relabels_survives_a_checkpoint_and_takes_no_other() -> None:
+    buffer, _, _ = relabelling("lanes", "SameStep")
+    again = ReplayBuffer(1_000, 4, 1, seed=0, compensation=lambda batch: np.zeros(len(batch)))
+    again.load(buffer.tensors())
+    assert all(torch.equal(again.tensors()[name], tensor) for name, tensor in buffer.tensors().items())
+    assert not torch.equal(again.newest(9, CPU).rewards, buffer.newest(9, CPU).rewards)
+    frozen = ReplayBuffer(1_000, 4, 1, seed=0)
+    with pytest.raises(ValueError, match="kept with domains, failed, for rewards that are relabelled.* Go on with"):
+        frozen.load(buffer.tensors())
+    with pytest.raises(ValueError, match="need domains, failed of each transition; this buffer was kept without"):
+        again.load(frozen.tensors())
+
+
+def test_lanes_without_compensation_have_none_to_ask() -> None:
+    assert Lanes(make_lanes("TransReward/InvertedPendulum-gravity-2.0-mixture-v0", 2)).compensation_of() is None
+    assert Lanes(make_lanes("Pendulum-v1", 2)).compensation_of() is None

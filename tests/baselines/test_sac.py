@@ -1,6 +1,9 @@
 """SAC: its losses, its ratio of updates to transitions, and runs that are resumed."""
 
+import dataclasses
+import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +150,73 @@ def test_ids_of_all_kinds_train(env_id: str, settings: tuple[str, ...], tmp_path
     rows = main(small(tmp_path / "run", env_id=env_id, settings=settings, total_steps=128))
     assert {row.step for row in rows} == {128}
     assert all(np.isfinite(row.return_mean) for row in rows)
+
+
+DARC = ("warmup=60", "hidden=8", "batch_size=16", "update_every=16", "time_limit=20", "target_ratio=0.5")
+COMPENSATED = {"env_id": "TransReward/InvertedPendulum-gravity-2.0-darc-v0", "settings": DARC}
+
+
+def replay_of(out: Path) -> dict[str, torch.Tensor]:
+    return load_tensors(checkpoints(out)[-1] / "replay.safetensors")[0]
+
+
+@pytest.mark.parametrize("learn_from", ["both", "source"])
+def test_a_run_that_relabels_keeps_the_environments_own_rewards_and_goes_on(learn_from: str, tmp_path: Path) -> None:
+    args = small(tmp_path / "run", **COMPENSATED, learn_from=learn_from)
+    assert args.relabel
+    main(args)
+    kept = replay_of(tmp_path / "run")
+    assert set(kept["rewards"].tolist()) == {0.0, 1.0}  # a pendulum's
+    assert set(kept["domains"].tolist()) == {0, 1}
+    rows = main(dataclasses.replace(args, total_steps=384))
+    assert rows[-1].step == 384
+    again = replay_of(tmp_path / "run")
+    assert all(torch.equal(again[name][:256], kept[name]) for name in kept)
+
+
+def test_frozen_rewards_are_kept_as_they_were_paid(tmp_path: Path) -> None:
+    main(small(tmp_path / "run", **COMPENSATED, relabel=False))
+    kept = replay_of(tmp_path / "run")
+    assert "domains" not in kept
+    assert len(set(kept["rewards"].tolist())) > 50
+
+
+def test_what_is_drawn_follows_the_classifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[torch.Tensor] = []
+    monkeypatch.setattr(sac, "update", lambda agent, batch, args: drawn.append(batch.rewards) or {})
+    later = ("warmup=200", *DARC[1:])
+    main(small(tmp_path / "run", **{**COMPENSATED, "settings": later}, learning_starts=32, total_steps=512))
+    assert set(drawn[0].tolist()) <= {0.0, 1.0}  # during the warm-up
+    assert len(set(drawn[-1].tolist())) > 3
+
+
+def test_relabelling_is_without_effect_where_there_is_no_compensation(tmp_path: Path) -> None:
+    for env_id in ("InvertedPendulum-v5", "TransReward/InvertedPendulum-gravity-2.0-mixture-v0"):
+        assert small(tmp_path, env_id=env_id) == small(tmp_path, env_id=env_id, relabel=False)
+        with pytest.raises(ValueError, match="`learn_from` can be 'source' where rewards are relabelled"):
+            small(tmp_path, env_id=env_id, learn_from="source")
+
+
+def test_runs_of_before_there_was_relabelling_go_on_as_they_were(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for changes in ({}, {**COMPENSATED, "relabel": False}):
+        main(small(out, **changes))
+        settings = json.loads((out / "config.json").read_text())
+        del settings["relabel"], settings["learn_from"]
+        (out / "config.json").write_text(json.dumps(settings))
+        if changes:
+            with pytest.raises(RunDirectoryError, match="relabel: False there, True asked for"):
+                main(small(out, **COMPENSATED, total_steps=384))
+        assert main(small(out, **changes, total_steps=384))[-1].step == 384
+        shutil.rmtree(out)
+
+
+def test_a_checkpoint_of_frozen_rewards_is_not_relabelled(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    main(small(out, **COMPENSATED, relabel=False))
+    (out / "config.json").write_text((out / "config.json").read_text().replace('"relabel": false', '"relabel": true'))
+    with pytest.raises(RunDirectoryError, match="need domains, failed of each transition.* Go on without relabelling"):
+        main(small(out, **COMPENSATED, total_steps=384))
 
 
 @pytest.mark.slow

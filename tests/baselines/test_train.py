@@ -3,9 +3,10 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -23,6 +24,7 @@ from transreward_baselines.sb3_lanes import make_vec
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
 from transreward_wrappers import Compensation, Transitions, register_compensation
+from transreward_wrappers.storage import load_tensors
 
 PAIR = "InvertedPendulum-gravity-2.0"
 DARC = {"warmup": 60, "fit_budget": 2, "update_every": 16, "batch_size": 16, "hidden": 8, "time_limit": 25}
@@ -33,10 +35,9 @@ def config(method: str = "darc", agent: str = "sb3-ppo", **changes: object) -> R
     size = {"steps": 2048, "n_envs": 2} if agent == "sb3-ppo" else {"steps": 150, "n_envs": 1}
     settings = FIT.get(method, {})
     return RunConfig(
-        pair=PAIR,
         method=method,
         agent=agent,
-        **{"eval_every": 10_000, "eval_episodes": 2, "settings": settings, **size, **changes},
+        **{"pair": PAIR, "eval_every": 10_000, "eval_episodes": 2, "settings": settings, **size, **changes},
     )
 
 
@@ -53,6 +54,26 @@ def test_every_method_trains_under_every_agent(method: str, agent: str, tmp_path
     assert read_results(tmp_path / "run") == [last]
     assert read_config(tmp_path / "run") == run
     assert (tmp_path / "run" / "logs" / "from-0" / "progress.csv").exists()
+
+
+@pytest.mark.parametrize("method", ["target", "reward-transfer"])
+@pytest.mark.parametrize("agent", ["sb3-ppo", "sb3-sac"])
+def test_across_robots_a_run_is_evaluated_in_the_target_alone(method: str, agent: str, tmp_path: Path) -> None:
+    run = config(method, agent, pair="Walker2d-from-Hopper")
+    (last,) = train(run, tmp_path / "run")
+    fitted = 40 if method == "reward-transfer" else 0
+    assert (last.source_steps, last.target_steps) == (fitted, last.step)
+    assert np.isnan([last.source_return, last.source_spread]).all()
+    assert np.isfinite([last.target_return, last.target_spread]).all()
+    assert "source," not in str(last)
+    (kept,) = read_results(tmp_path / "run")
+    assert np.array_equal(list(asdict(kept).values()), list(asdict(last).values()), equal_nan=True)
+    _, policy = load_policy(tmp_path / "run")
+    returns = evaluate(policy, get_pair(run.pair), "target", episodes=run.eval_episodes)
+    assert returns.mean() == pytest.approx(last.target_return)
+    assert train(config(method, agent, pair=run.pair, steps=run.steps + 64), tmp_path / "run")[-1].step > last.step
+    plot_learning_curves(runs_by_method([tmp_path / "run"]), tmp_path / "figure.png", title="across robots")
+    assert (tmp_path / "figure.png").exists()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -97,7 +118,8 @@ def test_a_checkpoint_brings_back_agent_environment_and_learner(agent: str, tmp_
     if agent == "sb3-sac":
         size = agents[0].replay_buffer.size()
         assert agents[1].replay_buffer.size() == size
-        for name in ("observations", "rewards", "actions"):
+        assert len(np.unique(agents[0].replay_buffer.domains[:size])) == 2
+        for name in ("observations", "rewards", "actions", "domains", "failed", "terminated"):
             assert np.array_equal(*(getattr(one.replay_buffer, name)[:size] for one in agents))
     files = {path.suffix for path in checkpoints(tmp_path)[-1].iterdir()}
     assert files == {".safetensors", ".json"}
@@ -129,6 +151,43 @@ def test_a_replay_buffer_of_another_size_holds_the_newest_transitions_and_nothin
     order = (old.pos - count + np.arange(count)) % old.buffer_size
     assert np.array_equal(new.observations[:count], old.observations[order])
     assert np.abs(new.observations[:count]).sum(axis=(1, 2)).min() > 0
+
+
+@pytest.mark.parametrize("learn_from", ["both", "source"])
+def test_sacs_rewards_are_relabelled_unless_they_are_frozen(learn_from: str, tmp_path: Path) -> None:
+    run = config(agent="sb3-sac", learn_from=learn_from)
+    assert run.relabel
+    train(run, tmp_path / "relabelled")
+    train(config(agent="sb3-sac", relabel=False), tmp_path / "frozen")
+    kept, frozen = (
+        load_tensors(checkpoints(tmp_path / name)[-1] / "replay.safetensors")[0] for name in ("relabelled", "frozen")
+    )
+    assert set(kept["rewards"].unique().tolist()) == {0.0, 1.0}  # a pendulum's own
+    assert len(frozen["rewards"].unique()) > 20
+    assert set(kept) - set(frozen) == {"domains", "failed", "terminated"}
+    assert train(replace(run, steps=160), tmp_path / "relabelled")[-1].step == 160
+    assert load_policy(tmp_path / "relabelled")[0].relabel
+
+
+def test_relabelling_is_for_sac_and_compensations_alone() -> None:
+    for run in (config(), config("mixture", "sb3-sac"), config("source", "sb3-sac")):
+        assert not run.relabel
+    with pytest.raises(ValueError, match="`learn_from` can be 'source' where rewards are relabelled"):
+        config(agent="sb3-ppo", learn_from="source")
+
+
+def test_runs_of_before_there_was_relabelling_go_on_as_they_were(tmp_path: Path) -> None:
+    out, frozen = tmp_path / "run", config(agent="sb3-sac", relabel=False)
+    train(frozen, out)
+    settings = json.loads((out / "config.json").read_text())
+    del settings["relabel"], settings["learn_from"]
+    (out / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(RunDirectoryError, match="relabel: False there, True asked for"):
+        train(config(agent="sb3-sac"), out)
+    assert train(replace(frozen, steps=160), out)[-1].step == 160
+    (out / "config.json").write_text(json.dumps({**settings, "relabel": True}))
+    with pytest.raises(RunDirectoryError, match="need domains, failed, terminated of each transition"):
+        train(config(agent="sb3-sac", steps=170), out)
 
 
 def test_a_checkpoint_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
@@ -272,6 +331,8 @@ def test_runs_are_averaged_only_with_their_like(tmp_path: Path) -> None:
 
     first, second = record("0", 10, 20), record("1", 10, 20, seed=1)
     assert {name: len(seeds) for name, seeds in runs_by_method([first, second, first]).items()} == {"darc": 2}
+    sac = [record(f"sac-{relabel}", 10, agent="sb3-sac", relabel=relabel) for relabel in (True, False)]
+    assert [re.search(r"relabel=(\w+)", name).group(1) for name in runs_by_method(sac)] == ["True", "False"]
     other = record("other", 10, 20, settings={"eta": 0.5})
     assert len(runs_by_method([first, second, other])) == 2
     with pytest.raises(RunDirectoryError, match="repeats seed 0 of darc"):
@@ -285,8 +346,12 @@ def test_runs_are_averaged_only_with_their_like(tmp_path: Path) -> None:
     [
         ({"pair": "Hopper-frction-2.0"}, "Unknown pair 'Hopper-frction-2.0'. Did you mean 'Hopper-friction-2.0'"),
         (
-            {"pair": "Walker2d-from-Hopper"},
-            "evaluates one policy in both domains; those of 'Walker2d-from-Hopper' have",
+            {"pair": "Walker2d-from-Hopper", "method": "darc"},
+            "the source of 'Walker2d-from-Hopper' has another robot, which method 'darc' would act with. Choose 'targ",
+        ),
+        (
+            {"pair": "Walker2d-from-Hopper", "method": "source"},
+            "method 'source' would act with. Choose 'target' or 'reward-transfer'",
         ),
         ({"method": "dar"}, "Unknown method 'dar'. Did you mean 'darc'"),
         ({"agent": "sb3-pp"}, "Unknown agent 'sb3-pp'. Did you mean 'sb3-ppo'"),

@@ -14,7 +14,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from transreward_envs import METHODS, PAIRS, ROBOTS
+from transreward_envs import PAIRS, ROBOTS
+from transreward_envs.methods import training_methods
 
 TINY = {
     "reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8, "horizon": 10},
@@ -28,7 +29,7 @@ ONE_OF_EACH = {
     (pair.robot, pair.source_robot, *(shift.kind for shift in (*pair.source, *pair.target))): pair
     for pair in PAIRS.values()
 }
-TRAINING_IDS = [(pair.id(name), name) for pair in ONE_OF_EACH.values() for name in METHODS if pair.trainable]
+TRAINING_IDS = [(pair.id(name), name) for pair in ONE_OF_EACH.values() for name in training_methods(pair)]
 SAMPLE = [
     "TransReward/Hopper-v0",
     "TransReward/Ant-friction-2.0-source-v0",
@@ -40,6 +41,7 @@ SAMPLE = [
     "TransReward/Humanoid-obsnoise-0.05-target-v0",
     "TransReward/HalfCheetah-obstacle-mixture-v0",
     "TransReward/Walker2d-from-Hopper-target-v0",
+    "TransReward/Walker2d-from-Hopper-reward-transfer-v0",
     "TransReward/Reacher7-broken-shoulder_pan-source-v0",
 ]
 

@@ -1,6 +1,8 @@
 """Pairs: each target differs from its source in the named fields, and in nothing else."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -9,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import shifts
-from transreward_envs import PAIRS, ROBOTS, SUITES, Pair, get_pair, get_suite, make_pair, register_pair
+from transreward_envs import METHODS, PAIRS, ROBOTS, SUITES, Pair, get_pair, get_suite, make_pair, register_pair
 from transreward_envs.differences import added_geoms, differing_fields, pair_differences
+from transreward_envs.methods import training_methods
 from transreward_envs.shifts import GravityShift, MassShift, Shift
 
 MASS = {"body_mass", "body_inertia", "actuator_acc0", "body_invweight0", "body_subtreemass", "dof_M0"}
@@ -93,14 +96,27 @@ def test_every_robot_has_pairs() -> None:
     assert {pair.robot for pair in PAIRS.values()} == set(ROBOTS)
 
 
-def test_a_pair_across_robots_has_domains_and_no_method_that_compares_their_states() -> None:
+def test_a_pair_across_robots_has_domains_and_the_methods_that_act_in_the_target() -> None:
     pair = get_pair("Walker2d-from-Hopper")
     assert pair.make("source").observation_space.shape == (11,)
     assert pair.make("target").observation_space.shape == (17,)
     assert Pair.from_json(json.loads(json.dumps(pair.to_json()))).to_json() == pair.to_json()
     assert [row.field for row in pair_differences(pair)] == ["robot"]
     assert pair.id("target") in gym.registry
-    assert pair.id("mixture") not in gym.registry
+    assert training_methods(pair) == [name for name, method in METHODS.items() if method.acts_in == "target"]
+    for name in METHODS:
+        assert (pair.id(name) in gym.registry) == (name in training_methods(pair))
+
+
+@pytest.mark.parametrize("make", [gym.make, partial(gym.make_vec, num_envs=2)])
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.acts_in == "both"])
+def test_a_method_that_acts_in_both_domains_refuses_two_robots(method: str, make: Callable) -> None:
+    across = get_pair("Walker2d-from-Hopper").to_json()
+    message = (
+        "those of 'Walker2d-from-Hopper' are Hopper and Walker2d. Choose a method that acts in the target alone: rew"
+    )
+    with pytest.raises(ValueError, match=message):
+        make(f"TransReward/Walker2d-mass-2.0-{method}-v0", pair=across)
 
 
 def test_a_pair_written_by_a_newer_version_is_refused() -> None:

@@ -48,6 +48,18 @@ def test_the_first_episode_is_a_source_one_and_a_ratio_of_zero_never_leaves_it()
     assert {info["domain"] for info in run(env, 40)} == {0}
 
 
+@pytest.mark.parametrize(("ratio", "expected"), [(0.25, [1, 0, 0, 0, 1, 0, 0, 0]), (0.0, [1, 0, 0, 0, 0, 0, 0, 0])])
+def test_a_schedule_can_start_in_the_target(ratio: float, expected: list[int]) -> None:
+    settings = {"target_ratio": ratio, "start_in": "target", "time_limit": 5}
+    env = gym.make(MIXTURE, **settings)
+    infos = run(env, 40)
+    assert [info["domain"] for info in infos][::5] == expected
+    lanes = gym.make_vec(MIXTURE, num_envs=1, **settings)
+    _, info = lanes.reset(seed=0)
+    assert info["domain"][0] == 1
+    lanes.close()
+
+
 def test_the_episode_that_spends_the_budget_is_truncated() -> None:
     env = gym.make(MIXTURE, target_budget=7, target_ratio=1.0, time_limit=5)
     infos = run(env, 30)
@@ -200,6 +212,7 @@ def test_a_shared_ledger_outlives_its_process_and_is_restored(tmp_path: Path) ->
     ("kwargs", "message"),
     [
         ({"target_ratio": 1.5}, r"`target_ratio` must lie in \[0, 1\]; got 1.5"),
+        ({"start_in": "targt"}, "Unknown domain to start in 'targt'. Did you mean 'target'"),
         ({"target_bugdet": 5}, "Unknown keyword 'target_bugdet'. Did you mean 'target_budget'"),
         ({"time_limit": -1}, "`time_limit` must be an integer >= 1; got -1"),
         ({"target_budget": 0}, "`target_budget` must be an integer >= 1; got 0"),

@@ -1,15 +1,20 @@
 """The reward wrapper: transparent but for the reward, exact, and clear about what it cannot do."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
+from tests.wrappers.transitions import some_transitions
 from transreward_envs import get_pair
 from transreward_envs.methods import METHODS, Method
 from transreward_wrappers import Compensate, Compensation, CompensationError, Transitions, register_compensation
+from transreward_wrappers.bound import load_compensation, make_compensation
+from transreward_wrappers.storage import load_tensors
 
 MIXTURE = "TransReward/HalfCheetah-broken-bthigh-mixture-v0"
 PAIR = get_pair("HalfCheetah-broken-bthigh")
@@ -100,12 +105,44 @@ def test_a_compensation_of_ones_own_gets_its_ids() -> None:
 
 
 def test_the_table_of_methods_tells_where_each_compensation_acts() -> None:
-    from transreward_wrappers.bound import load_compensation
-
     for method in METHODS.values():
         if method.compensation is not None:
             cls = load_compensation(method.compensation)
             assert method == Method(compensation=method.compensation, acts_in=cls.acts_in)
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.compensation is not None])
+def test_asking_a_compensation_leaves_no_trace(name: str, tmp_path: Path) -> None:
+    cls = load_compensation(METHODS[name].compensation)
+    settings = {"warmup": 40, "fit_budget": 5, "update_every": 8, "batch_size": 8} if name == "darc" else {}
+    asked, left_alone = (make_compensation(cls, settings) for _ in range(2))
+    for compensation in (asked, left_alone):
+        compensation.bind(3, 2)
+    for step in range(30):
+        batch = some_transitions(4, seed=step)
+        for compensation in (asked, left_alone):
+            compensation(batch)
+            if compensation is asked:
+                before = compensation.diagnostics()
+                first, second = (compensation(some_transitions(7, seed=1_000 + step)) for _ in range(2))
+                assert np.array_equal(first, second)
+                assert compensation.diagnostics() == before
+            compensation.update(batch)
+    assert asked.diagnostics() == left_alone.diagnostics()
+    kept = []
+    for compensation in (asked, left_alone):
+        compensation.save(tmp_path / "kept")
+        kept.append(load_tensors(tmp_path / "kept"))
+    assert kept[0][1] == kept[1][1]
+    assert all(torch.equal(tensor, kept[1][0][key]) for key, tensor in kept[0][0].items())
+
+
+def test_a_wrapper_tells_the_compensation_of_any_transitions() -> None:
+    env = compensated(amount=0.25)
+    batch = some_transitions(5, observation_size=17, action_size=6)
+    assert env.compensation_of(batch).tolist() == [0.25] * 5
+    with pytest.raises(CompensationError, match="Constant returned nan at step 0"):
+        compensated(amount=float("nan")).compensation_of(batch)
 
 
 @dataclass(kw_only=True, eq=False)

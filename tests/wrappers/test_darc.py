@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian, some_transitions
 from transreward_envs import get_pair, make_pair
-from transreward_wrappers.darc import DARC
+from transreward_wrappers.darc import DARA, DARC
 from transreward_wrappers.darc.classifiers import DomainClassifiers
 from transreward_wrappers.darc.darc import features_of
-from transreward_wrappers.networks import EnsembleMLP, Frozen, mlp
+from transreward_wrappers.darc.memory import Memory
+from transreward_wrappers.networks import EnsembleMLP, Frozen
 
 LARGE = {"batch_size": 4096, "learning_rate": 3e-3, "hidden": 64, "update_every": 16_384, "capacity": 1_000_000}
 SMALL = {"batch_size": 64, "hidden": 16, "update_every": 64, "updates": 4, "warmup": 0, "fit_budget": 8}
@@ -137,7 +138,7 @@ def test_a_broken_network_is_not_clipped_into_a_reward() -> None:
     darc, batch = small(), some_transitions(50)
     darc.update(some_transitions(256))
     with torch.no_grad():
-        darc._learner._averaged.triple[-1].bias.fill_(float("inf"))
+        darc._learner._averaged.triple.biases[-1].fill_(float("inf"))
     darc._learner._log_ratio = darc._learner._averaged.frozen_log_ratio()
     assert np.all(np.isnan(darc(batch)[batch.domain == 0]))
 
@@ -195,20 +196,113 @@ def test_a_copy_goes_on_learning_as_the_original_would(how: str, tmp_path: Path)
     assert darc.diagnostics() == other.diagnostics()
 
 
-def test_the_frozen_networks_are_the_trained_ones() -> None:
+@pytest.mark.parametrize("members", [1, 3])
+def test_the_frozen_networks_are_the_trained_ones(members: int) -> None:
     rows = np.random.default_rng(0).standard_normal((9, 5)).astype(np.float32)
-    for network in (mlp([5, 8, 8, 1]), EnsembleMLP(3, [5, 8, 8, 1])):
-        trained = network(torch.from_numpy(rows).expand(3, 9, 5)).detach().numpy()[..., 0]
-        expected = trained if isinstance(network, EnsembleMLP) else trained[0]
-        frozen = Frozen(network)
-        assert np.allclose(frozen(rows), expected, atol=1e-6)
-        assert np.allclose(frozen(rows[:1]), expected[..., :1], atol=1e-6)
+    inputs = torch.from_numpy(rows).expand(members, 9, 5)
+    network = EnsembleMLP(members, [5, 8, 8, 1])
+    expected = network(inputs).detach().numpy()[..., 0]
+    assert np.allclose(Frozen(network)(rows), expected, atol=1e-6)
+    assert np.allclose(Frozen(network)(rows[:1]), expected[:, :1], atol=1e-6)
     for parameterisation in ("joint", "advantage"):
-        classifiers = DomainClassifiers(3, 5, hidden=8, parameterisation=parameterisation)
-        inputs = torch.from_numpy(rows)
-        of_pair, of_triple = classifiers.logits(inputs[:, :3], inputs)
-        ratio = (of_triple - of_pair).detach().numpy()
-        assert np.allclose(classifiers.frozen_log_ratio()(rows), ratio, atol=1e-5)
+        classifiers = DomainClassifiers(3, 5, hidden=8, parameterisation=parameterisation, members=members)
+        of_pair, of_triple = (logits.detach().numpy() for logits in classifiers.logits(inputs[..., :3], inputs))
+        log_ratio = classifiers.frozen_log_ratio()
+        assert np.allclose(log_ratio.members(rows), of_triple - of_pair, atol=1e-5)
+        assert np.allclose(log_ratio(rows), (of_triple - of_pair).mean(axis=0), atol=1e-5)
+        for frozen, trained in zip(classifiers.frozen()(rows), (of_pair, of_triple), strict=True):
+            assert np.allclose(frozen, trained.mean(axis=0), atol=1e-5)
+
+
+def test_the_members_of_an_ensemble_learn_from_batches_of_their_own() -> None:
+    darc = small(members=4)
+    for seed in range(4):
+        darc.update(some_transitions(128, seed=seed))
+    batch = some_transitions(50, seed=9)
+    ratios = darc.learner.log_ratios(features_of(batch))
+    assert ratios.shape == (4, 50)
+    assert ratios.std(axis=0).min() > 0.0
+    np.testing.assert_allclose(ratios.mean(axis=0), darc.log_ratio(batch), atol=1e-5)
+
+
+def test_weights_multiply_the_reward_of_source_transitions() -> None:
+    darc = small(mode="weight", eta=0.5, clip=1.5)
+    batch = some_transitions(50, seed=9)
+    assert np.all(darc(batch) == 0.0)
+    for seed in range(4):
+        darc.update(some_transitions(64, seed=seed))
+    weights = np.where(batch.domain == 0, np.exp(0.5 * np.clip(darc.log_ratio(batch), -1.5, 1.5)), 1.0)
+    np.testing.assert_allclose(batch.reward + darc(batch), weights * batch.reward, atol=1e-12)
+
+
+def test_weighted_rewards_are_the_targets_on_average() -> None:
+    darc = learnt(SOURCE, TARGET, samples=400_000, input_noise=0.0, mode="weight", eta=1.0, clip=8.0)
+    generator = np.random.default_rng(1)
+    batch = SOURCE.sample(100_000, 0, generator)
+    near = replace(batch, observation=np.tile([1.0, -0.5], (100_000, 1)), action=np.full((100_000, 1), 0.5))
+    rewards = []
+    for law in (SOURCE, TARGET):
+        mean = near.observation @ law.state.T + near.action @ law.action.T
+        following = mean + law.spread * generator.standard_normal(mean.shape)
+        rewards.append(replace(near, next_observation=following, reward=following.sum(axis=1)))
+    source, target = rewards
+    weighted = (source.reward + darc(source)).mean()
+    gap = abs(source.reward.mean() - target.reward.mean())
+    assert gap > 0.1
+    assert abs(weighted - target.reward.mean()) < 0.2 * gap
+
+
+def test_withheld_target_rewards_are_nothing_and_source_ones_stay() -> None:
+    darc = small(target_reward="withhold")
+    batch = some_transitions(50, seed=9)
+    total = batch.reward + darc(batch)
+    assert np.array_equal(total, np.where(batch.domain == 1, 0.0, batch.reward))
+
+
+def test_one_block_of_ten_is_learned_from_by_nothing() -> None:
+    memory = Memory(1_000, 1)
+    for start in range(0, 12_000, 300):
+        memory.add(0, np.arange(start, start + 300, dtype=np.float32)[:, None])
+    held_out, none = memory.held_out(10_000)
+    assert np.array_equal(held_out[:, 0], np.arange(4_889 + 5_000, 10_000)[: len(held_out)])
+    assert (len(held_out), len(none), memory.seen(0)) == (111, 0, 12_000)
+    drawn = memory.sample(500, torch.Generator(), batches=3) if memory.ready(1) else None
+    assert drawn is None  # there is no target transition yet
+    memory.add(1, np.full((5, 1), -1.0, np.float32))
+    drawn = memory.sample(500, torch.Generator(), batches=3)
+    assert drawn.shape == (3, 1_000, 1)
+    assert drawn[:, :500].min() >= 11_000.0
+    assert np.all(drawn[:, 500:] == -1.0)
+
+
+def test_accuracies_are_of_held_out_transitions() -> None:
+    darc = small(batch_size=512, learning_rate=3e-3, updates=20, update_every=1_024, hidden=32)
+    generator = np.random.default_rng(0)
+    darc.bind(2, 1)
+    assert "accuracy_of_triples" not in darc.diagnostics()
+    for _ in range(10):
+        darc.update(SOURCE.sample(600, 0, generator))
+        darc.update(TARGET.sample(600, 1, generator))
+    figures = darc.diagnostics()
+    assert figures["accuracy_of_triples"] > 0.56 > figures["accuracy_of_pairs"] > 0.4
+
+
+def test_the_clip_rate_is_of_what_was_paid_whatever_else_was_asked() -> None:
+    darc, other = small(clip=0.05), some_transitions(500, seed=7)
+    darc.update(some_transitions(256))
+    assert "clip_rate" not in darc.diagnostics()
+    batch = some_transitions(200, seed=1)
+    darc(batch)
+    assert "clip_rate" not in darc.diagnostics()  # that was a question, not a step
+    darc(other)
+    ratio = darc.log_ratio(batch)[batch.domain == 0]
+    darc.update(batch)
+    assert darc.diagnostics()["clip_rate"] == (np.abs(ratio) >= 0.05).mean()
+    assert 0.0 < (np.abs(ratio) >= 0.05).mean() < 1.0
+
+
+def test_dara_is_darc_with_a_tenth_of_the_weight() -> None:
+    assert (DARA().eta, DARC().eta, {**DARA().settings(), "eta": 1.0}) == (0.1, 1.0, DARC().settings())
 
 
 def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
@@ -229,6 +323,10 @@ def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
         ({"updates": 1.5}, TypeError, "`updates` must be an integer"),
         ({"capacity": 100}, ValueError, "`capacity` must be an integer >= 128"),
         ({"input_noise": -0.1}, ValueError, "`input_noise` must be finite and >= 0"),
+        ({"mode": "weigh"}, ValueError, "Unknown mode 'weigh'. Did you mean 'weight'"),
+        ({"target_reward": "hold"}, ValueError, "Unknown target_reward 'hold'"),
+        ({"members": 0}, ValueError, "`members` must be an integer >= 1"),
+        ({"mode": "weight", "clip": 30.0}, ValueError, "exponent may be 20; got 1 \\* 30. Lower `clip`"),
         ({"parameterisation": "joined"}, ValueError, "Unknown parameterisation 'joined'. Did you mean 'joint'"),
     ],
 )

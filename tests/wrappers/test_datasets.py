@@ -256,6 +256,13 @@ def test_damaged_datasets_are_refused(written: Dataset) -> None:
         Dataset(written.directory)
 
 
+def test_a_dataset_without_its_file_has_no_digest(written: Dataset) -> None:
+    assert len(written.digest()) == 64
+    (written.directory / "data" / "main_data.hdf5").unlink()
+    with pytest.raises(DatasetError, match="cannot be read .* Build or download it anew"):
+        written.digest()
+
+
 def test_a_dataset_of_another_length_than_its_metadata_say_is_refused(written: Dataset) -> None:
     for promised in (18, 16, 0):
         change(written, total_steps=promised)

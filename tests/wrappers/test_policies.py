@@ -123,12 +123,12 @@ def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
     text, other, newer = (tmp_path / f"{name}.safetensors" for name in ("text", "other", "newer"))
     text.write_text("weights")
     save_tensors(other, {"weights": torch.zeros(3)}, {"kind": "classifier"})
-    save_tensors(newer, policy().tensors(), {**policy()._settings(), "format": FORMAT + 1})
+    save_tensors(newer, policy().tensors(), {**policy().settings(), "format": FORMAT + 1})
     for path, message in ((text, "is none, or damaged"), (other, "'classifier'"), (newer, "format must be 1")):
         with pytest.raises(NotAPolicyError, match=message):
             GaussianPolicy.load(path)
     less = {name: tensor for name, tensor in policy().tensors().items() if name != "log_std"}
-    save_tensors(other, less, policy()._settings())
+    save_tensors(other, less, policy().settings())
     with pytest.raises(NotAPolicyError, match="lacks what one has: 'log_std'"):
         GaussianPolicy.load(other)
     with pytest.raises(FileNotFoundError):
@@ -160,4 +160,4 @@ def test_a_digest_tells_weights_apart() -> None:
 
 
 def test_what_a_policy_says_about_itself_is_json() -> None:
-    json.dumps(policy()._settings())
+    json.dumps(policy().settings())

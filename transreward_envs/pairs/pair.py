@@ -97,11 +97,6 @@ class Pair:
         """Return the robot of one domain."""
         return get_robot(self.source_robot or self.robot if check_role(role) == "source" else self.robot)
 
-    @property
-    def trainable(self) -> bool:
-        """Whether the methods can train in the pair: across robots, states have no common meaning to compare."""
-        return self.source_robot is None
-
     def shifts(self, role: Role) -> tuple[Shift, ...]:
         """Return the shifts of one domain."""
         return {"source": self.source, "target": self.target}[check_role(role)]

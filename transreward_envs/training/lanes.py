@@ -40,6 +40,7 @@ class ScheduledLanes(BatchedEnv):
         ledger: Counts their steps, and knows the target's budget.
         limits: Time limit of each domain [agent steps].
         target_ratio: Share of all steps that the target gets while its budget lasts.
+        start_in: Domain of the first episode, or of the first lane's.
         kwargs: As for :class:`~transreward_envs.batched.vector_env.BatchedEnv`.
 
     Raises:
@@ -54,11 +55,12 @@ class ScheduledLanes(BatchedEnv):
         ledger: Ledger,
         limits: Mapping[Role, int | None],
         target_ratio: float = 0.1,
+        start_in: Role = "source",
         **kwargs: Any,
     ) -> None:
         super().__init__(list(lanes), **kwargs)
         self._turning, self._by_turns = lanes, set(limits) == set(DOMAIN_INDEX)
-        self.ledger, self._target_ratio = ledger, target_ratio
+        self.ledger, self._target_ratio, self._start_in = ledger, target_ratio, start_in
         self.ledger.lanes = self.num_envs
         endless = int(np.iinfo(np.int64).max)
         self._limit_of = {role: limit or endless for role, limit in limits.items()}
@@ -100,7 +102,9 @@ class ScheduledLanes(BatchedEnv):
     def _choose(self, lane: int) -> Role:
         """Return the domain of a lane's next episode; in the target, a step is reserved if there is one."""
         horizon = max(self._limit_of.values())
-        if self._by_turns and not target_is_due(self.ledger, ratio=self._target_ratio, horizon=horizon):
+        if self._by_turns and not target_is_due(
+            self.ledger, ratio=self._target_ratio, horizon=horizon, start_in=self._start_in
+        ):
             return "source"
         self._reserved[lane] = self.ledger.reserve() == 1
         return "target" if self._reserved[lane] or not self._by_turns else "source"

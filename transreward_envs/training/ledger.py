@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import gymnasium as gym
 
+from transreward_envs.pairs import Role
 from transreward_envs.training.shared_ledger import SharedLedger
 
 
@@ -97,20 +98,23 @@ class LocalLedger:
         self.target_steps += steps
 
 
-def target_is_due(ledger: Ledger, *, ratio: float, horizon: int) -> bool:
+def target_is_due(ledger: Ledger, *, ratio: float, horizon: int, start_in: Role) -> bool:
     """Say whether the next episode of environments that share a ledger is a target one.
 
-    It is where target steps < ratio * all steps. Each other episode under way counts as one of full length, so that
-    environments that start together do not all enter the target.
+    It is where target steps < ratio * all steps; where both are equal, as before the first step, it is ``start_in``.
+    Each other episode under way counts as one of full length, so that environments that start together do not all
+    enter the target.
 
     Args:
         ledger: Their ledger; the episode to come has nothing reserved there yet.
         ratio: Share of all steps that the target gets.
         horizon: Steps of an episode of full length.
+        start_in: The domain to start in.
     """
     target, others = ledger.target_steps, ledger.lanes - 1
     ahead = target + horizon * ledger.reserved
-    return ahead < ratio * (ledger.source_steps + target + horizon * others)
+    goal = ratio * (ledger.source_steps + target + horizon * others)
+    return ahead < goal or (ahead == goal and start_in == "target")
 
 
 def open_ledger(target_budget: int | None, shared_state: str | None, *, owner: str) -> Ledger:

@@ -8,7 +8,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from transreward_envs.errors import require_count, require_share, unknown
-from transreward_envs.methods import ActsIn
+from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import TargetBudget
 from transreward_envs.training.ledger import open_ledger, target_is_due
@@ -30,13 +30,14 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         pair: The pair.
         acts_in: Both domains, or the target alone.
         target_ratio: Share of all steps that the target gets while its budget lasts.
+        start_in: Domain of the first episode, or of the first lane's.
         target_budget: Target steps in all; no limit when ``None``.
         shared_state: Folder through which environments in several processes share counts and budget.
         time_limit: Steps per episode in both domains; the pair's own limits when ``None``.
         domain_kwargs: Keywords for the robot in both domains, such as ``render_mode``.
 
     Raises:
-        ValueError: A setting breaks its rule.
+        ValueError: A setting breaks its rule, or both domains are to be acted in and have different robots.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         *,
         acts_in: ActsIn = "both",
         target_ratio: float = 0.1,
+        start_in: Role = "source",
         target_budget: int | None = None,
         shared_state: str | None = None,
         time_limit: int | None = None,
@@ -52,16 +54,17 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     ) -> None:
         if acts_in not in get_args(ActsIn):
             raise ValueError(unknown("setting of `acts_in`", acts_in, get_args(ActsIn)))
-        require_share("target_ratio", target_ratio)
+        require_one_robot(acts_in, pair)
+        require_schedule(target_ratio, start_in)
         if time_limit is not None:
             require_count("time_limit", time_limit, at_least=1)
         if target_budget is not None:
             require_count("target_budget", target_budget, at_least=1)
         self.pair = pair
-        owner = owner_of(pair, acts_in, target_ratio, time_limit)
+        owner = owner_of(pair, acts_in, target_ratio, start_in, time_limit)
         self.ledger = open_ledger(target_budget, shared_state, owner=owner)
         self._acts_in = acts_in
-        self._target_ratio = target_ratio
+        self._target_ratio, self._start_in = target_ratio, start_in
         self._domain_kwargs = {"max_episode_steps": time_limit, "disable_env_checker": True, **domain_kwargs}
         self._limits = {role: time_limit or pair.max_episode_steps(role) for role in DOMAIN_INDEX}
         self._domains: dict[Role, Env] = {}
@@ -135,7 +138,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         if isinstance(before := self._domains.get("target"), TargetBudget):
             before.leave()
         horizon = max(self._limits.values())
-        if not target_is_due(self.ledger, ratio=self._target_ratio, horizon=horizon):
+        if not target_is_due(self.ledger, ratio=self._target_ratio, horizon=horizon, start_in=self._start_in):
             return "source"
         wrapper = self._domain("target")
         assert isinstance(wrapper, TargetBudget)
@@ -163,6 +166,19 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         return {"budget_truncated": False, **info, "domain": DOMAIN_INDEX[self.role]}
 
 
-def owner_of(pair: Pair, acts_in: ActsIn, target_ratio: float, time_limit: int | None) -> str:
+def require_schedule(target_ratio: float, start_in: str) -> None:
+    """Check the settings of a schedule by turns.
+
+    Raises:
+        ValueError: One breaks its rule.
+    """
+    require_share("target_ratio", target_ratio)
+    if start_in not in DOMAIN_INDEX:
+        raise ValueError(unknown("domain to start in", start_in, DOMAIN_INDEX))
+
+
+def owner_of(pair: Pair, acts_in: ActsIn, target_ratio: float, start_in: Role, time_limit: int | None) -> str:
     """Return what environments that share counts have in common."""
-    return f"{pair.name}, acting in {acts_in}, ratio {target_ratio}, time limit {time_limit},"
+    return (
+        f"{pair.name}, acting in {acts_in}, ratio {target_ratio}, starting in the {start_in}, time limit {time_limit},"
+    )

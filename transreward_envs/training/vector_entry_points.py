@@ -13,14 +13,14 @@ from transreward_envs.batched.domain import VECTOR_KEYWORDS, BatchedDomain
 from transreward_envs.batched.engine import SizesDifferError
 from transreward_envs.batched.lanes import TurningLane, make_lanes
 from transreward_envs.batched.tasks import TASKS
-from transreward_envs.errors import require_count, require_share, unknown
-from transreward_envs.methods import ActsIn
+from transreward_envs.errors import require_count, unknown
+from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import join_environments
 from transreward_envs.training.entry_points import check_keywords, make_mixture, resolve_pair
 from transreward_envs.training.lanes import ScheduledLanes
 from transreward_envs.training.ledger import open_ledger
-from transreward_envs.training.schedule import owner_of
+from transreward_envs.training.schedule import owner_of, require_schedule
 
 Lanes = VectorEnv[Any, Any, Any]
 
@@ -67,6 +67,7 @@ def make_scheduled_lanes(
     *,
     acts_in: ActsIn = "both",
     target_ratio: float = 0.1,
+    start_in: Role = "source",
     target_budget: int | None = None,
     shared_state: str | None = None,
     time_limit: int | None = None,
@@ -79,10 +80,11 @@ def make_scheduled_lanes(
 
     Raises:
         SizesDifferError: Source and target cannot step together, or nothing that steps lanes knows the robot.
-        ValueError: A setting breaks its rule.
+        ValueError: A setting breaks its rule, or both domains are to be acted in and have different robots.
     """
+    require_one_robot(acts_in, pair)
     require_count("num_envs", num_envs, at_least=1)
-    require_share("target_ratio", target_ratio)
+    require_schedule(target_ratio, start_in)
     for name, value in {"time_limit": time_limit, "target_budget": target_budget}.items():
         if value is not None:
             require_count(name, value, at_least=1)
@@ -90,13 +92,14 @@ def make_scheduled_lanes(
         raise SizesDifferError(unknown("robot that steps in lanes", pair.robot, TASKS))
     roles: tuple[Role, ...] = ("source", "target") if acts_in == "both" else ("target",)
     lanes = _turning_lanes(pair.robot, num_envs, {role: {**pair.kwargs(role), **domain_kwargs} for role in roles})
-    owner = owner_of(pair, acts_in, target_ratio, time_limit)
+    owner = owner_of(pair, acts_in, target_ratio, start_in, time_limit)
     return ScheduledLanes(
         lanes,
         robot=pair.robot,
         ledger=open_ledger(target_budget, shared_state, owner=owner),
         limits={role: time_limit or pair.max_episode_steps(role) for role in roles},
         target_ratio=target_ratio,
+        start_in=start_in,
         autoreset_mode=autoreset_mode,
         threads=threads,
         copy=copy,

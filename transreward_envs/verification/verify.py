@@ -11,6 +11,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from transreward_envs.correspondence import Correspondence, beats_permutation, layout_of
 from transreward_envs.differences import added_geoms, declared_fields, differences_between, differing_fields
 from transreward_envs.pairs.pair import ROLES, Pair, Role
 from transreward_envs.robots.domain import Domain
@@ -42,7 +43,8 @@ def verify(pair: Pair) -> Verification:
 
     Compiled models differ in exactly the declared fields; derived constants are fresh; each shift has its own effect,
     against the same domain without it; the same actions from matched states lead elsewhere, if the dynamics differ, or
-    to the same states, if they do not; the target's start is no worse than the source's.
+    to the same states, if they do not; the target's start is no worse than the source's. Between two robots, joints of
+    one name correspond: what is mapped there and back is as it was, and permuted joints foretell steps worse.
     """
     domains = {role: make_domain(pair, role, pair.shifts(role)) for role in ROLES}
     try:
@@ -51,6 +53,7 @@ def verify(pair: Pair) -> Verification:
             *(check for role in ROLES for check in _effects(pair, role, domains[role])),
             *_trajectories(pair, domains["source"], domains["target"]),
             *_starts(pair, domains["source"], domains["target"]),
+            *_correspondence(pair, domains["source"], domains["target"]),
         ]
     finally:
         for domain in domains.values():
@@ -202,3 +205,19 @@ def _starts(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
         yield Check.holds(f"{role}: no joint newly starts outside its range", newly < 1e-9, f"{newly:.3g}")
         yield Check.holds(f"{role}: starts no deeper in a contact [m]", deep <= depth + PENETRATION, f"{deep:.4g}")
         outside, depth = np.maximum(outside, probes.violations(domain.model)), max(depth, deep)
+
+
+def _correspondence(pair: Pair, source: Domain, target: Domain) -> Iterator[Check]:
+    """Check that joints of one name do the same in two robots, where there are any."""
+    if pair.source_robot is None:
+        return
+    try:
+        layouts = layout_of(source), layout_of(target)
+        correspondence = Correspondence.by_joint_names(*layouts)
+    except ValueError:  # no joint corresponds by name
+        return
+    error = correspondence.between(*layouts).round_trip_error(correspondence.inverse.between(*reversed(layouts)))
+    yield Check.holds("what is mapped to the source and back is as it was", error < 1e-9, f"{error:.3g} apart")
+    if len(set(layouts[0].driven_hinges) & set(layouts[1].driven_hinges)) > 1:
+        control = beats_permutation(correspondence, source, target)
+        yield Check.holds("joints of one name foretell steps better than permuted ones", control.beaten, control)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ import gymnasium as gym
 import numpy as np
 from filelock import FileLock
 from gymnasium.spaces import Box
+from numpy.typing import NDArray
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair
+from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.cache import fit_or_load
-from transreward_wrappers.compensation import Compensation, Float, Transitions
+from transreward_wrappers.compensation import RECENT, Compensation, Float, Transitions
 from transreward_wrappers.errors import CompensationError
 from transreward_wrappers.storage import write_json
+
+QUANTILES = (0.05, 0.5, 0.95)
 
 
 class BoundCompensation:
@@ -60,6 +65,7 @@ class BoundCompensation:
         self._shared_state = shared_state
         self._prepared = False
         self._steps = 0
+        self._recent: deque[tuple[NDArray[np.int64], Float]] = deque(maxlen=RECENT)
 
     def pay(self, batch: Transitions) -> Float:
         """Return what is added to each reward, as ``(B,)``, and let the compensation learn from it.
@@ -68,6 +74,17 @@ class BoundCompensation:
             CompensationError: It is not finite.
         """
         self._steps += len(batch)
+        delta = self.evaluate(batch)
+        self._recent.append((batch.domain, delta))
+        self.compensation.update(batch)
+        return delta
+
+    def evaluate(self, batch: Transitions) -> Float:
+        """Return what would be added to each reward, as ``(B,)``; nothing is learnt from it.
+
+        Raises:
+            CompensationError: It is not finite.
+        """
         delta = np.asarray(self.compensation(batch), dtype=np.float64)
         if not np.isfinite(delta).all():
             raise CompensationError(
@@ -75,8 +92,20 @@ class BoundCompensation:
                 f"{delta[~np.isfinite(delta)][0]} at step {self._steps} of {self.pair.name}. Its networks have "
                 "diverged: lower their learning rate, or delete the fit in the cache if it was loaded from there."
             )
-        self.compensation.update(batch)
         return delta
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return the compensation's figures, and mean and quantiles of what was lately paid in each domain."""
+        figures = self.compensation.diagnostics()
+        if not self._recent:
+            return figures
+        domain, delta = (np.concatenate(parts) for parts in zip(*self._recent, strict=True))
+        for role, index in DOMAIN_INDEX.items():
+            if len(paid := delta[domain == index]):
+                figures[f"{role}_mean"] = float(paid.mean())
+                for quantile, value in zip(QUANTILES, np.quantile(paid, QUANTILES), strict=True):
+                    figures[f"{role}_quantile_{quantile:g}"] = float(value)
+        return figures
 
     def prepare(self, *, fit: bool = True) -> None:
         """Fit or load what is needed, and begin to share it, once."""
@@ -136,7 +165,15 @@ class HasCompensation:
     @property
     def diagnostics(self) -> dict[str, float]:
         """Running figures of the compensation, for a logger."""
-        return self.compensation.diagnostics()
+        return self._bound.diagnostics()
+
+    def compensation_of(self, batch: Transitions) -> Float:
+        """Return what would be added to the rewards of any transitions now, as ``(B,)``; nothing is learnt from them.
+
+        Raises:
+            CompensationError: It is not finite.
+        """
+        return self._bound.evaluate(batch)
 
     def save_state(self, path: str) -> None:
         """Write what the compensation has learnt, for a run to resume from."""
@@ -168,10 +205,13 @@ def make_compensation(cls: type[Compensation], settings: dict[str, Any], *, more
     Raises:
         ValueError: A setting is unknown or breaks its rule.
     """
-    names: list[str] = (
-        [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
-    )
+    names = setting_names(cls)
     for name in settings:
         if name not in names:
             raise ValueError(unknown(f"setting of {cls.__name__}", name, [*names, *more]))
     return cls(**settings)
+
+
+def setting_names(cls: type[Compensation]) -> list[str]:
+    """Return the names of a compensation's settings."""
+    return [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []

@@ -20,6 +20,8 @@ from transreward_envs.pairs import Pair, Role
 
 Env = gym.Env[Any, Any]
 Float = NDArray[np.float64]
+RECENT = 1_024
+"""Batches that running figures are of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,14 +87,17 @@ class Compensation(ABC):
         return {"pair": pair.to_json(), "settings": self.settings()}
 
     def update(self, batch: Transitions) -> None:  # noqa: B027  # a hook
-        """Learn from transitions that have just been compensated."""
+        """Learn from transitions that have just been compensated; what counts or anneals with steps does so here."""
 
     def reseed(self, seed: int) -> None:  # noqa: B027  # a hook
         """Start all random streams anew; called at a reset with a seed. What was learnt stays."""
 
     @abstractmethod
     def __call__(self, batch: Transitions) -> Float:
-        """Return what to add to each reward, as ``(B,)`` in float64."""
+        """Return what to add to each reward, as ``(B,)`` in float64, and leave no trace.
+
+        It is asked for what passes through and, again and in other batches, for what a replay buffer draws.
+        """
 
     def save(self, path: Path) -> None:  # noqa: B027  # a hook
         """Write what was fitted and learnt to a file; without it there is nothing to keep, and no fit is cached."""

@@ -32,7 +32,7 @@ from transreward_wrappers.compensate import Compensate
 from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.compensation import Compensation
 
-_SCHEDULE_SETTINGS = ("target_ratio", "target_budget", "time_limit")
+_SCHEDULE_SETTINGS = ("target_ratio", "start_in", "target_budget", "time_limit")
 
 
 def make_compensated(
@@ -50,8 +50,8 @@ def make_compensated(
         compensation: ``module:class`` of the compensation.
         shared_state: Folder through which several processes spend one budget and learn together.
         render_mode: Of both domains.
-        settings: ``target_ratio``, ``target_budget`` and ``time_limit`` of the schedule; all others are the
-            compensation's.
+        settings: ``target_ratio``, ``start_in``, ``target_budget`` and ``time_limit`` of the schedule; all
+            others are the compensation's.
 
     Raises:
         ValueError: The pair or a setting is unknown, or the compensation cannot serve the pair.

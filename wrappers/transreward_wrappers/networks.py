@@ -11,14 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-
-
-def mlp(sizes: Sequence[int]) -> nn.Sequential:
-    """Return linear layers with a ReLU between each two."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+from torch.nn import functional
 
 
 def orthogonal_mlp(sizes: Sequence[int], activation: type[nn.Module], *, gain: float) -> nn.Sequential:
@@ -87,38 +80,27 @@ class EnsembleMLP(nn.Module):
 
 
 class Frozen:
-    """A network as it is now, evaluated without PyTorch's bookkeeping; it has one output, or each member has.
+    """Ensembles of MLPs as they are now, evaluated side by side and without PyTorch's bookkeeping; one output each.
 
     One row is evaluated by NumPy, in a third of the time that PyTorch takes for it; many rows by PyTorch on one thread.
 
     Args:
-        network: An MLP, an ensemble of MLPs, or several MLPs to be evaluated side by side, of the same sizes but for
-            their inputs: one that has fewer takes the first of the others'.
+        networks: An ensemble, or several, of the same sizes but for their inputs: one that has fewer takes the first of
+            the others'.
     """
 
-    def __init__(self, network: nn.Sequential | EnsembleMLP | Sequence[nn.Sequential]) -> None:
-        if isinstance(network, EnsembleMLP):
-            pairs = [
-                (weight.detach(), bias.detach()) for weight, bias in zip(network.weights, network.biases, strict=True)
-            ]
-        else:
-            pairs = _side_by_side([network] if isinstance(network, nn.Sequential) else network)
-        self._single = isinstance(network, nn.Sequential)
-        self._layers = [(weight.contiguous().clone(), bias.clone()) for weight, bias in pairs]
+    def __init__(self, networks: EnsembleMLP | Sequence[EnsembleMLP]) -> None:
+        several = [networks] if isinstance(networks, EnsembleMLP) else networks
+        self._layers = list(_side_by_side(several))
         self._arrays = [(weight.numpy(), bias.numpy()) for weight, bias in self._layers]
-        if self._single:
-            self._arrays = [(weight[0], bias[0]) for weight, bias in self._arrays]
         first, offset = self._layers[0]
         self._members = len(first)
         self._first = first.permute(1, 0, 2).reshape(first.shape[1], -1).contiguous()  # all members side by side
         self._offset = offset.reshape(1, -1)
 
     def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map ``(B, inputs)`` to ``(B,)``, or to ``(K, B)`` for an ensemble of K members."""
-        if len(inputs) == 1:
-            return self._one_row(inputs)
-        outputs = self._many_rows(inputs)
-        return outputs[0] if self._single else outputs
+        """Map ``(B, inputs)`` to ``(K, B)`` for K members in all."""
+        return self._one_row(inputs) if len(inputs) == 1 else self._many_rows(inputs)
 
     def _one_row(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         hidden = inputs
@@ -138,15 +120,16 @@ class Frozen:
         return outputs
 
 
-def _side_by_side(networks: Sequence[nn.Sequential]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Return weights as ``(K, inputs, outputs)`` and offsets as ``(K, 1, outputs)`` of each layer of K networks."""
-    pairs = []
-    for layers in zip(*([layer for layer in one if isinstance(layer, nn.Linear)] for one in networks), strict=True):
-        weights = torch.zeros(len(layers), max(layer.in_features for layer in layers), layers[0].out_features)
-        for weight, layer in zip(weights, layers, strict=True):
-            weight[: layer.in_features] = layer.weight.detach().T
-        pairs.append((weights, torch.stack([layer.bias.detach()[None] for layer in layers])))
-    return pairs
+def _side_by_side(networks: Sequence[EnsembleMLP]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield copies of weights as ``(K, inputs, outputs)`` and offsets as ``(K, 1, outputs)`` of each layer."""
+    for weights, biases in zip(
+        zip(*(network.weights for network in networks), strict=True),
+        zip(*(network.biases for network in networks), strict=True),
+        strict=True,
+    ):
+        inputs = max(weight.shape[1] for weight in weights)
+        padded = [functional.pad(weight.detach(), (0, 0, 0, inputs - weight.shape[1])) for weight in weights]
+        yield torch.cat(padded), torch.cat([bias.detach() for bias in biases])
 
 
 @contextmanager

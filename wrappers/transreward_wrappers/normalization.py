@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -61,3 +63,8 @@ class RunningNormalizer:
         """Keep what a call needs in float32."""
         self._shift = self._mean.astype(np.float32)
         self._scale = (1.0 / np.sqrt(self._variance + 1e-8)).astype(np.float32)
+
+
+def side_by_side(*parts: NDArray[Any]) -> NDArray[np.float32]:
+    """Return parts of features, as ``(B, width)`` each, side by side in float32."""
+    return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")

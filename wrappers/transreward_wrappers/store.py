@@ -55,6 +55,12 @@ class RowStore:
         self.rows[positions[-capacity:]] = rows[-capacity:]
         self.added += len(rows)
 
+    def restore(self, rows: NDArray[np.float32], added: int) -> None:
+        """Put back the newest rows, the oldest first, of a store to which ``added`` were added in all."""
+        rows = rows[-len(self.rows) :]
+        self.rows[(added - len(rows) + np.arange(len(rows))) % len(self.rows)] = rows
+        self.added = added
+
     def newest(self, count: int) -> NDArray[np.float32]:
         """Return the newest ``count`` rows, or as many as there are."""
         count = min(count, len(self))

@@ -13,14 +13,14 @@ from transreward_baselines import ppo, sac
 from transreward_baselines.benchmark.job import Job
 from transreward_baselines.config import LANES, AgentName, RunConfig
 from transreward_baselines.evaluation import episode_returns
-from transreward_baselines.lanes import make_lanes, scale_actions
+from transreward_baselines.lanes import make_lanes
 from transreward_baselines.policies.scores import FINAL_SEED
 from transreward_baselines.results import Evaluation, Result, read_results, read_rows
 from transreward_baselines.run import POLICIES
 from transreward_baselines.tuned import tuned
 from transreward_envs.pairs import Role
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
-from transreward_wrappers.policies import GaussianPolicy
+from transreward_wrappers.policies import GaussianPolicy, scale_actions
 
 SCRIPTS: dict[str, Any] = {"ppo": ppo, "sac": sac}
 AGENTS: tuple[str, ...] = (*SCRIPTS, *get_args(AgentName))

@@ -48,9 +48,9 @@ def make_plan(args: BenchmarkArgs) -> Plan:
 def _of_suites(args: BenchmarkArgs) -> list[Pair]:
     """Return the pairs of the suites, but for those across robots."""
     pairs = [pair for suite in args.suite for pair in get_suite(suite)]
-    if left_out := [pair.name for pair in pairs if not pair.trainable]:
+    if left_out := [pair.name for pair in pairs if pair.source_robot is not None]:
         print(f"Left out, because no one policy acts in both domains: {', '.join(left_out)}.")
-    return [pair for pair in pairs if pair.trainable]
+    return [pair for pair in pairs if pair.source_robot is None]
 
 
 def _swept(args: BenchmarkArgs) -> dict[tuple[str, float], Pair]:

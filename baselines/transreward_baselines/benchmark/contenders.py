@@ -104,7 +104,7 @@ class Contender:
             DependencyNotInstalled: The robot needs an extra.
             ValueError: It cannot.
         """
-        if not pair.trainable:
+        if pair.source_robot is not None:
             raise ValueError(
                 f"A benchmark evaluates one policy in both domains; those of {pair.name!r} have different robots. "
                 "Leave it out."

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from transreward_baselines.lanes import Lanes, scale_actions
+from transreward_baselines.lanes import Lanes
 from transreward_wrappers.datasets import Episode
+from transreward_wrappers.policies import scale_actions
 
 BLOCK = 256
 """Steps of each lane that are kept in memory before they are given away."""

@@ -1,7 +1,8 @@
-"""``transreward data build``, ``recipe``, ``list`` and ``export``."""
+"""``transreward data build``, ``recipe``, ``relabel``, ``list`` and ``export``."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 from transreward_baselines.console import console
 from transreward_baselines.data.builder import BuildArgs, build
 from transreward_baselines.data.export import export
+from transreward_baselines.settings import parse_settings
 from transreward_envs.errors import unknown
 from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, load_dataset
 
@@ -66,6 +68,39 @@ def recipe(args: RecipeArgs) -> list[Dataset]:
             size = int(amount * (args.size or plain.usual_size))
             datasets.append(build(replace(plain, size=size, seed=args.seed, root=args.root, threads=args.threads)))
     return datasets
+
+
+def relabel_dataset(
+    source: tyro.conf.Positional[str],
+    target: tyro.conf.Positional[str],
+    out: str | None = None,
+    updates: int = 10_000,
+    set: tuple[str, ...] = (),
+    root: Path | None = None,
+) -> None:
+    """Give a source dataset DARA's rewards, by classifiers that learn from it and from a target dataset.
+
+    Args:
+        source: Id or folder of the source's data.
+        target: Id or folder of the target's.
+        out: Id of the new dataset; the source's with `-dara` when left out.
+        updates: Gradient steps of the classifiers.
+        set: Settings of DARA, such as `eta=0.1`.
+        root: Folder of all datasets; Minari's when left out.
+    """
+    from transreward_wrappers.darc.offline import relabel_source
+
+    data, other = load_dataset(source, root), load_dataset(target, root)
+    given = str(data.metadata.get("dataset_id", data.directory.name))
+    name = out or re.sub(r"(-v\d+)?$", r"-dara\1", given, count=1)
+    folder = (root or datasets_root()) / name
+    new = relabel_source(data, other, folder, name=name, updates=updates, settings=parse_settings(set))
+    told = ", ".join(f"{key.replace('_', ' ')} {value:.2f}" for key, value in _accuracies(new).items())
+    print(f"{name}: {new.total_steps:,} transitions in {folder}; on held-out data, {told or 'too few to judge by'}.")
+
+
+def _accuracies(dataset: Dataset) -> dict[str, float]:
+    return {key: value for key, value in dataset.about["compensation"].items() if key.startswith("accuracy")}
 
 
 def list_datasets(root: Path | None = None) -> None:
@@ -123,6 +158,7 @@ def _report(dataset: Dataset) -> None:
 COMMANDS: dict[str, Any] = {
     "build": build_dataset,
     "recipe": build_recipe,
+    "relabel": relabel_dataset,
     "list": list_datasets,
     "export": export_dataset,
 }

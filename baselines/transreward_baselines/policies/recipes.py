@@ -21,7 +21,7 @@ SOURCES: dict[str, Settings] = {
 }
 """Of PPO, on the plain robot from scratch, and in its shifted domains."""
 
-SAC_SOURCES: dict[str, Settings] = {"HalfCheetah": {"total_steps": 1_000_000}}
+SAC_SOURCES: dict[str, Settings] = {"HalfCheetah": {"total_steps": 600_000}}
 """Of SAC, on plain robots where PPO stays far below it; the expert is taught to a network of PPO's."""
 
 TARGETS: dict[str, int] = {

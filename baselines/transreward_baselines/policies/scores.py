@@ -12,9 +12,9 @@ from gymnasium.envs.registration import EnvSpec
 
 import transreward_envs
 from transreward_baselines.evaluation import EVALUATION_SEED, episode_returns
-from transreward_baselines.lanes import make_lanes, scale_actions, sizes_of
+from transreward_baselines.lanes import make_lanes, sizes_of
 from transreward_envs.pairs.domains import find_domain
-from transreward_wrappers.policies import GaussianPolicy, UniformPolicy
+from transreward_wrappers.policies import GaussianPolicy, UniformPolicy, scale_actions
 
 EPISODES = 100
 ROUGH_EPISODES = 10

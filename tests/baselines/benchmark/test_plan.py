@@ -30,7 +30,7 @@ def test_there_is_a_run_for_each_pair_method_agent_and_seed_seed_by_seed(tmp_pat
 def test_a_suite_is_all_of_its_pairs_but_those_across_robots(capsys: pytest.CaptureFixture[str]) -> None:
     made = plan(suite=("cross",), pairs=(), methods=("source",))
     assert len(made.pairs) > 5
-    assert all(pair.trainable for pair in made.pairs)
+    assert all(pair.source_robot is None for pair in made.pairs)
     assert "Left out, because no one policy acts in both domains: Walker2d-from-Hopper" in capsys.readouterr().out
     assert len(plan(suite=("darc",), pairs=("Ant-broken-hip_4",), methods=("source",)).pairs) == 5
 

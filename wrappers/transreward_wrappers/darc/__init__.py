@@ -1,6 +1,6 @@
-"""Domain classifiers as a reward: DARC."""
+"""Off-dynamics rewards from domain classifiers: DARC and DARA."""
 
 from transreward_wrappers.darc.classifiers import DomainClassifiers
-from transreward_wrappers.darc.darc import DARC
+from transreward_wrappers.darc.darc import DARA, DARC
 
-__all__ = ["DARC", "DomainClassifiers"]
+__all__ = ["DARA", "DARC", "DomainClassifiers"]

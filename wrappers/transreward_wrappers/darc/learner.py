@@ -16,6 +16,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from transreward_wrappers.darc.classifiers import DomainClassifiers, Parameterisation
+from transreward_wrappers.darc.memory import Memory, Rows
 from transreward_wrappers.networks import one_thread, seeded
 from transreward_wrappers.normalization import RunningNormalizer
 from transreward_wrappers.storage import (
@@ -27,13 +28,12 @@ from transreward_wrappers.storage import (
     with_prefix,
     without_prefix,
 )
-from transreward_wrappers.store import RowStore
-
-Rows = NDArray[np.float32]
-
 
 AVERAGING = 0.99
 """Decay of the running average of the weights, from which the log-ratio is read [per update]."""
+
+JUDGED = 128
+"""Held-out transitions of each domain by which running accuracies are told."""
 
 
 class ClassifierLearner:
@@ -48,6 +48,7 @@ class ClassifierLearner:
         action_size: Length of an action.
         hidden: Units in each hidden layer.
         parameterisation: See :class:`DomainClassifiers`.
+        members: Pairs of classifiers, each with batches of its own.
         learning_rate: Adam's.
         batch_size: Transitions in a batch, half of them from each domain.
         input_noise: Standard deviation of Gaussian noise on the normalised features, in training only [-].
@@ -62,26 +63,28 @@ class ClassifierLearner:
         action_size: int,
         hidden: int,
         parameterisation: Parameterisation,
+        members: int,
         learning_rate: float,
         batch_size: int,
         input_noise: float,
         capacity: int,
         seed: int,
     ) -> None:
+        self.observation_size = observation_size
         self._pair_size = observation_size + action_size
         self._width = 2 * observation_size + action_size
-        self._capacity, self._half, self._noise = capacity, batch_size // 2, input_noise
+        self._members, self._half, self._noise = members, batch_size // 2, input_noise
         with seeded(seed):
             self.classifiers = DomainClassifiers(
-                self._pair_size, self._width, hidden=hidden, parameterisation=parameterisation
+                self._pair_size, self._width, hidden=hidden, parameterisation=parameterisation, members=members
             )
         self._averaged = copy.deepcopy(self.classifiers)
         self._log_ratio = self._averaged.frozen_log_ratio()
         self._optimizer = torch.optim.Adam(self.classifiers.parameters(), lr=learning_rate, fused=True)
-        self._labels = torch.cat([torch.zeros(self._half), torch.ones(self._half)])
+        self._labels = torch.cat([torch.zeros(self._half), torch.ones(self._half)]).expand(members, -1)
         self._generator = torch.Generator().manual_seed(seed)
         self._normalizer = RunningNormalizer(self._width)
-        self._stores = [RowStore(capacity, self._width) for _ in range(2)]
+        self.memory = Memory(capacity, self._width)
         self._shared: Path | None = None
         self._lock: AbstractContextManager[Any] = nullcontext()
         self.steps = 0
@@ -106,11 +109,29 @@ class ClassifierLearner:
     @property
     def ready(self) -> bool:
         """Whether each domain has at least half a batch of transitions."""
-        return min(len(store) for store in self._stores) >= self._half
+        return self.memory.ready(self._half)
+
+    def classify(self, features: Rows) -> tuple[Rows, Rows]:
+        """Return the logits of ``(s, a)`` and of ``(s, a, s')`` of raw features, each ``(B,)``."""
+        return self._averaged.frozen()(self._normalizer(features))
+
+    def accuracies(self) -> dict[str, float]:
+        """Return how many held-out transitions, of both domains alike, each classifier tells apart; none if too few."""
+        held_out = self.memory.held_out(JUDGED)
+        if min(map(len, held_out)) < JUDGED:
+            return {}
+        logits = self.classify(np.concatenate(held_out))
+        truth = np.repeat([False, True], JUDGED)
+        names = ("accuracy_of_pairs", "accuracy_of_triples")
+        return {name: float(((logit > 0.0) == truth).mean()) for name, logit in zip(names, logits, strict=True)}
 
     def log_ratio(self, features: Rows) -> NDArray[np.float64]:
         """Return ``log p_T(s' | s, a) - log p_S(s' | s, a)`` [nats] of raw features, as ``(B,)``."""
         return self._log_ratio(self._normalizer(features)).astype(np.float64)
+
+    def log_ratios(self, features: Rows) -> NDArray[np.float64]:
+        """Return what each member makes of :meth:`log_ratio`, as ``(members, B)``."""
+        return self._log_ratio.members(self._normalizer(features)).astype(np.float64)
 
     def learn(self, source: Rows, target: Rows, *, updates: int, every: int, warmup: int, burst: int) -> None:
         """Take in transitions, and train for every full round of them; the rest are owed to the next.
@@ -125,8 +146,8 @@ class ClassifierLearner:
         """
         with self._lock:
             self._pull()
-            for store, rows in zip(self._stores, (source, target), strict=True):
-                store.add(rows)
+            for domain, rows in enumerate((source, target)):
+                self.memory.add(domain, rows)
                 self._normalizer.observe(rows)
             new = len(source) + len(target)
             self.steps += new
@@ -150,33 +171,27 @@ class ClassifierLearner:
         self._shared = directory
         self._lock = FileLock(directory / "learner.lock")
         with self._lock:
-            paths = [directory / f"{domain}.f32" for domain in ("source", "target")]
-            self._stores = [RowStore(self._capacity, self._width, path) for path in paths]
+            self.memory = Memory(self.memory.capacity, self._width, directory)
             self._pull()
 
     def save(self, path: Path) -> None:
         """Write all that was learnt, the transitions included."""
         with self._lock:
             self._pull()
-            rows = [torch.from_numpy(store.newest(len(store))) for store in self._stores]
-            kept = with_prefix("rows", {str(domain): newest for domain, newest in enumerate(rows)})
-            save_tensors(path, {**self._tensors(), **kept}, self._about())
+            save_tensors(path, {**self._tensors(), **with_prefix("rows", self.memory.tensors())}, self._about())
 
     def load(self, path: Path) -> None:
         """Read what :meth:`save` wrote; those who share the learner read it from there."""
         tensors, about = load_tensors(path)
         with self._lock:
             self._restore(tensors, about)
-            for domain, rows in without_prefix("rows", tensors).items():
-                store = self._stores[int(domain)]
-                store.added = 0
-                store.add(rows.numpy())
+            self.memory.load_tensors(without_prefix("rows", tensors), about["added"])
             self._push()
 
     def _say_once_that_a_domain_is_missing(self) -> None:
         if not self._said:
             self._said = True
-            seen = " and ".join(str(store.added) for store in self._stores)
+            seen = " and ".join(str(self.memory.seen(domain)) for domain in range(2))
             warnings.warn(
                 f"The domain classifiers have not been trained in {self.steps} steps: they need {self._half} "
                 f"transitions of each domain and saw {seen} of source and target, so that nothing is added to any "
@@ -196,9 +211,10 @@ class ClassifierLearner:
 
     def _descend(self) -> None:
         """Take a gradient step on a balanced batch."""
-        rows = np.concatenate([store.sample(self._half, self._generator) for store in self._stores])
+        rows = self.memory.sample(self._half, self._generator, batches=self._members)
         features = torch.from_numpy(self._normalizer(rows))
-        of_pair, of_triple = self.classifiers.logits(self._noisy(features[:, : self._pair_size]), self._noisy(features))
+        inputs = self._noisy(features[..., : self._pair_size]), self._noisy(features)
+        of_pair, of_triple = self.classifiers.logits(*inputs)
         loss = functional.binary_cross_entropy_with_logits(of_pair, self._labels)
         loss = loss + functional.binary_cross_entropy_with_logits(of_triple, self._labels)
         self._optimizer.zero_grad(set_to_none=True)
@@ -235,7 +251,7 @@ class ClassifierLearner:
             "owed": self.owed,
             "warm": self.warm,
             "loss": self.loss,
-            "added": [store.added for store in self._stores],
+            "added": self.memory.counts(),
         }
 
     def _restore(self, tensors: Tensors, about: dict[str, Any]) -> None:
@@ -247,8 +263,7 @@ class ClassifierLearner:
         self._generator.set_state(tensors["generator"])
         self.steps, self.owed, self.updates = about["steps"], about["owed"], about["updates"]
         self.warm, self.loss = about["warm"], about["loss"]
-        for store, added in zip(self._stores, about["added"], strict=True):
-            store.added = added
+        self.memory.count(about["added"])
 
     def _pull(self) -> None:
         """Read what another process has learnt since; called under the lock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -101,6 +102,18 @@ class Dataset:
         require_count("length", length, at_least=1)
         require_count("stride", stride, at_least=1)
         return windows(self._flat, length, stride=stride, pad=pad)
+
+    def digest(self) -> str:
+        """Return what tells this file of data from all others.
+
+        Raises:
+            DatasetError: It cannot be read.
+        """
+        try:
+            with self._path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DatasetError(f"{self._path} cannot be read ({error}). Build or download it anew.") from error
 
     def returns(self) -> NDArray[np.float64]:
         """Return the return of each episode, as ``(total_episodes,)``."""

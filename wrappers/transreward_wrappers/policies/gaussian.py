@@ -132,23 +132,28 @@ class GaussianPolicy:
         total: NDArray[np.float64] = (gaussian - np.log(within)).sum(axis=-1)
         return total
 
-    def padded(self, observation_size: int) -> Self:
+    def padded(self, observation_size: int, *, front: int = 0) -> Self:
         """Return the same policy for longer observations, such as those that end in past actions: it ignores the rest.
+
+        Args:
+            observation_size: Of the longer observations.
+            front: How many of the features that it ignores come first, such as positions.
 
         Raises:
             ValueError: Observations would be shorter.
         """
         surplus = observation_size - self.observation_size
-        if surplus < 0:
+        if surplus < front:
             raise ValueError(
                 f"A policy needs observations of its own size, {self.observation_size}, or longer ones; got "
                 f"{observation_size}."
             )
+        around = (front, surplus - front)
         return replace(
             self,
-            weights=(np.pad(self.weights[0], ((0, 0), (0, surplus))), *self.weights[1:]),
-            observation_mean=np.pad(self.observation_mean, (0, surplus)),
-            observation_variance=np.pad(self.observation_variance, (0, surplus), constant_values=1.0),
+            weights=(np.pad(self.weights[0], ((0, 0), around)), *self.weights[1:]),
+            observation_mean=np.pad(self.observation_mean, around),
+            observation_variance=np.pad(self.observation_variance, around, constant_values=1.0),
         )
 
     def tensors(self) -> Tensors:
@@ -164,11 +169,11 @@ class GaussianPolicy:
 
     def as_saved(self) -> Self:
         """Return the policy that a file would give back: its weights are rounded to half precision."""
-        return self._from(self.tensors(), self._settings())
+        return self.from_tensors(self.tensors(), self.settings())
 
     def save(self, path: Path) -> None:
         """Write the policy to a file."""
-        save_tensors(path, self.tensors(), self._settings())
+        save_tensors(path, self.tensors(), self.settings())
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -195,7 +200,7 @@ class GaussianPolicy:
                 "Use the version of transreward-envs that wrote it."
             )
         try:
-            return cls._from(tensors, settings)
+            return cls.from_tensors(tensors, settings)
         except (KeyError, ValueError) as error:
             raise NotAPolicyError(f"{path} says that it is a policy, but lacks what one has: {error}") from error
 
@@ -206,7 +211,8 @@ class GaussianPolicy:
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """Return what there is besides the arrays, as JSON types."""
         return {
             "kind": "policy",
             "format": FORMAT,
@@ -217,7 +223,8 @@ class GaussianPolicy:
         }
 
     @classmethod
-    def _from(cls, tensors: Tensors, settings: Mapping[str, Any]) -> Self:
+    def from_tensors(cls, tensors: Tensors, settings: Mapping[str, Any]) -> Self:
+        """Return the policy of which :meth:`tensors` and :meth:`settings` told."""
         layers = {name: tensor.float().numpy() for name, tensor in without_prefix("layers", tensors).items()}
         count = len(layers) // 2
         return cls(

@@ -1,68 +1,63 @@
-"""What the source would have paid: an ensemble of small networks."""
+"""Estimator ``reward``, the literal form: what the source would have paid at the same state and action.
+
+r' = r + lam (r_S*(s, a) - r)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from transreward_wrappers.compensation import Transitions
-from transreward_wrappers.networks import EnsembleMLP, Frozen, seeded
-from transreward_wrappers.normalization import RunningNormalizer
+from transreward_wrappers.networks import EnsembleMLP, Frozen, one_thread, seeded
+from transreward_wrappers.normalization import RunningNormalizer, side_by_side
+from transreward_wrappers.reward_transfer.estimate import Estimate, Estimator
+from transreward_wrappers.reward_transfer.fitting import FitSettings
 from transreward_wrappers.storage import Tensors, with_prefix, without_prefix
 
-Rows = NDArray[np.float32]
 
-
-class RewardModel:
+class RewardModel(Estimator):
     """Predicts ``r_S*(s, a)`` as the mean of an ensemble over normalised ``(s, a)``; its spread tells how sure it is.
 
     Args:
         observation_size: Length of an observation.
         action_size: Length of an action.
-        members: Networks in the ensemble.
-        hidden: Units in each of the two hidden layers.
-        seed: Of initial weights and batches.
+        settings: Of the fit.
     """
 
-    def __init__(self, observation_size: int, action_size: int, *, members: int, hidden: int, seed: int) -> None:
-        inputs = observation_size + action_size
-        with seeded(seed):
-            self._ensemble = EnsembleMLP(members, [inputs, hidden, hidden, 1])
-        self._frozen = Frozen(self._ensemble)
-        self._members, self._generator = members, torch.Generator().manual_seed(seed)
-        self._inputs = RunningNormalizer(inputs)
-        self._reward_mean, self._reward_spread = 0.0, 1.0
+    def __init__(self, observation_size: int, action_size: int, *, settings: FitSettings) -> None:
+        self._width, self._settings = observation_size + action_size, settings
+        self._begin()
 
-    def fit(self, data: Transitions, *, updates: int, batch_size: int, learning_rate: float) -> float:
-        """Fit to transitions by squared error, each member on its own batches, and return the last loss.
-
-        The loss is in units of the reward's variance.
-        """
-        rows = features_of(data)
+    def fit(self, data: Transitions) -> None:
+        """Fit to transitions by squared error, each member on its own batches."""
+        self._begin()
+        rows, settings = side_by_side(data.observation, data.action), self._settings
         self._inputs.observe(rows)
         self._reward_mean, self._reward_spread = float(data.reward.mean()), float(data.reward.std()) + 1e-8
         inputs = torch.from_numpy(self._inputs(rows))
         targets = torch.from_numpy(((data.reward - self._reward_mean) / self._reward_spread).astype(np.float32))
-        optimizer = torch.optim.Adam(self._ensemble.parameters(), lr=learning_rate)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, max(updates, 1))
-        loss = torch.tensor(float("nan"))
-        for _ in tqdm(range(updates), desc="fitting the source's reward", leave=False, disable=None):
-            index = torch.randint(len(rows), (self._members, batch_size), generator=self._generator)
-            loss = (self._ensemble(inputs[index])[..., 0] - targets[index]).square().mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+        generator = torch.Generator().manual_seed(settings.seed)
+        optimizer, schedule = settings.optimizer(list(self._ensemble.parameters()))
+        with one_thread():
+            for _ in tqdm(range(settings.updates), desc="fitting the source's reward", leave=False, disable=None):
+                index = torch.randint(len(rows), (settings.members, settings.batch_size), generator=generator)
+                loss = (self._ensemble(inputs[index])[..., 0] - targets[index]).square().mean()
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
         self._frozen = Frozen(self._ensemble)
-        return float(loss.detach())
 
-    def __call__(self, data: Transitions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return mean and spread over the ensemble [reward], each ``(B,)``."""
-        predictions = self._frozen(self._inputs(features_of(data))).astype(np.float64)
+    def __call__(self, batch: Transitions) -> Estimate:
+        """Return ``r_S*(s, a) - r`` and the ensemble's spread."""
+        predictions = self._frozen(self._inputs(side_by_side(batch.observation, batch.action))).astype(np.float64)
         predictions = predictions * self._reward_spread + self._reward_mean
-        return predictions.mean(axis=0), predictions.std(axis=0)
+        return Estimate(amount=predictions.mean(axis=0) - batch.reward, spread=predictions.std(axis=0))
 
     def tensors(self) -> Tensors:
         """Return weights and statistics."""
@@ -73,14 +68,18 @@ class RewardModel:
             "reward": reward,
         }
 
-    def load_tensors(self, tensors: Tensors) -> None:
-        """Put back what :meth:`tensors` returned."""
+    def restore(self, tensors: Tensors, about: Mapping[str, Any]) -> None:
+        """Put the weights and statistics back."""
         self._ensemble.load_state_dict(without_prefix("ensemble", tensors))
         self._frozen = Frozen(self._ensemble)
         self._inputs.load_tensors(without_prefix("inputs", tensors))
         self._reward_mean, self._reward_spread = (float(value) for value in tensors["reward"])
 
-
-def features_of(data: Transitions) -> Rows:
-    """Return ``s`` and ``a`` side by side, as ``(B, width)`` in float32."""
-    return np.concatenate([data.observation, data.action], axis=1, dtype=np.float32, casting="same_kind")
+    def _begin(self) -> None:
+        """Draw initial weights."""
+        hidden = self._settings.hidden
+        with seeded(self._settings.seed):
+            self._ensemble = EnsembleMLP(self._settings.members, [self._width, hidden, hidden, 1])
+        self._frozen = Frozen(self._ensemble)
+        self._inputs: RunningNormalizer = RunningNormalizer(self._width)
+        self._reward_mean, self._reward_spread = 0.0, 1.0

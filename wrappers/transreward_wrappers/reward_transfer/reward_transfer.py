@@ -2,147 +2,215 @@
 
     r' = r + lam * (r_S* - r)
 
-with ``r_S*(s, a)`` learnt from source data.
+with ``r_S*`` learnt from source data; and two forms that pay for the source's values, or for its policy's actions.
+Where the robots differ, what the source judges is mapped to it by a correspondence of their joints.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar
 
-from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
+import numpy as np
+from gymnasium.spaces import Box
+
+from transreward_envs.correspondence import DomainMap, map_of_pair
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
-from transreward_envs.shifts import shifts_to_json
 from transreward_wrappers.compensation import Compensation, Env, Float, Transitions
+from transreward_wrappers.correspondence import in_source
 from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.reward_transfer.closeness import Closeness
+from transreward_wrappers.reward_transfer.coverage import Coverage
+from transreward_wrappers.reward_transfer.estimate import Estimate, Estimator
+from transreward_wrappers.reward_transfer.fitting import FitFigures, hold_out
+from transreward_wrappers.reward_transfer.optimal import Optimal
+from transreward_wrappers.reward_transfer.potential import Potential
 from transreward_wrappers.reward_transfer.reward_model import RewardModel
-from transreward_wrappers.reward_transfer.source_run import SourceRun
-from transreward_wrappers.storage import load_tensors, save_tensors
+from transreward_wrappers.reward_transfer.settings import REWARDS, TransferSettings
+from transreward_wrappers.reward_transfer.source_policies import for_sizes, source_policy
+from transreward_wrappers.reward_transfer.tally import Tally
+from transreward_wrappers.reward_transfer.values import Values
+from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix, without_prefix
 
-Estimator = Literal["reward"]
+LOOK_EVERY = 8
+"""One in so many states that pass through is looked up in the source data."""
 
 
 @dataclass(kw_only=True, eq=False)
-class RewardTransfer(Compensation):
-    """Add ``lam * (r_S*(s, a) - r)`` while the agent acts in the target.
+class RewardTransfer(TransferSettings, Compensation):
+    """Pay for what the source would have paid for, while the agent acts in the target.
 
-    ``r_S*`` is the reward that the source would give at the same ``(s, a)``, from an ensemble fitted on first use. Its
-    data come from a short source run: random actions, and a linear policy that learns by random search from there.
-    Target states far from that data get a guess; ``diagnostics()["spread"]`` tells how the ensemble's disagreement on
-    what passes through compares with that on the data.
+    What is added to the target's reward r, by ``estimator``:
+
+    - ``reward``: ``lam (r_S*(s, a) - r)``, with the reward that the source gives at the same (s, a);
+    - ``optimal``: ``lam (r_S* - r)``, with ``r_S* = Q_S(s, a) - gamma (1 - terminated) V_S(s')``;
+    - ``potential``: ``lam (gamma (1 - terminated) V_S(s') - V_S(s))``, which leaves the target's optimal policy as it
+      is, for an agent that bootstraps truncations and has this very ``gamma``;
+    - ``policy``: ``-lam mean_i (a_i - pi_S(s)_i)^2``, with actions in [-1, 1] and a weight that is annealed to 0.
+
+    It is fitted on first use. Target states far from the source data get a guess: ``diagnostics()`` has ``spread``, the
+    ensemble's disagreement on what passes through in units of that on data held out of the fit, and ``coverage``, the
+    share of states that are near the source's. A state of the source itself counts as near in 95 of 100 cases.
 
     In a task that can terminate, a constant difference between the two rewards changes what staying alive is worth.
+    With ``optimal``, a termination that the source would not have had is paid with all that the source expected beyond.
 
     Raises:
+        TypeError: A setting is not of its kind.
         ValueError: A setting breaks its rule.
     """
 
     acts_in: ClassVar[ActsIn] = "target"
 
-    lam: float = 0.5
-    """Weight of the source's reward [-]: 0 gives the target's own, 1 the source's."""
+    _pair: Pair | None = field(init=False, repr=False, default=None)
+    _map: DomainMap | None = field(init=False, repr=False, default=None)
 
-    estimator: Estimator = "reward"
-    """What ``r_S*`` is."""
-
-    fit_budget: int = 100_000
-    """Source steps of the run that the fit learns from."""
-
-    fit_updates: int = 3_000
-    """Gradient steps of the fit."""
-
-    random_share: float = 0.25
-    """Share of the run's steps with uniformly random actions [-]."""
-
-    horizon: int = 300
-    """Steps after which the run's search cuts a rollout off."""
-
-    members: int = 5
-    """Networks in the ensemble; two at least, so that they can disagree."""
-
-    hidden: int = 64
-    """Units in each of the two hidden layers."""
-
-    batch_size: int = 256
-    """Transitions in a batch, for each member."""
-
-    learning_rate: float = 1e-3
-    """Adam's, falling linearly to a twentieth."""
-
-    seed: int = 0
-    """Of the source run, weights and batches."""
-
-    _model: RewardModel = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        require_non_negative("lam", self.lam)
-        require_positive("learning_rate", self.learning_rate)
-        require_share("random_share", self.random_share)
-        for name in ("fit_budget", "horizon", "hidden", "batch_size"):
-            require_count(name, getattr(self, name), at_least=1)
-        require_count("members", self.members, at_least=2)
-        for name in ("fit_updates", "seed"):
-            require_count(name, getattr(self, name))
-        if self.estimator not in get_args(Estimator):
-            raise ValueError(unknown("estimator", self.estimator, get_args(Estimator)))
+    def check(self, pair: Pair) -> None:
+        """Keep the pair, whose source's policies a fit may ask for; find what its target's spaces are to the source."""
+        self._pair, self._map = pair, map_of_pair(pair, self.correspondence)
 
     def bind(self, observation_size: int, action_size: int) -> None:
-        """Build the reward model."""
-        self._sizes = [observation_size, action_size]
-        self._model = RewardModel(
-            observation_size, action_size, members=self.members, hidden=self.hidden, seed=self.seed
-        )
-        self._fit_spread, self._seen, self._spread_sum = 1.0, 0, 0.0
+        """Build what depends on sizes, which are those of the source's spaces."""
+        self._sizes = list(self._map.source_sizes) if self._map else [observation_size, action_size]
+        self._estimator, self._weight = self._make_estimator(), self.weight()
+        self._coverage, self._figures = Coverage(self._sizes[0]), FitFigures()
+        self._tally = Tally(self.variance_steps)
+        self._last: tuple[Transitions | None, Estimate, Float | float] = None, Estimate(amount=np.zeros(0)), 0.0
 
     def fit_steps(self) -> dict[Role, int]:
-        """Return the steps of the source run."""
-        return {"source": self.fit_budget}
-
-    def fit_key(self, pair: Pair) -> dict[str, Any]:
-        """Return the source domain and the settings of the fit; neither the target nor ``lam`` matter."""
-        settings = {name: value for name, value in self.settings().items() if name not in ("lam", "estimator")}
-        source = {"robot": pair.robot, "shift": shifts_to_json(pair.source), "observes": pair.observe_actions}
-        return {"source": source, "settings": settings}
+        """Return the source steps in the data; the training of a policy is not among them."""
+        return {} if self.estimator == "policy" else {"source": self.data().steps()}
 
     def fit(self, source: Env, target: Env) -> None:
-        """Run in the source and fit the ensemble; no target step is taken."""
-        run = SourceRun(
-            source,
-            budget=self.fit_budget,
-            random_share=self.random_share,
-            horizon=self.horizon,
-            seed=self.seed,
+        """Gather source data and learn from them, or take over a policy; no target step is taken.
+
+        Raises:
+            ValueError: The data or the policy are of another robot or domain, or there are none.
+        """
+        if self._pair is None:
+            raise RuntimeError("`check(pair)` comes before `fit`, which may ask for the policies of the pair's source.")
+        if isinstance(self._estimator, Closeness):
+            assert isinstance(source.action_space, Box)
+            policy = for_sizes(source_policy(self.source_policy, self._pair), self._pair, *self._sizes)
+            self._estimator.imitate(policy, source.action_space)
+            return
+        self.learn(self.data().gather(source, self._pair))
+
+    def learn(self, data: Transitions) -> None:
+        """Fit to source transitions; what was fitted before is forgotten, what passed through is not.
+
+        Raises:
+            ValueError: There are none, or some are not finite.
+        """
+        kept, held = hold_out(data)
+        self._estimator.fit(kept)
+        self._coverage.fit(kept.observation, held.observation, seed=self.seed)
+        estimate, variance = self._estimator(held), float(held.reward.var())
+        explains = self.estimator in REWARDS and variance > 0.0
+        self._figures = FitFigures(
+            spread=float(np.mean(estimate.spread if estimate.spread is not None else 0.0)) + 1e-12,
+            deviation=float(data.reward.std()),
+            unexplained=float(np.square(estimate.amount).mean() / variance) if explains else None,
         )
-        data = run.collect()
-        self._model.fit(data, updates=self.fit_updates, batch_size=self.batch_size, learning_rate=self.learning_rate)
-        _, spread = self._model(data.select(slice(None, None, max(len(data) // 4096, 1))))
-        self._fit_spread = float(spread.mean()) + 1e-12
 
     def __call__(self, batch: Transitions) -> Float:
-        """Return ``lam * (r_S*(s, a) - r)``, as ``(B,)``."""
-        source_reward, spread = self._model(batch)
-        self._seen += len(batch)
-        self._spread_sum += float(spread.sum())
-        return self.lam * (source_reward - batch.reward)
+        """Return what is added, as ``(B,)``."""
+        estimate, steps = self._estimate(batch), self._tally.steps
+        weight = self._weight_of(estimate.spread, steps)
+        delta: Float = weight * estimate.amount
+        if estimate.next_amount is not None:
+            delta = delta + self._weight_of(estimate.next_spread, steps + len(batch)) * estimate.next_amount
+        self._last = batch, estimate, weight
+        return delta
+
+    def update(self, batch: Transitions) -> None:
+        """Count the transitions, and look some of their states up in the source data."""
+        if self._last[0] is not batch:
+            self(batch)
+        _, estimate, weight = self._last
+        self._tally.add_rewards(batch.reward)
+        if estimate.spread is not None:
+            some = batch.select(slice(-self._tally.steps % LOOK_EVERY, None, LOOK_EVERY))
+            looked_up = in_source(some, self._map).observation
+            covered = float(self._coverage(looked_up).sum()) if len(looked_up) else 0.0
+            self._tally.add(spread=float(estimate.spread.sum()), looked_up=len(looked_up), covered=covered)
+        self._tally.add(steps=len(batch), weight=float(np.broadcast_to(weight, len(batch)).sum()))
 
     def source_reward(self, batch: Transitions) -> Float:
-        """Return ``r_S*(s, a)`` itself, as ``(B,)``."""
-        return self._model(batch)[0]
+        """Return ``r_S*`` itself, as ``(B,)``.
+
+        Raises:
+            ValueError: The estimator has none.
+        """
+        if self.estimator not in REWARDS:
+            raise ValueError(f"The estimators 'reward' and 'optimal' have an r_S*; got {self.estimator!r}.")
+        return batch.reward + self._estimate(batch).amount
 
     def save(self, path: Path) -> None:
-        """Write the fitted ensemble."""
-        save_tensors(path, self._model.tensors(), {"sizes": self._sizes, "fit_spread": self._fit_spread})
+        """Write what was fitted, and the counts of what passed through."""
+        tensors = {
+            **with_prefix("estimator", self._estimator.tensors()),
+            **with_prefix("coverage", self._coverage.tensors()),
+        }
+        about = {
+            "sizes": self._sizes,
+            "estimator": self.estimator,
+            "figures": self._figures.to_json(),
+            "tally": self._tally.state(),
+            "more": self._estimator.about(),
+        }
+        save_tensors(path, tensors, about)
 
     def load(self, path: Path) -> None:
         """Read what :meth:`save` wrote."""
         tensors, about = load_tensors(path)
-        if about.get("sizes") != self._sizes:
-            raise CorruptFileError(f"{path} is of sizes {about.get('sizes')}, not {self._sizes}. Delete it.")
-        self._model.load_tensors(tensors)
-        self._fit_spread = about["fit_spread"]
+        for name, mine in (("sizes", self._sizes), ("estimator", self.estimator)):
+            if about.get(name) != mine:
+                raise CorruptFileError(f"{path} is of {name} {about.get(name)!r}, not {mine!r}. Delete it.")
+        self._estimator.restore(without_prefix("estimator", tensors), about["more"])
+        self._coverage.load_tensors(without_prefix("coverage", tensors))
+        self._figures = FitFigures(**about["figures"])
+        self._tally.restore(about["tally"])
+
+    def share(self, directory: Path) -> None:
+        """Count together with other processes, which share the weight thereby."""
+        self._tally.share(directory / "reward-transfer.json")
 
     def diagnostics(self) -> dict[str, float]:
-        """Return the mean spread on what passed through, in units of the mean spread on the fit's data."""
-        return {"spread": self._spread_sum / max(self._seen, 1) / self._fit_spread} if self._seen else {}
+        """Return what the fit leaves unexplained, and means over what passed through."""
+        spread = self._tally.mean("spread")
+        figures = {
+            "unexplained": self._figures.unexplained,
+            "weight": self._tally.mean("weight"),
+            "spread": spread / self._figures.spread if spread else None,
+            "coverage": self._tally.mean("covered", per="looked_up"),
+        }
+        return {name: figure for name, figure in figures.items() if figure is not None}
+
+    def _estimate(self, batch: Transitions) -> Estimate:
+        """Return what the estimator says of transitions: all that it ever sees of them comes through here, mapped."""
+        return self._estimator(in_source(batch, self._map))
+
+    def _weight_of(self, spread: Float | None, steps: int) -> Float | float:
+        """Return the weight after so many steps, as ``(B,)`` or one for all."""
+        return self._weight(
+            spread,
+            unit=self._figures.spread,
+            steps=steps,
+            source_deviation=self._figures.deviation,
+            target_deviation=self._tally.deviation,
+        )
+
+    def _make_estimator(self) -> Estimator:
+        """Return the estimator, before it is fitted."""
+        observation_size, action_size = self._sizes
+        if self.estimator == "policy":
+            return Closeness(self._map.action.mapped if self._map else None)
+        if self.estimator == "reward":
+            return RewardModel(observation_size, action_size, settings=self.fit_settings())
+        values = Values(
+            observation_size, action_size, gamma=self.gamma, expectile=self.expectile, settings=self.fit_settings()
+        )
+        return {"optimal": Optimal, "potential": Potential}[self.estimator](values, gamma=self.gamma)

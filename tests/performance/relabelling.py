@@ -1,0 +1,239 @@
+"""Rewards that are compensated when they are drawn against rewards frozen as they were paid.
+
+`sac.py` and SAC of Stable-Baselines3 train under DARC for equal steps with either; all else is the same, the seeds too.
+A run goes on where it was interrupted and is skipped once it is finished; the table and the CSV are of all finished
+runs, those of earlier commands too.
+
+    python -m tests.performance.relabelling --seeds 1 2 3 4 5 --steps 300000 --out runs/relabelling
+
+Several such commands, for other seeds or agents, may fill one directory at once, each on a core of its own
+(``taskset -c 0 ... --threads 1``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from transreward_baselines import sac
+from transreward_baselines.config import RunConfig
+from transreward_baselines.run_directory import check_directory, checkpoints, read_settings
+from transreward_baselines.settings import parse_settings
+from transreward_baselines.train import train
+from transreward_envs import get_pair
+from transreward_wrappers.storage import write_json
+
+REWARDS = {"frozen": False, "relabelled": True}
+"""Contenders, and whether they relabel."""
+
+STEPS, RETURNS = ("source_steps", "target_steps"), ("target_return", "target_mean")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run."""
+
+    pair: str
+    agent: str
+    rewards: str
+    seed: int
+    steps: int
+    source_steps: int
+    target_steps: int
+
+    target_return: float
+    """Of the last evaluation."""
+
+    target_mean: float
+    """Mean over all evaluations, which are evenly spaced: the area under the learning curve."""
+
+    source_return: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a run is told."""
+
+    pair: str
+    agent: str
+    rewards: str
+    seed: int
+    steps: int
+    eval_every: int
+    settings: tuple[str, ...]
+    threads: int
+    out: Path
+
+    @property
+    def directory(self) -> Path:
+        """Return the run's own."""
+        return self.out / self.agent / self.rewards / str(self.seed)
+
+    @property
+    def finished(self) -> Path:
+        """Return the file that holds the row of the run once it is over."""
+        return self.out / "rows" / f"{self.agent}-{self.rewards}-{self.seed}.csv"
+
+    def row(self, *, target: list[float], source: list[float], spent: dict[str, int], seconds: float) -> Row:
+        """Return what came of it."""
+        return Row(
+            pair=self.pair,
+            agent=self.agent,
+            rewards=self.rewards,
+            seed=self.seed,
+            steps=self.steps,
+            source_steps=spent["source"],
+            target_steps=spent["target"],
+            target_return=target[-1],
+            target_mean=float(np.mean(target)),
+            source_return=source[-1],
+            seconds=seconds,
+        )
+
+
+def own(job: Job) -> Row:
+    """Run `sac.py`."""
+    args = sac.Args(
+        env_id=get_pair(job.pair).id("darc"),
+        settings=job.settings,
+        relabel=REWARDS[job.rewards],
+        seed=job.seed,
+        total_steps=job.steps,
+        eval_every=job.eval_every,
+        checkpoint_every=job.eval_every,
+        threads=job.threads,
+        device="cpu",
+        out=job.directory,
+    )
+    results = sac.main(args)
+    progress = json.loads((checkpoints(job.directory)[-1] / "progress.json").read_text())
+    target, source = ([row.return_mean for row in results if row.domain == role] for role in ("target", "source"))
+    return job.row(target=target, source=source, spent=progress["spent"], seconds=results[-1].seconds)
+
+
+def sb3(job: Job) -> Row:
+    """Run SAC of Stable-Baselines3."""
+    config = RunConfig(
+        pair=job.pair,
+        method="darc",
+        agent="sb3-sac",
+        n_envs=1,
+        settings=parse_settings(job.settings),
+        relabel=REWARDS[job.rewards],
+        seed=job.seed,
+        steps=job.steps,
+        eval_every=job.eval_every,
+        eval_episodes=10,
+    )
+    results = train(config, job.directory)
+    return job.row(
+        target=[row.target_return for row in results],
+        source=[row.source_return for row in results],
+        spent={"source": results[-1].source_steps, "target": results[-1].target_steps},
+        seconds=results[-1].seconds,
+    )
+
+
+AGENTS: dict[str, Callable[[Job], Row]] = {"sac": own, "sb3-sac": sb3}
+
+
+def perform(job: Job) -> None:
+    """Run a job, unless it is finished."""
+    if not job.finished.exists():
+        write(job.finished, [AGENTS[job.agent](job)])
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """Write rows, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+    os.replace(part, path)
+
+
+def read(directory: Path) -> list[Row]:
+    """Return the rows of all finished runs."""
+    kinds: dict[str, Any] = {
+        field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)
+    }
+    rows = []
+    for path in sorted(directory.glob("*.csv")):
+        with path.open(newline="") as file:
+            rows += [Row(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in csv.DictReader(file)]
+    return rows
+
+
+def show(rows: list[Row]) -> None:
+    """Print medians and quartiles over seeds, and of the differences between runs of one seed."""
+    table = Table(title="return in the target: medians over seeds (quartiles)", box=None)
+    for column in ("agent", "rewards", "seeds", "source steps", "target steps", "last evaluation", "mean of all"):
+        table.add_column(column, justify="left" if column in ("agent", "rewards") else "right")
+    for agent in AGENTS:
+        runs = {name: {row.seed: row for row in rows if (row.agent, row.rewards) == (agent, name)} for name in REWARDS}
+        for name, by_seed in runs.items():
+            if by_seed:
+                found = list(by_seed.values())
+                steps = (f"{np.median([getattr(row, of) for row in found]):,.0f}" for of in STEPS)
+                returns = (quartiles([getattr(row, of) for row in found]) for of in RETURNS)
+                table.add_row(agent, name, str(len(found)), *steps, *returns)
+        if both := sorted(runs["frozen"].keys() & runs["relabelled"].keys()):
+            more = [
+                [getattr(runs["relabelled"][seed], of) - getattr(runs["frozen"][seed], of) for seed in both]
+                for of in RETURNS
+            ]
+            table.add_row(agent, "difference", str(len(both)), "", "", *(quartiles(values) for values in more))
+    Console(width=140).print(table)
+
+
+def quartiles(values: list[float]) -> str:
+    """Return the median, and the quartiles in brackets."""
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return f"{middle:,.0f} ({low:,.0f} - {high:,.0f})"
+
+
+def main() -> None:
+    """Run what is not finished, then print the table and write the CSV."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pair", default="HalfCheetah-broken-bthigh")
+    parser.add_argument("--agents", nargs="+", choices=AGENTS, default=[*AGENTS])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    parser.add_argument("--steps", type=int, default=300_000, help="of both domains together")
+    parser.add_argument("--eval-every", type=int, default=20_000)
+    parser.add_argument("--settings", nargs="*", default=[], help="of DARC, such as eta=0.1")
+    parser.add_argument("--threads", type=int, default=1, help="that step lanes; all CPUs when 0")
+    parser.add_argument("--out", type=Path, default=Path("runs/relabelling"))
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    settings = {name: vars(args)[name] for name in ("pair", "steps", "eval_every", "settings")}
+    check_directory(args.out, settings, may_change=(), read=read_settings)
+    write_json(args.out / "config.json", settings)
+    for seed in args.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
+        for agent in args.agents:
+            for rewards in REWARDS:
+                job = {"agent": agent, "rewards": rewards, "seed": seed, "threads": args.threads, "out": args.out}
+                perform(Job(**job, **{**settings, "settings": tuple(args.settings)}))
+    rows = read(args.out / "rows")
+    show(rows)
+    write(args.out / "relabelling.csv", rows)
+    print(f"A row a run is in {args.out / 'relabelling.csv'}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""DARA on datasets: source data in, the same data with other rewards out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gymnasium.spaces import Box
+
+from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian
+from transreward_envs import make_pair
+from transreward_wrappers.darc.offline import fit, relabel_source
+from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, Episode
+
+SETTINGS = {"batch_size": 1_024, "learning_rate": 3e-3, "hidden": 32, "input_noise": 0.0}
+
+
+def dataset(directory: Path, law: LinearGaussian, episodes: int, *, seed: int, action_size: int = 1) -> Dataset:
+    """Write episodes of 100 steps each, whose states are drawn anew at every step."""
+    spaces = {"observation_space": Box(-np.inf, np.inf, (2,)), "action_space": Box(-1.0, 1.0, (action_size,))}
+    metadata = {"dataset_id": f"tried/{directory.name}-v0", "transreward": {"schema": 1}}
+    generator = np.random.default_rng(seed)
+    with DatasetWriter(directory, **spaces, metadata=metadata) as writer:
+        for _ in range(episodes):
+            state = generator.standard_normal(2)
+            observations, actions = [state], generator.uniform(-1.0, 1.0, (100, action_size)).astype(np.float32)
+            for action in actions:
+                mean = law.state @ observations[-1] + law.action @ action[:1]
+                observations.append(mean + law.spread * generator.standard_normal(2))
+            writer.add(
+                Episode(
+                    observations=np.array(observations),
+                    actions=actions,
+                    rewards=generator.standard_normal(100),
+                    terminated=False,
+                )
+            )
+    return Dataset(directory)
+
+
+def test_source_data_is_paid_for_what_the_target_would_do(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source", SOURCE, 400, seed=0)
+    target = dataset(tmp_path / "target", TARGET, 100, seed=1)
+    new = relabel_source(
+        source, target, tmp_path / "new", name="tried/new-v0", updates=1_500, settings={**SETTINGS, "eta": 0.5}
+    )
+    before, after = source.transitions(), new.transitions()
+    for name in ("observations", "actions", "next_observations", "terminated", "episode"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+    added, batch = after.rewards - before.rewards, before.as_transitions(0)
+    exact = 0.5 * (TARGET.log_density(batch) - SOURCE.log_density(batch))
+    assert np.corrcoef(added, exact)[0, 1] > 0.9
+    assert np.sqrt(((added - exact) ** 2).mean()) < 0.4 * exact.std()
+    told = new.about["compensation"]
+    assert (told["method"], told["updates"], told["settings"]["eta"]) == ("dara", 1_500, 0.5)
+    assert (told["target"], new.about["relabelled_from"]) == ("tried/target-v0", "tried/source-v0")
+    assert 0.5 < told["accuracy_of_triples"] < 1.0
+    with pytest.raises(FileExistsError):
+        relabel_source(source, target, tmp_path / "new", name="tried/new-v0", updates=1, settings=SETTINGS)
+
+
+def test_the_same_data_and_seed_give_the_same_rewards(tmp_path: Path) -> None:
+    source, target = (dataset(tmp_path / name, SOURCE, 5, seed=2) for name in ("source", "target"))
+    made = [
+        relabel_source(source, target, tmp_path / f"new-{i}", name="n-v0", updates=5, settings={"seed": i // 2})
+        for i in range(3)
+    ]
+    rewards = [one.transitions().rewards for one in made]
+    np.testing.assert_array_equal(rewards[0], rewards[1])
+    assert not np.array_equal(rewards[0], rewards[2])
+
+
+def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source", SOURCE, 5, seed=0)
+    other = dataset(tmp_path / "other", SOURCE, 5, seed=0, action_size=2)
+    with pytest.raises(DatasetError, match="must have one action space; .* Give datasets of one pair"):
+        fit(source, other, updates=1, settings={})
+    short = dataset(tmp_path / "short", SOURCE, 1, seed=0)
+    with pytest.raises(DatasetError, match="need half a batch, 128 transitions, .* got 500 and 100"):
+        fit(source, short, updates=1, settings={})
+    with pytest.raises(ValueError, match="Unknown setting of DARA 'etta'"):
+        fit(source, source, updates=1, settings={"etta": 1.0})
+    with pytest.raises(ValueError, match="`eta` must be finite"):
+        fit(source, source, updates=1, settings={"eta": float("nan")})
+    with pytest.raises(ValueError, match="`updates` must be an integer >= 1"):
+        fit(source, source, updates=0, settings={})
+    hidden = make_pair("Hopper", {"kind": "delay", "steps": 3}, observe_actions=1).to_json()
+    source.metadata["transreward"]["pair"] = hidden
+    with pytest.raises(ValueError, match="observations that hold every action under way"):
+        fit(source, source, updates=1, settings={})

@@ -1,0 +1,97 @@
+"""DARA offline: source data with rewards for what the target would do (Liu et al., 2022, arXiv:2203.06662).
+
+    r <- r + eta * clip(dr)
+
+with ``dr`` from classifiers that learn from two datasets. (The paper's slides print the opposite sign, and subtract.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from minari.serialization import deserialize_space
+
+from transreward_envs.errors import require_count
+from transreward_envs.pairs import Pair
+from transreward_wrappers.bound import make_compensation
+from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.darc.darc import DARA, DARC
+from transreward_wrappers.datasets.dataset import Dataset, DatasetError
+from transreward_wrappers.datasets.relabel import relabel
+
+UPDATES = 10_000
+"""Gradient steps of the classifiers."""
+
+
+def relabel_source(
+    source: Dataset,
+    target: Dataset,
+    directory: Path,
+    *,
+    name: str,
+    updates: int = UPDATES,
+    settings: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """Write a source dataset anew with DARA's rewards.
+
+    Args:
+        source: The source's data; it stays as it is.
+        target: The target's, by which the classifiers tell the domains apart.
+        directory: Folder of the new dataset.
+        name: Id of the new dataset.
+        updates: Gradient steps of the classifiers.
+        settings: Keywords of :class:`~transreward_wrappers.darc.DARA`.
+
+    Raises:
+        ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
+        DatasetError: The datasets are of different spaces, or too small for a batch.
+        FileExistsError: The folder is taken.
+    """
+    dara = fit(source, target, updates=updates, settings=settings or {})
+    about = {
+        "method": "dara",
+        "settings": dara.settings(),
+        "updates": updates,
+        "target": target.metadata.get("dataset_id", str(target.directory)),
+        **dara.learner.accuracies(),
+    }
+    return relabel(source, dara, directory, domain=0, about=about, name=name)
+
+
+def fit(source: Dataset, target: Dataset, *, updates: int, settings: Mapping[str, Any]) -> DARC:
+    """Return DARA with classifiers that have learned from two datasets; see :func:`relabel_source`."""
+    require_count("updates", updates, at_least=1)
+    _require_one_space(source, target)
+    longer = max(source.total_steps, target.total_steps)
+    dara = make_compensation(DARA, {"capacity": longer, **settings, "warmup": 0, "fit_budget": updates, "updates": 0})
+    assert isinstance(dara, DARC)
+    for dataset in (source, target):
+        if "pair" in dataset.about:
+            dara.check(Pair.from_json(dataset.about["pair"]))
+    batches = [dataset.transitions().as_transitions(domain) for domain, dataset in enumerate((source, target))]
+    dara.bind(batches[0].observation.shape[1], batches[0].action.shape[1])
+    dara.update(_joined(batches))
+    if not dara.learner.warm:
+        raise DatasetError(
+            f"The classifiers need half a batch, {dara.batch_size // 2} transitions, of each domain to learn from; got "
+            f"{source.total_steps} and {target.total_steps}. Give more data, or a smaller `batch_size`."
+        )
+    return dara
+
+
+def _require_one_space(source: Dataset, target: Dataset) -> None:
+    for kind in ("observation_space", "action_space"):
+        spaces = [deserialize_space(dataset.metadata[kind]) for dataset in (source, target)]
+        if spaces[0] != spaces[1]:
+            raise DatasetError(
+                f"Both datasets must have one {kind.replace('_', ' ')}; {source.directory} has {spaces[0]} and "
+                f"{target.directory} has {spaces[1]}. Give datasets of one pair."
+            )
+
+
+def _joined(batches: list[Transitions]) -> Transitions:
+    names = ("observation", "action", "reward", "next_observation", "terminated", "domain")
+    return Transitions(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})

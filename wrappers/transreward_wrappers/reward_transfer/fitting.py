@@ -1,0 +1,80 @@
+"""How networks are fitted to source data, and what is said of a fit; the same for all estimators that learn."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from transreward_wrappers.compensation import Transitions
+
+STRETCH = 100
+"""Transitions in a row that are held out together: neighbours are too much alike to be held out from one another."""
+
+HELD_OUT = 20
+"""Every so many-th stretch is held out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitSettings:
+    """Sizes of an ensemble, and of its fit."""
+
+    members: int
+    """Networks in the ensemble."""
+
+    hidden: int
+    """Units in each of the two hidden layers."""
+
+    updates: int
+    """Gradient steps."""
+
+    batch_size: int
+    """Transitions in a batch, for each member."""
+
+    learning_rate: float
+    """Adam's, falling linearly to a twentieth."""
+
+    seed: int
+    """Of initial weights and batches."""
+
+    def optimizer(
+        self, parameters: Iterable[torch.nn.Parameter]
+    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+        """Return Adam, and the schedule of its learning rate."""
+        adam = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+        return adam, torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.05, max(self.updates, 1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitFigures:
+    """What is said of a fit, from transitions that were held out of it."""
+
+    spread: float = 1.0
+    """Mean spread of the ensemble [reward]."""
+
+    deviation: float = 0.0
+    """Standard deviation of the source's rewards [reward]."""
+
+    unexplained: float | None = None
+    """Mean squared error of the estimated reward, in units of the rewards' variance; ``None`` where there is none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON types."""
+        return dataclasses.asdict(self)
+
+
+def hold_out(data: Transitions) -> tuple[Transitions, Transitions]:
+    """Return the transitions to fit to, and those to judge by; too few are used for both.
+
+    Raises:
+        ValueError: There are none, or some are not finite.
+    """
+    arrays = (data.observation, data.action, data.reward, data.next_observation)
+    if len(data) == 0 or not all(bool(np.isfinite(array).all()) for array in arrays):
+        raise ValueError(f"Source data must be finite transitions, one at least; got {len(data)}, not all finite.")
+    held = np.arange(len(data)) // STRETCH % HELD_OUT == HELD_OUT - 1
+    return (data.select(~held), data.select(held)) if held.any() else (data, data)

@@ -1,0 +1,68 @@
+"""Policies of a pair's source: those that ship with the package, and those in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transreward_envs.pairs import Pair
+from transreward_envs.pairs.domains import domain_name
+from transreward_wrappers.policies import GaussianPolicy, load_domain_policy, snapshots
+from transreward_wrappers.policies.shipped import policy_path
+
+POSITIONS = "exclude_current_positions_from_observation"
+"""Setting of robots that run; where it is false, observations begin with one or two positions."""
+
+
+def shipped_mixture(pair: Pair) -> list[GaussianPolicy]:
+    """Return what ships of the source: snapshots of its plain robot's training, its medium policy if any, its expert.
+
+    A source without policies of its own has those of its plain robot.
+
+    Raises:
+        ValueError: The plain robot has no expert either.
+    """
+    robot = pair.robot_of("source").name
+    shipped = policy_path(robot, "expert").parent
+    own = domain_name(pair, "source")
+    name = own if (shipped / f"{own}-expert.safetensors").exists() else robot
+    levels = [level for level in ("medium", "expert") if (shipped / f"{name}-{level}.safetensors").exists()]
+    if "expert" not in levels:
+        raise ValueError(
+            f'`source_data="policies"` needs policies of {robot!r}, and none ship with the package. Train them, '
+            f"transreward policies train --domains {robot}, and point TRANSREWARD_POLICIES at the shelf; or take "
+            '`source_data="rollout"`, the file of a policy, or a dataset.'
+        )
+    return [*snapshots(robot), *(load_domain_policy(name, level) for level in levels)]
+
+
+def source_policy(path: str | None, pair: Pair) -> GaussianPolicy:
+    """Return the policy in a file, or the source's expert where there is no path.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no policy, or the source has no expert.
+    """
+    if path is not None:
+        return GaussianPolicy.load(Path(path))
+    try:
+        return load_domain_policy(domain_name(pair, "source"), "expert")
+    except ValueError as error:
+        raise ValueError(f"{error} Or give `source_policy` the file of a policy.") from error
+
+
+def for_sizes(policy: GaussianPolicy, pair: Pair, observation_size: int, action_size: int) -> GaussianPolicy:
+    """Return a policy as it acts on a pair's observations: it ignores past actions, and positions, that it never saw.
+
+    Raises:
+        ValueError: It is of another robot.
+    """
+    surplus = observation_size - policy.observation_size
+    front = surplus - pair.observe_actions * action_size
+    positions = (1, 2) if dict(pair.settings).get(POSITIONS) is False else ()
+    if policy.action_size != action_size or not (surplus == 0 or front == 0 or front in positions):
+        raise ValueError(
+            f"A policy must be of the pair's own robot: {pair.name!r} has observations of {observation_size} and "
+            f"actions of {action_size} numbers; got a policy with {policy.observation_size} and {policy.action_size}. "
+            "Give the file of another."
+        )
+    return policy.padded(observation_size, front=front if surplus else 0)
