@@ -14,13 +14,12 @@ from transreward_baselines.config import NOT_SETTINGS
 from transreward_baselines.settings import parse_listing
 from transreward_envs import METHODS, Pair
 from transreward_envs.errors import unknown
+from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES
 from transreward_envs.training.entry_points import check_keywords
 from transreward_wrappers import Compensation
 from transreward_wrappers.bound import load_compensation, make_compensation
-
-SCHEDULE = frozenset({"target_ratio", "time_limit"})
-"""Keywords of a training id that are not its compensation's."""
+from transreward_wrappers.entry_points import SCHEDULE_SETTINGS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +93,12 @@ class Contender:
         """Return the compensation, not yet bound to a pair, if the method has one."""
         if self.method not in METHODS or (path := METHODS[self.method].compensation) is None:
             return None
-        settings = {name: value for name, value in self.settings.items() if name not in SCHEDULE}
-        return make_compensation(load_compensation(path), settings, more=SCHEDULE)
+        settings = {name: value for name, value in self.settings.items() if name not in SCHEDULE_SETTINGS}
+        return make_compensation(load_compensation(path), settings, more=SCHEDULE_SETTINGS)
+
+    def serves(self, pair: Pair) -> bool:
+        """Whether the contender acts with the target's robot alone."""
+        return pair.source_robot is None or self.suffix in ("target", *training_methods(pair))
 
     def check(self, pair: Pair) -> None:
         """Check that the contender can train in a pair.
@@ -104,10 +107,10 @@ class Contender:
             DependencyNotInstalled: The robot needs an extra.
             ValueError: It cannot.
         """
-        if pair.source_robot is not None:
+        if not self.serves(pair):
             raise ValueError(
-                f"A benchmark evaluates one policy in both domains; those of {pair.name!r} have different robots. "
-                "Leave it out."
+                f"What is trained acts in the target; the source of {pair.name!r} has another robot, which "
+                f"{self.name!r} would act with. Leave out the one or the other."
             )
         pair.robot_of("target").domain()  # raises where its extra is missing
         if (compensation := self.compensation()) is not None:

@@ -88,8 +88,10 @@ class Outcome:
     target_std: float
     """Standard deviation over the episodes."""
 
-    source_return: float
-    source_std: float
+    source_return: float | None
+    """None where the source has another robot, which the policy cannot act with."""
+
+    source_std: float | None
 
     episodes: int
     """Of the evaluation, in each domain."""

@@ -109,8 +109,12 @@ def test_a_contender_that_cannot_train_in_a_pair_is_refused() -> None:
     hidden = Pair(robot="Hopper", name="Hopper-hidden", target=(ActionDelay(steps=2),))
     with pytest.raises(ValueError, match="DARC needs observations that hold every action under way"):
         Contender.parse("darc").check(hidden)
-    with pytest.raises(ValueError, match="those of 'Walker2d-from-Hopper' have different robots. Leave it out"):
-        Contender.parse("source").check(get_pair("Walker2d-from-Hopper"))
+    across = get_pair("Walker2d-from-Hopper")
+    for word in ("source", "mixture", "darc:eta=0.1"):
+        with pytest.raises(ValueError, match=f"has another robot, which '{word}' would act with. Leave out the one"):
+            Contender.parse(word).check(across)
+    for word in ("target", "target-10x", "reward-transfer"):
+        Contender.parse(word).check(across)
     with pytest.raises(ValueError, match="Unknown keyword 'target_rato'. Did you mean 'target_ratio'"):
         Contender.parse("mixture:target_rato=0.5").check(get_pair("Hopper-mass-2.0"))
 
