@@ -1,4 +1,4 @@
-"""The command line: ``transreward list``, ``show``, ``verify``, ``train``, ``benchmark``, ``policies`` and more."""
+"""The command line: ``transreward list``, ``show``, ``train``, ``refine``, ``benchmark``, ``policies`` and more."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ try:
 
     from transreward_baselines.benchmark.command import benchmark
     from transreward_baselines.console import console
+    from transreward_baselines.refine.args import RefineArgs
     from transreward_baselines.settings import parse_settings
     from transreward_baselines.verify import verify
 except ModuleNotFoundError as error:
@@ -152,6 +153,19 @@ def train(
     print(f"{pair}, {method}: {last}. Everything is in {out}.")
 
 
+def refine(args: RefineArgs) -> None:
+    """Refine reward transfer round by round; run the same command again to resume, or with more rounds to go on.
+
+    Args:
+        args: What to refine, and when to stop.
+    """
+    from transreward_baselines.refine.loop import refine as refine_rounds
+
+    rounds, reason = refine_rounds(args)
+    last = f", gap {rounds[-1].gap:.4g}, return {rounds[-1].return_mean:.0f} in the target" if rounds else ""
+    print(f"{args.pair}, rounds: {len(rounds)}{last}; stopped because {reason}. Everything is in {args.out}.")
+
+
 def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
     """Evaluate a run's newest policy on the plain domains: both, or the target where the source has another robot.
 
@@ -251,6 +265,7 @@ TOP: dict[str, Any] = {
     "show": show,
     "verify": verify,
     "train": train,
+    "refine": refine,
     "evaluate": evaluate,
     "plot": plot,
     "render": render,

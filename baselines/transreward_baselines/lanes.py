@@ -126,10 +126,11 @@ class Lanes:
             infos=infos,
         )
 
-    def compensation_of(self) -> CompensationOf | None:
-        """Return what tells the compensation of transitions with actions in ``[-1, 1]``; ``None`` where there is none.
+    @property
+    def compensation(self) -> CompensationOf | None:
+        """What tells the compensation of transitions, as it is when asked; ``None`` where there is none.
 
-        It is that of the moment when it is asked for, in float64 as ``(B,)``.
+        Their actions are in ``[-1, 1]``, as everywhere here.
         """
         found: CompensationOf | None = find_shared(self.envs, "compensation_of")
         if found is None:

@@ -30,7 +30,7 @@ from transreward_baselines.lanes import Lanes, LaneSteps
 from transreward_baselines.normalization import RewardScaler, RunningStatistics
 from transreward_baselines.results import Evaluation
 from transreward_baselines.rollout import Rollout, estimate_advantages
-from transreward_baselines.run import Run
+from transreward_baselines.run import Run, newest_agent
 from transreward_baselines.run_args import RunArgs, make_env
 from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import (
@@ -43,13 +43,7 @@ from transreward_envs.errors import (
 )
 from transreward_wrappers.networks import layers_of, orthogonal_mlp, put_layers
 from transreward_wrappers.policies import MOST_LOG_STD, GaussianPolicy
-from transreward_wrappers.storage import (
-    Tensors,
-    load_optimizer_tensors,
-    optimizer_tensors,
-    with_prefix,
-    without_prefix,
-)
+from transreward_wrappers.storage import Tensors, load_optimizer_tensors, optimizer_tensors, with_prefix, without_prefix
 
 Array = NDArray[np.float32]
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
@@ -120,7 +114,8 @@ class Args(RunArgs):
     """Of the policy at the start; one to start from keeps its own where that is larger."""
 
     start_from: Path | None = None
-    """File of a policy to start from, as `keep_policies` leaves; with the same `hidden` and `activation`."""
+    """File of a policy to start from, as `keep_policies` leaves, or directory of a run whose agent is taken over as it
+    is, value and statistics too; with the same `hidden` and `activation`."""
 
     value_steps: int = 0
     """Environment steps at the start in which the value alone learns."""
@@ -191,13 +186,17 @@ class PPO:
             about=about,
         )
 
-    def start_from(self, policy: GaussianPolicy) -> None:
-        """Take over a policy; what it did not observe, past actions at the end of an observation, has no weight yet.
+    def start_from(self, path: Path) -> None:
+        """Take over the agent of a run's newest checkpoint, or a policy in a file.
 
         Raises:
-            ValueError: It is of another shape.
+            RuntimeError: The run has no checkpoint, or its networks are of another shape.
+            ValueError: The policy is.
         """
-        policy = policy.padded(len(self.observations.mean))
+        if path.is_dir():
+            self.load(newest_agent(path))
+            return
+        policy = GaussianPolicy.load(path).padded(len(self.observations.mean))
         if (policy.activation, policy.squash) != (self.activation, "clip"):
             raise ValueError(
                 f"A policy to start from must have this run's activation, {self.activation!r}, and clip its actions; "
@@ -384,7 +383,7 @@ def main(args: Args) -> list[Evaluation]:
     with closing(make_env(args)) as lanes:
         agent = PPO(args, lanes.observation_size, lanes.action_size, lanes.num_envs)
         if args.start_from is not None:
-            agent.start_from(GaussianPolicy.load(args.start_from))
+            agent.start_from(args.start_from)
         with Run("ppo", args, agent, lanes) as run:
             torch.manual_seed(args.seed + run.steps)
             observations = lanes.reset(seed=run.episode_seed)

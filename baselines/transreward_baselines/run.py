@@ -19,6 +19,7 @@ from transreward_baselines.lanes import Lanes, find_shared
 from transreward_baselines.results import Evaluation, read_rows, write_rows
 from transreward_baselines.run_args import RunArgs
 from transreward_baselines.run_directory import (
+    UNTOLD,
     RunDirectoryError,
     check_directory,
     checkpoints,
@@ -224,7 +225,7 @@ class Run:
         path = found[-1]
         try:
             progress = json.loads((path / "progress.json").read_text())
-            self.agent.load({file.stem: load_tensors(file)[0] for file in path.glob("*.safetensors")})
+            self.agent.load(_files(path))
             if (restore := find_shared(self.lanes.envs, "restore_steps")) is not None:
                 restore(**progress["spent"])
             if (load := find_shared(self.lanes.envs, "load_state")) is not None:
@@ -257,8 +258,26 @@ class Run:
 
 
 def _defaults(args: RunArgs) -> dict[str, Any]:
-    """Return the defaults of settings, which an earlier version wrote a run without."""
-    return {field.name: field.default for field in dataclasses.fields(args)}
+    """Return the defaults of settings that an earlier version wrote a run without and that mean what it did."""
+    return {field.name: field.default for field in dataclasses.fields(args) if field.name not in UNTOLD}
+
+
+def newest_agent(directory: Path) -> dict[str, Tensors]:
+    """Return what a run's agent kept in its newest checkpoint.
+
+    Raises:
+        RunDirectoryError: There is no checkpoint.
+    """
+    if not (found := checkpoints(directory)):
+        raise RunDirectoryError(
+            f"An agent is taken over from a run's checkpoint; {directory} has none. Train it further."
+        )
+    return _files(found[-1])
+
+
+def _files(checkpoint: Path) -> dict[str, Tensors]:
+    """Return the tensors of a checkpoint, by the names of their files."""
+    return {file.stem: load_tensors(file)[0] for file in checkpoint.glob("*.safetensors")}
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:

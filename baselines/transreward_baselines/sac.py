@@ -300,7 +300,7 @@ def main(args: Args) -> list[Evaluation]:
     torch.set_num_threads(args.torch_threads)
     torch.manual_seed(args.seed)
     with closing(make_env(args)) as lanes:
-        compensation = lanes.compensation_of() if args.relabel else None
+        compensation = lanes.compensation if args.relabel else None
         agent = SAC(args, lanes.observation_size, lanes.action_size, compensation)
         with Run("sac", args, agent, lanes) as run:
             torch.manual_seed(args.seed + run.steps)

@@ -136,7 +136,7 @@ FORMS = {"lanes": drifting_lanes, "one by one": one_by_one}
 def relabelling(form: str, mode: str, steps: int = 60, **settings: Any) -> tuple[ReplayBuffer, Drifting, Lanes]:
     """Return a buffer that was filled by random actions, the compensation that it asks, and the lanes."""
     lanes = Lanes(FORMS[form](mode))
-    compensation = lanes.compensation_of()
+    compensation = lanes.compensation
     assert compensation is not None
     buffer = ReplayBuffer(1_000, 4, 1, seed=0, compensation=compensation, **settings)
     observations, generator = lanes.reset(seed=0), np.random.default_rng(0)
@@ -235,7 +235,9 @@ def test_steps_whose_physics_failed_are_shown_to_no_compensation(failed: list[bo
         terminated=mask,
         domain=np.zeros(count, dtype=np.int64),
     )
-    paid = paid_now(lambda batch: batch.next_observation[:, 0], batch, mask)
+    asked = []
+    paid = paid_now(lambda batch: asked.append(len(batch)) or batch.next_observation[:, 0], batch, mask)
+    assert asked == [count - mask.sum()] * (not mask.all())
     assert paid.tolist() == [index + (not one) for index, one in enumerate(failed)]
     assert batch.reward.tolist() == list(range(count))
 
@@ -266,5 +268,5 @@ def test_a_buffer_that_relabels_survives_a_checkpoint_and_takes_no_other() -> No
 
 
 def test_lanes_without_compensation_have_none_to_ask() -> None:
-    assert Lanes(make_lanes("TransReward/InvertedPendulum-gravity-2.0-mixture-v0", 2)).compensation_of() is None
-    assert Lanes(make_lanes("Pendulum-v1", 2)).compensation_of() is None
+    assert Lanes(make_lanes("TransReward/InvertedPendulum-gravity-2.0-mixture-v0", 2)).compensation is None
+    assert Lanes(make_lanes("Pendulum-v1", 2)).compensation is None

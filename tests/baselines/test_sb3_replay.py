@@ -88,6 +88,23 @@ def test_the_compensation_is_shown_what_it_was_shown_before(form: str, timeouts:
     assert np.array_equal(drawn.dones[:, 0], (made.terminated if timeouts else over)[where].astype(np.float32))
 
 
+@pytest.mark.parametrize("learn_from", ["both", "source"])
+def test_a_full_buffer_shows_the_newest_transitions(learn_from: str) -> None:
+    env = drifting("lanes")
+    agent = make(env, buffer_size=40 * LANES, **compensated_replay(env, learn_from=learn_from))
+    agent.learn(100 * LANES)
+    buffer, made = agent.replay_buffer, drifting_in(env).log()
+    assert buffer.full
+    newest = made.select(slice(60 * LANES, None))
+    order = np.roll(np.arange(40 * LANES).reshape(40, LANES), -buffer.pos, axis=0).reshape(-1)
+    assert np.array_equal(kept(agent).select(order).next_observation, newest.next_observation)
+    assert np.array_equal(kept(agent).select(order).domain, newest.domain)
+    drawn = buffer.sample(2_000)
+    found = _steps(drawn.observations.numpy(), drawn.next_observations.numpy())
+    of = newest.domain <= (learn_from == "both")
+    assert found == _steps(newest.observation[of], newest.next_observation[of])
+
+
 @pytest.mark.parametrize("algorithm", [SAC, TD3])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_compensation_that_stays_teaches_what_frozen_rewards_teach(
@@ -295,6 +312,10 @@ def test_steps_beyond_the_next_are_not_promised_by_the_agent() -> None:
         (
             lambda: VectorEnvAdapter(gym.wrappers.vector.ClipAction(drifting_lanes())),
             "ClipAction around it changes them",
+        ),
+        (
+            lambda: gym.wrappers.TransformObservation(drifting_env(), np.tanh, None),
+            "TransformObservation around it changes them",
         ),
     ],
 )

@@ -112,7 +112,12 @@ def test_a_checkpoint_brings_back_agent_environment_and_learner(agent: str, tmp_
     assert agents[1].num_timesteps == agents[0].num_timesteps
     steps = [one.env.env_method("steps")[0] for one in agents]
     assert steps[0] == steps[1]
-    learners = [one.env.get_attr("diagnostics")[0] for one in agents]
+    learners = [one.env.get_attr("compensation")[0].learner.accuracies() for one in agents]
+    assert learners[0] == learners[1]
+    learners = [
+        {name: value for name, value in one.env.get_attr("diagnostics")[0].items() if name.startswith("classifier")}
+        for one in agents
+    ]
     assert learners[0] == learners[1]
     assert learners[0]["classifier_updates"] > 2
     if agent == "sb3-sac":
@@ -167,6 +172,7 @@ def test_sacs_rewards_are_relabelled_unless_they_are_frozen(learn_from: str, tmp
     assert set(kept) - set(frozen) == {"domains", "failed", "terminated"}
     assert train(replace(run, steps=160), tmp_path / "relabelled")[-1].step == 160
     assert load_policy(tmp_path / "relabelled")[0].relabel
+    assert make_agent(run, make_training_env(run)).replay_buffer.learn_from == learn_from
 
 
 def test_relabelling_is_for_sac_and_compensations_alone() -> None:

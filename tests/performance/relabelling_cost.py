@@ -61,7 +61,7 @@ def own(relabel: bool) -> tuple[Step, Step]:
         settings=tuple(f"{name}={value}" for name, value in WARM.items()),
     )
     lanes = make_env(args)
-    compensation = lanes.compensation_of() if relabel else None
+    compensation = lanes.compensation if relabel else None
     agent = sac.SAC(args, lanes.observation_size, lanes.action_size, compensation)
     observations, generator = lanes.reset(0), np.random.default_rng(0)
     while agent.replay.size < FILL:

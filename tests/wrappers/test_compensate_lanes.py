@@ -173,7 +173,9 @@ def test_what_was_learnt_is_saved_and_loaded(tmp_path) -> None:
         made[0].step(actions_of(made[0], generator))
     made[0].save_state(str(tmp_path / "state"))
     made[1].load_state(str(tmp_path / "state"))
-    assert made[1].diagnostics == made[0].diagnostics
+    before, after = (one.diagnostics for one in made)
+    assert {**before, **after} == before  # but for what was paid lately
+    assert after["classifier_updates"] > 5
     made[1].restore_steps(**made[0].steps())
     assert made[1].steps() == made[0].steps()
 

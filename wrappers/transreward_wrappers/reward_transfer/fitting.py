@@ -51,16 +51,19 @@ class FitSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FitFigures:
-    """What is said of a fit, from transitions that were held out of it."""
+    """What is said of a fit."""
+
+    transitions: int = 0
+    """Source transitions that it had, those held out among them."""
 
     spread: float = 1.0
-    """Mean spread of the ensemble [reward]."""
+    """Mean spread of the ensemble on transitions that were held out [reward]."""
 
     deviation: float = 0.0
     """Standard deviation of the source's rewards [reward]."""
 
     unexplained: float | None = None
-    """Mean squared error of the estimated reward, in units of the rewards' variance; ``None`` where there is none."""
+    """Mean squared error of r_S* on those held out, in units of their rewards' variance; ``None`` without an r_S*."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON types."""

@@ -78,10 +78,19 @@ class RewardTransfer(TransferSettings, Compensation):
         self._coverage, self._figures = Coverage(self._sizes[0]), FitFigures()
         self._tally = Tally(self.variance_steps)
         self._last: tuple[Transitions | None, Estimate, Float | float] = None, Estimate(amount=np.zeros(0)), 0.0
+        if self.fitted is not None:
+            self._take_over(Path(self.fitted))
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is anything to fit."""
+        return self.fitted is None
 
     def fit_steps(self) -> dict[Role, int]:
         """Return the source steps in the data; the training of a policy is not among them."""
-        return {} if self.estimator == "policy" else {"source": self.data().steps()}
+        if self.estimator == "policy":
+            return {}
+        return {"source": self._figures.transitions if self.fitted else self.data().steps()}
 
     def fit(self, source: Env, target: Env) -> None:
         """Gather source data and learn from them, or take over a policy; no target step is taken.
@@ -110,10 +119,21 @@ class RewardTransfer(TransferSettings, Compensation):
         estimate, variance = self._estimator(held), float(held.reward.var())
         explains = self.estimator in REWARDS and variance > 0.0
         self._figures = FitFigures(
+            transitions=len(data),
             spread=float(np.mean(estimate.spread if estimate.spread is not None else 0.0)) + 1e-12,
             deviation=float(data.reward.std()),
             unexplained=float(np.square(estimate.amount).mean() / variance) if explains else None,
         )
+
+    def begin_round(self, data: Transitions, passed: Transitions) -> None:
+        """Fit anew, and take the deviation of the target's rewards from transitions of the agent as it is now.
+
+        Args:
+            data: All source transitions to fit to.
+            passed: Target transitions.
+        """
+        self.learn(data)
+        self._tally.begin_round(float(passed.reward.std()))
 
     def __call__(self, batch: Transitions) -> Float:
         """Return what is added, as ``(B,)``."""
@@ -136,7 +156,8 @@ class RewardTransfer(TransferSettings, Compensation):
             looked_up = in_source(some, self._map).observation
             covered = float(self._coverage(looked_up).sum()) if len(looked_up) else 0.0
             self._tally.add(spread=float(estimate.spread.sum()), looked_up=len(looked_up), covered=covered)
-        self._tally.add(steps=len(batch), weight=float(np.broadcast_to(weight, len(batch)).sum()))
+        count = len(batch)
+        self._tally.add(steps=count, counted=count, weight=float(np.broadcast_to(weight, count).sum()))
 
     def source_reward(self, batch: Transitions) -> Float:
         """Return ``r_S*`` itself, as ``(B,)``.
@@ -188,6 +209,21 @@ class RewardTransfer(TransferSettings, Compensation):
             "coverage": self._tally.mean("covered", per="looked_up"),
         }
         return {name: figure for name, figure in figures.items() if figure is not None}
+
+    def _take_over(self, path: Path) -> None:
+        """Read the fit that the settings name.
+
+        Raises:
+            ValueError: It is none, or of another estimator or robot.
+        """
+        try:
+            self.load(path)
+        except (FileNotFoundError, CorruptFileError, KeyError, RuntimeError) as error:
+            raise ValueError(
+                f"`fitted` must be the file of a fit of the estimator {self.estimator!r} for observations of "
+                f"{self._sizes[0]} and actions of {self._sizes[1]} numbers, as `transreward refine` leaves; got {path} "
+                f"({error or 'there is none'})."
+            ) from error
 
     def _estimate(self, batch: Transitions) -> Estimate:
         """Return what the estimator says of transitions: all that it ever sees of them comes through here, mapped."""

@@ -69,6 +69,9 @@ class TransferSettings:
     source_policy: str | None = None
     """Path of the file of the policy that ``policy`` compares with; the source's shipped expert when left out."""
 
+    fitted: str | None = None
+    """Path of a fit to take over, such as ``transreward refine`` leaves, in place of a fit of one's own."""
+
     fit_budget: int = 100_000
     """Source steps of the run that the fit learns from; a dataset is taken whole."""
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from transreward_wrappers.compensation import Float
 from transreward_wrappers.storage import write_json
 
-SUMS = ("steps", "weight", "spread", "looked_up", "covered", "measured", "reward", "reward_squared")
+SUMS = ("steps", "counted", "weight", "spread", "looked_up", "covered", "measured", "reward", "reward_squared")
 FLUSH_EVERY = 256
 """Transitions of one process after which others see them."""
 
@@ -44,7 +44,7 @@ class Tally:
         """Transitions that have passed through."""
         return int(self["steps"])
 
-    def mean(self, name: str, per: str = "steps") -> float | None:
+    def mean(self, name: str, per: str = "counted") -> float | None:
         """Return a sum divided by another; ``None`` if that is 0."""
         return self[name] / self[per] if self[per] else None
 
@@ -61,6 +61,11 @@ class Tally:
             self._own["measured"] += len(rewards)
             self._own["reward"] += float(rewards.sum())
             self._own["reward_squared"] += float(np.square(rewards).sum())
+
+    def begin_round(self, deviation: float) -> None:
+        """Forget all but the number of steps, and know the deviation of the rewards from the start."""
+        sums = {**dict.fromkeys(SUMS, 0.0), "steps": self.state()["sums"]["steps"]}
+        self.restore({"sums": sums, "deviation": deviation})
 
     def flush(self) -> None:
         """Show what was added to whoever shares the tally, and see what they have added."""
