@@ -19,7 +19,7 @@ LINES = [
     (page.name, line.strip())
     for page in PAGES
     for block in re.findall(r"```(?:sh|bash)\n(.*?)```", page.read_text(), flags=re.DOTALL)
-    for line in block.splitlines()
+    for line in re.sub(r"\\\n\s*", " ", block).splitlines()
 ]
 COMMANDS = [(name, line) for name, line in LINES if line.startswith("transreward ")]
 SCRIPTS = [(name, line) for name, line in LINES if re.match(r"python -m transreward_baselines\.(ppo|sac) ", line)]

@@ -66,7 +66,8 @@ class RunArgs:
     """Episodes of an evaluation, in each domain."""
 
     eval_both: bool = False
-    """Evaluate in target and source under the id of a pair's source or target too, as under its training ids."""
+    """Evaluate in target and source under the id of a pair's source or target too, as under its training ids; in the
+    target alone where the source has another robot."""
 
     checkpoint_every: int = 100_000
     """Environment steps between two checkpoints."""

@@ -39,10 +39,10 @@ def evaluation_ids(env_id: str, *, both: bool = False) -> dict[str, str]:
         ValueError: Both are asked for, and one policy cannot act in both.
     """
     found = find_training_pair(env_id) or (find_role(env_id) if both else None)
-    if both and (found is None or found[0].source_robot is not None):
+    if both and (found is None or (found[1] == "source" and found[0].source_robot is not None)):
         raise ValueError(
-            f"Both domains are those of a pair with one robot, by any of its ids; {env_id!r} is of none. Leave "
-            "`eval_both` out."
+            "`eval_both` is for the ids of pairs, and not for a source of another robot, whose policy cannot act in "
+            f"the target; got {env_id!r}."
         )
     return {"plain": env_id} if found is None else {role: found[0].id(role) for role in evaluation_roles(found[0])}
 

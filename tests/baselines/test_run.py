@@ -193,10 +193,12 @@ def test_steps_in_both_domains_add_up_over_a_resumption(tmp_path: Path) -> None:
     assert 0 < rows[0].target_steps < rows[-1].target_steps < rows[-1].source_steps
 
 
-def test_both_domains_are_those_of_a_pair_with_one_robot(tmp_path: Path) -> None:
-    for env_id in ("TransReward/Hopper-v0", "TransReward/Walker2d-from-Hopper-target-v0"):
-        with pytest.raises(ValueError, match="Both domains are those of a pair with one robot"):
+def test_both_domains_are_those_of_a_pair_in_whose_target_the_policy_can_act(tmp_path: Path) -> None:
+    for env_id in ("TransReward/Hopper-v0", "TransReward/Walker2d-from-Hopper-source-v0"):
+        with pytest.raises(ValueError, match="`eval_both` is for the ids of pairs, and not for a source of another"):
             small(tmp_path, env_id=env_id, eval_both=True)
+    rows = main(small(tmp_path / "run", env_id="TransReward/Walker2d-from-Hopper-target-v0", eval_both=True))
+    assert [(row.step, row.domain) for row in rows] == [(128, "target"), (256, "target")]
 
 
 def test_a_run_of_an_earlier_version_is_read_and_resumed(tmp_path: Path) -> None:

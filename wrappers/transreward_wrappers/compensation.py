@@ -79,7 +79,7 @@ class Compensation(ABC):
         """
 
     def fit_steps(self) -> dict[Role, int]:
-        """Return the environment steps that :meth:`fit` takes in each domain."""
+        """Return the environment steps that :meth:`fit` takes in each domain; called after :meth:`bind`."""
         return {}
 
     def fit_key(self, pair: Pair) -> dict[str, Any]:

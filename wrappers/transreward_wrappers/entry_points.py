@@ -32,7 +32,8 @@ from transreward_wrappers.compensate import Compensate
 from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.compensation import Compensation
 
-_SCHEDULE_SETTINGS = ("target_ratio", "start_in", "target_budget", "time_limit")
+SCHEDULE_SETTINGS = ("target_ratio", "start_in", "target_budget", "time_limit")
+"""Keywords of a training id that are not its compensation's."""
 
 
 def make_compensated(
@@ -59,7 +60,7 @@ def make_compensated(
     cls = load_compensation(compensation)
     the_pair = resolve_pair(pair)
     require_meaning(settings)
-    schedule = {name: settings.pop(name) for name in _SCHEDULE_SETTINGS if name in settings}
+    schedule = {name: settings.pop(name) for name in SCHEDULE_SETTINGS if name in settings}
     domains = DomainSchedule(
         the_pair, acts_in=cls.acts_in, shared_state=shared_state, render_mode=render_mode, **schedule
     )
@@ -85,8 +86,8 @@ def make_compensated_lanes(
     cls, the_pair = load_compensation(compensation), resolve_pair(pair)
     require_meaning(settings)
     vector = pop_vector_keywords(settings)
-    schedule = {name: settings.pop(name) for name in _SCHEDULE_SETTINGS if name in settings}
-    make_compensation(cls, settings, more=(*VECTOR_KEYWORDS, *_SCHEDULE_SETTINGS))  # before any lane is made
+    schedule = {name: settings.pop(name) for name in SCHEDULE_SETTINGS if name in settings}
+    make_compensation(cls, settings, more=(*VECTOR_KEYWORDS, *SCHEDULE_SETTINGS))  # before any lane is made
     common: dict[str, Any] = {"shared_state": shared_state, "render_mode": render_mode, **schedule}
     try:
         lanes = make_scheduled_lanes(the_pair, num_envs, acts_in=cls.acts_in, **vector, **common)

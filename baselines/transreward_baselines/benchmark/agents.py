@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +25,8 @@ from transreward_wrappers.policies import GaussianPolicy, scale_actions
 
 SCRIPTS: dict[str, Any] = {"ppo": ppo, "sac": sac}
 AGENTS: tuple[str, ...] = (*SCRIPTS, *get_args(AgentName))
+
+UNKNOWN = (math.nan, math.nan)
 
 
 def train(job: Job) -> None:
@@ -98,11 +101,11 @@ def _last_policy(job: Job, space: Any) -> Any:
 
 
 def read_curve(directory: Path, agent: str) -> list[Result]:
-    """Return a run's evaluations on the way, in both domains, the oldest first."""
+    """Return a run's evaluations on the way, the oldest first; in the source, where another robot acts there, NaN."""
     if agent not in SCRIPTS:
         return read_results(directory)
     rows = read_rows(directory, Evaluation)
-    targets, sources = ([row for row in rows if row.domain == domain] for domain in ("target", "source"))
+    sources = {row.step: (row.return_mean, row.return_std) for row in rows if row.domain == "source"}
     return [
         Result(
             step=target.step,
@@ -110,9 +113,10 @@ def read_curve(directory: Path, agent: str) -> list[Result]:
             target_steps=target.target_steps or 0,
             target_return=target.return_mean,
             target_spread=target.return_std,
-            source_return=source.return_mean,
-            source_spread=source.return_std,
+            source_return=sources.get(target.step, UNKNOWN)[0],
+            source_spread=sources.get(target.step, UNKNOWN)[1],
             seconds=target.seconds,
         )
-        for target, source in zip(targets, sources, strict=True)
+        for target in rows
+        if target.domain == "target"
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from transreward_baselines.benchmark.agents import AGENTS
 from transreward_baselines.benchmark.command import BenchmarkArgs
 from transreward_baselines.benchmark.contenders import Contender
@@ -33,7 +35,8 @@ def make_plan(args: BenchmarkArgs) -> Plan:
     )
     contenders = {contender.name: contender for contender in map(Contender.parse, args.methods)}
     swept = _swept(args)
-    pairs = {pair.name: pair for pair in (*_of_suites(args), *map(get_pair, args.pairs), *swept.values())}
+    of_suites = _of_suites(args, list(contenders.values()))
+    pairs = {pair.name: pair for pair in (*of_suites, *map(get_pair, args.pairs), *swept.values())}
     return Plan(
         terms=terms,
         pairs=tuple(pairs.values()),
@@ -45,12 +48,13 @@ def make_plan(args: BenchmarkArgs) -> Plan:
     )
 
 
-def _of_suites(args: BenchmarkArgs) -> list[Pair]:
-    """Return the pairs of the suites, but for those across robots."""
+def _of_suites(args: BenchmarkArgs, contenders: Sequence[Contender]) -> list[Pair]:
+    """Return the pairs of the suites in which all contenders can train."""
     pairs = [pair for suite in args.suite for pair in get_suite(suite)]
-    if left_out := [pair.name for pair in pairs if pair.source_robot is not None]:
-        print(f"Left out, because no one policy acts in both domains: {', '.join(left_out)}.")
-    return [pair for pair in pairs if pair.source_robot is None]
+    kept = [pair for pair in pairs if all(contender.serves(pair) for contender in contenders)]
+    if left_out := [pair.name for pair in pairs if pair not in kept]:
+        print(f"Left out, because a contender would act with the source's other robot: {', '.join(left_out)}.")
+    return kept
 
 
 def _swept(args: BenchmarkArgs) -> dict[tuple[str, float], Pair]:

@@ -22,7 +22,7 @@ class BenchmarkArgs:
     """
 
     suite: tuple[str, ...] = ()
-    """Suites, whose pairs are all trained in; those across robots are left out."""
+    """Suites, whose pairs are all trained in; those across robots only if every method acts in the target alone."""
 
     pairs: tuple[str, ...] = ()
     """Further pairs by name."""

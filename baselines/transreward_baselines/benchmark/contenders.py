@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -14,13 +15,12 @@ from transreward_baselines.config import NOT_SETTINGS
 from transreward_baselines.settings import parse_listing
 from transreward_envs import METHODS, Pair
 from transreward_envs.errors import unknown
-from transreward_envs.pairs import ROLES
+from transreward_envs.methods import training_methods
+from transreward_envs.pairs import ROLES, Role
 from transreward_envs.training.entry_points import check_keywords
 from transreward_wrappers import Compensation
-from transreward_wrappers.bound import load_compensation, make_compensation
-
-SCHEDULE = frozenset({"target_ratio", "time_limit"})
-"""Keywords of a training id that are not its compensation's."""
+from transreward_wrappers.bound import BoundCompensation, load_compensation, make_compensation
+from transreward_wrappers.entry_points import SCHEDULE_SETTINGS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +60,8 @@ class Contender:
         if self.settings and self.suffix in ROLES:
             raise ValueError(f"{self.method!r} has no settings; got {self.name!r}.")
         object.__setattr__(self, "settings", dict(sorted(self.settings.items())))
-        self.compensation()  # raises where a setting is wrong
+        if self._compensation is not None:
+            make_compensation(self._compensation, self._own_settings, more=SCHEDULE_SETTINGS)  # raises if one is wrong
 
     @classmethod
     def parse(cls, word: str) -> Self:
@@ -90,12 +91,9 @@ class Contender:
         digest = f"-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}" if self.settings else ""
         return slug(self.name)[:100] + digest
 
-    def compensation(self) -> Compensation | None:
-        """Return the compensation, not yet bound to a pair, if the method has one."""
-        if self.method not in METHODS or (path := METHODS[self.method].compensation) is None:
-            return None
-        settings = {name: value for name, value in self.settings.items() if name not in SCHEDULE}
-        return make_compensation(load_compensation(path), settings, more=SCHEDULE)
+    def serves(self, pair: Pair) -> bool:
+        """Whether the contender acts with the target's robot alone."""
+        return pair.source_robot is None or self.suffix in ("target", *training_methods(pair))
 
     def check(self, pair: Pair) -> None:
         """Check that the contender can train in a pair.
@@ -104,30 +102,27 @@ class Contender:
             DependencyNotInstalled: The robot needs an extra.
             ValueError: It cannot.
         """
-        if pair.source_robot is not None:
+        if not self.serves(pair):
             raise ValueError(
-                f"A benchmark evaluates one policy in both domains; those of {pair.name!r} have different robots. "
-                "Leave it out."
+                f"What is trained acts in the target; the source of {pair.name!r} has another robot, which "
+                f"{self.name!r} would act with. Leave out the one or the other."
             )
         pair.robot_of("target").domain()  # raises where its extra is missing
-        if (compensation := self.compensation()) is not None:
-            compensation.check(pair)
-        elif self.method in METHODS:
+        if self._compensation is None and self.method in METHODS:
             check_keywords(pair, self.settings)
 
-    def budget(self, terms: Terms) -> Budget:
-        """Return what the agent may spend.
+    def budget(self, terms: Terms, pair: Pair) -> Budget:
+        """Return what the agent may spend in a pair.
 
         Raises:
-            ValueError: Fitting the compensation takes more than the terms allow.
+            ValueError: The compensation cannot serve the pair, or fitting it takes more than the terms allow.
         """
         if self.suffix == "source":
             return Budget(steps=terms.source_steps, target_budget=None, settings={})
         if self.suffix == "target":
             steps = (self._multiple or 1) * terms.target_steps
             return Budget(steps=steps, target_budget=steps, settings={})
-        compensation = self.compensation()
-        fit = {} if compensation is None else compensation.fit_steps()
+        fit = self._fit_steps(pair)
         source, target = terms.source_steps - fit.get("source", 0), terms.target_steps - fit.get("target", 0)
         if source < 0 or target < 1:
             raise ValueError(
@@ -139,6 +134,31 @@ class Contender:
             return Budget(steps=target, target_budget=target, settings=self.settings)
         steps = source + target
         return Budget(steps=steps, target_budget=target, settings={"target_ratio": target / steps, **self.settings})
+
+    def _fit_steps(self, pair: Pair) -> dict[Role, int]:
+        """Return the steps that fitting the compensation takes in each domain of a pair, if there is one."""
+        if self._compensation is None:
+            return {}
+        with closing(pair.make("target", disable_env_checker=True)) as env:
+            bound = BoundCompensation(
+                pair,
+                self._compensation,
+                self._own_settings,
+                observation_space=env.observation_space,
+                action_space=env.action_space,
+            )
+        return bound.compensation.fit_steps()
+
+    @property
+    def _compensation(self) -> type[Compensation] | None:
+        """The compensation, if the method has one."""
+        path = METHODS[self.method].compensation if self.method in METHODS else None
+        return None if path is None else load_compensation(path)
+
+    @property
+    def _own_settings(self) -> dict[str, Any]:
+        """The settings of the compensation, without those of the schedule."""
+        return {name: value for name, value in self.settings.items() if name not in SCHEDULE_SETTINGS}
 
     @property
     def _multiple(self) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from transreward_baselines.benchmark.contenders import Budget, Contender, slug
@@ -49,10 +50,10 @@ class Job:
         """The file that says that the run is over."""
         return self.directory / OUTCOME
 
-    @property
+    @cached_property
     def budget(self) -> Budget:
         """What the agent may spend."""
-        return self.contender.budget(self.terms)
+        return self.contender.budget(self.terms, self.pair)
 
     @property
     def eval_every(self) -> int:
@@ -88,8 +89,10 @@ class Outcome:
     target_std: float
     """Standard deviation over the episodes."""
 
-    source_return: float
-    source_std: float
+    source_return: float | None
+    """None where the source has another robot, which the policy cannot act with."""
+
+    source_std: float | None
 
     episodes: int
     """Of the evaluation, in each domain."""

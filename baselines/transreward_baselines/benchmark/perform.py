@@ -7,8 +7,8 @@ from filelock import FileLock, Timeout
 from transreward_baselines.benchmark.agents import final_returns, read_curve, train
 from transreward_baselines.benchmark.job import Job, Outcome
 from transreward_baselines.config import import_modules
+from transreward_baselines.training_ids import evaluation_roles
 from transreward_envs import register_pair
-from transreward_envs.pairs import ROLES
 
 
 def perform(job: Job, wait: bool) -> bool:
@@ -33,7 +33,8 @@ def perform(job: Job, wait: bool) -> bool:
 
 def evaluate(job: Job) -> Outcome:
     """Evaluate the last policy of a run that is trained."""
-    returns = {role: final_returns(job, role) for role in ROLES}
+    target = final_returns(job, "target")
+    source = final_returns(job, "source") if "source" in evaluation_roles(job.pair) else None
     last = read_curve(job.directory, job.agent)[-1]
     return Outcome(
         pair=job.pair.name,
@@ -44,10 +45,10 @@ def evaluate(job: Job) -> Outcome:
         step=last.step,
         source_steps=last.source_steps,
         target_steps=last.target_steps,
-        target_return=float(returns["target"].mean()),
-        target_std=float(returns["target"].std()),
-        source_return=float(returns["source"].mean()),
-        source_std=float(returns["source"].std()),
+        target_return=float(target.mean()),
+        target_std=float(target.std()),
+        source_return=None if source is None else float(source.mean()),
+        source_std=None if source is None else float(source.std()),
         episodes=job.terms.final_episodes,
         seconds=last.seconds,
     )

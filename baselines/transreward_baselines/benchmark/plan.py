@@ -46,9 +46,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         for contender in self.contenders:
-            contender.budget(self.terms)
             for pair in self.pairs:
                 contender.check(pair)
+                contender.budget(self.terms, pair)
 
     def jobs(self, directory: Path) -> Iterator[Job]:
         """Yield the runs, seed by seed, so that an unfinished benchmark has a bit of everything."""

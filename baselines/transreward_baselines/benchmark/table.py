@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class CurveRow:
     source_steps: int
     target_steps: int
     target_return: float
-    source_return: float
+    source_return: float | None
     seconds: float
 
 
@@ -79,7 +80,7 @@ def curve_rows(curves: Curves) -> list[CurveRow]:
             source_steps=result.source_steps,
             target_steps=result.target_steps,
             target_return=result.target_return,
-            source_return=result.source_return,
+            source_return=None if math.isnan(result.source_return) else result.source_return,
             seconds=result.seconds,
         )
         for run, results in curves.items()

@@ -17,6 +17,7 @@ from transreward_baselines.benchmark.choose import make_plan
 from transreward_baselines.benchmark.command import BenchmarkArgs
 from transreward_baselines.benchmark.job import Job, Outcome, read_outcome
 from transreward_baselines.benchmark.plan import claim
+from transreward_baselines.benchmark.report import report
 from transreward_baselines.cli import main
 from transreward_baselines.processes import Finished
 from transreward_envs import PAIRS
@@ -202,6 +203,20 @@ def test_what_the_last_policy_returns_is_what_its_script_saw(tmp_path: Path, mon
     assert final_returns(job, "target").mean() == pytest.approx(last.target_return)
     assert final_returns(job, "source").mean() == pytest.approx(last.source_return)
     assert last.target_return != last.source_return
+
+
+@pytest.mark.parametrize("agent", ["ppo", "sb3-ppo"])
+def test_across_robots_a_policy_is_evaluated_in_the_target_alone(agent: str, tmp_path: Path) -> None:
+    methods = ("target", "reward-transfer:fit_budget=60,fit_updates=2,hidden=8")
+    for job in make_jobs(tmp_path, pairs=("Walker2d-from-Hopper",), methods=methods, agents=(agent,)):
+        assert perform.perform(job, True)
+        outcome = read_outcome(job.outcome)
+        fitted = 60 if job.contender.method == "reward-transfer" else 0
+        assert (outcome.source_steps, outcome.target_steps) == (fitted, outcome.step)
+        assert outcome.source_return is None
+    report(tmp_path)
+    assert [row["source_return"] for row in rows_of(tmp_path / "results.csv")] == ["", ""]
+    assert {row["source_return"] for row in rows_of(tmp_path / "curves.csv")} == {""}
 
 
 def test_scripts_have_the_settings_that_were_found_for_the_robot(tmp_path: Path) -> None:

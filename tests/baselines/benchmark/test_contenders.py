@@ -1,6 +1,7 @@
 """Contenders, the terms that are equal for all, and pairs that are made for a sweep."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import gymnasium as gym
@@ -13,7 +14,9 @@ from transreward_baselines.benchmark.terms import Terms
 from transreward_envs import METHODS, PAIRS, Pair, get_pair
 from transreward_envs.shifts import ActionDelay
 from transreward_wrappers import Compensation, Transitions, register_compensation
+from transreward_wrappers.reward_transfer import RewardTransfer
 
+PAIR = "InvertedPendulum-gravity-2.0"
 TERMS = Terms(source_steps=1_000, target_steps=100)
 
 
@@ -59,7 +62,7 @@ def thirsty():
 def test_all_contenders_have_the_same_steps_and_those_of_a_fit_are_taken_off(
     word: str, steps: int, target: int | None, ratio: float | None, fitted: int
 ) -> None:
-    budget = Contender.parse(word).budget(TERMS)
+    budget = Contender.parse(word).budget(TERMS, get_pair(PAIR))
     assert (budget.steps, budget.target_budget) == (steps, target)
     assert budget.settings.get("target_ratio") == (None if ratio is None else pytest.approx(ratio))
     if word.startswith(("darc", "mixture", "thirsty")):
@@ -70,7 +73,31 @@ def test_all_contenders_have_the_same_steps_and_those_of_a_fit_are_taken_off(
 def test_a_fit_that_takes_more_than_there_is_is_refused() -> None:
     for word, steps in {"reward-transfer": 100_000, "thirsty:drink=100": 1_000, "thirsty:drink=101": 1_010}.items():
         with pytest.raises(ValueError, match=f"Steps of fitting a compensation count; '{word}' takes {steps} in the"):
-            Contender.parse(word).budget(TERMS)
+            Contender.parse(word).budget(TERMS, get_pair(PAIR))
+
+
+def test_a_fit_that_is_taken_over_counts_with_the_steps_in_its_data(tmp_path: Path) -> None:
+    transfer = RewardTransfer(hidden=8, fit_updates=2)
+    transfer.check(get_pair(PAIR))
+    transfer.bind(4, 1)
+    generator = np.random.default_rng(0)
+    rows = {"observation": generator.normal(size=(50, 4)), "next_observation": generator.normal(size=(50, 4))}
+    transfer.learn(
+        Transitions(
+            **rows,
+            action=generator.normal(size=(50, 1)),
+            reward=np.ones(50),
+            terminated=np.zeros(50, dtype=bool),
+            domain=np.zeros(50, dtype=int),
+        )
+    )
+    transfer.save(tmp_path / "fit.safetensors")
+    contender = Contender.parse(f"reward-transfer:hidden=8,fitted={tmp_path / 'fit.safetensors'}")
+    assert contender.budget(TERMS, get_pair(PAIR)).steps == 100
+    with pytest.raises(ValueError, match="takes 50 in the source and 0 in the target, of 49 and 100 in all"):
+        contender.budget(Terms(source_steps=49, target_steps=100), get_pair(PAIR))
+    with pytest.raises(ValueError, match="`fitted` must be the file of a fit"):
+        Contender.parse("reward-transfer:fitted=nowhere").budget(TERMS, get_pair(PAIR))
 
 
 def test_a_contender_has_one_name_and_a_folder_of_its_own() -> None:
@@ -108,9 +135,13 @@ def test_a_wrong_contender_says_what_is_wrong(word: str, kind: type[Exception], 
 def test_a_contender_that_cannot_train_in_a_pair_is_refused() -> None:
     hidden = Pair(robot="Hopper", name="Hopper-hidden", target=(ActionDelay(steps=2),))
     with pytest.raises(ValueError, match="DARC needs observations that hold every action under way"):
-        Contender.parse("darc").check(hidden)
-    with pytest.raises(ValueError, match="those of 'Walker2d-from-Hopper' have different robots. Leave it out"):
-        Contender.parse("source").check(get_pair("Walker2d-from-Hopper"))
+        Contender.parse("darc").budget(TERMS, hidden)
+    across = get_pair("Walker2d-from-Hopper")
+    for word in ("source", "mixture", "darc:eta=0.1"):
+        with pytest.raises(ValueError, match=f"has another robot, which '{word}' would act with. Leave out the one"):
+            Contender.parse(word).check(across)
+    for word in ("target", "target-10x", "reward-transfer"):
+        Contender.parse(word).check(across)
     with pytest.raises(ValueError, match="Unknown keyword 'target_rato'. Did you mean 'target_ratio'"):
         Contender.parse("mixture:target_rato=0.5").check(get_pair("Hopper-mass-2.0"))
 

@@ -9,6 +9,7 @@ from transreward_baselines.benchmark.choose import make_plan
 from transreward_baselines.benchmark.command import BenchmarkArgs
 from transreward_baselines.benchmark.plan import Plan, claim, read_plan
 from transreward_baselines.run_directory import RunDirectoryError
+from transreward_envs import get_suite
 
 PAIR = "InvertedPendulum-gravity-2.0"
 
@@ -27,11 +28,15 @@ def test_there_is_a_run_for_each_pair_method_agent_and_seed_seed_by_seed(tmp_pat
     assert {job.directory.relative_to(tmp_path).parts[0] for job in jobs} == {"runs"}
 
 
-def test_a_suite_is_all_of_its_pairs_but_those_across_robots(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_suite_is_all_of_its_pairs_that_every_contender_can_train_in(capsys: pytest.CaptureFixture[str]) -> None:
     made = plan(suite=("cross",), pairs=(), methods=("source",))
     assert len(made.pairs) > 5
     assert all(pair.source_robot is None for pair in made.pairs)
-    assert "Left out, because no one policy acts in both domains: Walker2d-from-Hopper" in capsys.readouterr().out
+    message = "Left out, because a contender would act with the source's other robot: Walker2d-from-Hopper"
+    assert message in capsys.readouterr().out
+    everything = plan(suite=("cross",), pairs=(), methods=("target", "reward-transfer:lam=1"))
+    assert len(everything.pairs) == len(get_suite("cross"))
+    assert not capsys.readouterr().out
     assert len(plan(suite=("darc",), pairs=("Ant-broken-hip_4",), methods=("source",)).pairs) == 5
 
 
@@ -89,7 +94,7 @@ def test_a_directory_that_is_no_benchmarks_is_refused(tmp_path: Path) -> None:
     [
         ({"pairs": ()}, "Name what to train in"),
         ({"pairs": ("Hopper-gravty-2.0",)}, "Unknown pair 'Hopper-gravty-2.0'. Did you mean 'Hopper-gravity-2.0'"),
-        ({"pairs": ("Walker2d-from-Hopper",)}, "have different robots"),
+        ({"pairs": ("Walker2d-from-Hopper",)}, "another robot, which 'source' would act with. Leave out the one"),
         ({"suite": ("odlr",)}, "Unknown suite 'odlr'. Did you mean 'odrl'"),
         ({"agents": ("pppo",)}, "Unknown agent 'pppo'. Did you mean 'ppo'"),
         ({"methods": ("mixtur",)}, "Unknown method 'mixtur'. Did you mean 'mixture'"),
