@@ -62,6 +62,7 @@ class RewardTransfer(TransferSettings, Compensation):
     acts_in: ClassVar[ActsIn] = "target"
 
     _pair: Pair | None = field(init=False, repr=False, default=None)
+    _figures: FitFigures = field(init=False, repr=False, default=FitFigures())
 
     def check(self, pair: Pair) -> None:
         """Keep the pair: a fit may ask for its source's policies."""
@@ -71,7 +72,7 @@ class RewardTransfer(TransferSettings, Compensation):
         """Build what depends on sizes."""
         self._sizes = [observation_size, action_size]
         self._estimator, self._weight = self._make_estimator(), self.weight()
-        self._coverage, self._figures = Coverage(observation_size), FitFigures()
+        self._coverage = Coverage(observation_size)
         self._tally = Tally(self.variance_steps)
         self._last: tuple[Transitions | None, Estimate, Float | float] = None, Estimate(amount=np.zeros(0)), 0.0
         if self.fitted is not None:
@@ -83,10 +84,8 @@ class RewardTransfer(TransferSettings, Compensation):
         return self.fitted is None
 
     def fit_steps(self) -> dict[Role, int]:
-        """Return the source steps in the data; the training of a policy is not among them."""
-        if self.estimator == "policy":
-            return {}
-        return {"source": self._figures.transitions if self.fitted else self.data().steps()}
+        """Return the source steps in the data that are fitted to; those of a policy's training are not among them."""
+        return {} if self.estimator == "policy" else {"source": self._figures.transitions or self.data().steps()}
 
     def fit(self, source: Env, target: Env) -> None:
         """Gather source data and learn from them, or take over a policy; no target step is taken.
