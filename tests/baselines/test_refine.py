@@ -16,11 +16,12 @@ import pytest
 from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main
 from transreward_baselines.refine import loop
+from transreward_baselines.refine import visits as visits_module
 from transreward_baselines.refine.args import RefineArgs
 from transreward_baselines.refine.convergence import Round, stands_still, why_stop
 from transreward_baselines.refine.loop import refine
 from transreward_baselines.refine.told import compensation, ppo_args
-from transreward_baselines.refine.visits import Visits, joined, visit
+from transreward_baselines.refine.visits import Visits, joined, put_state, visit
 from transreward_baselines.results import read_rows
 from transreward_baselines.run import newest_agent
 from transreward_baselines.run_directory import RunDirectoryError
@@ -60,6 +61,31 @@ def test_the_source_answers_as_the_target_does_where_both_have_the_same_dynamics
     assert visits.target.terminated.sum() >= 2
     moved = visits.source.reward - visits.target.reward  # twice the forward term
     assert np.abs(moved).max() > 0.1
+
+
+@pytest.mark.parametrize("robot", ["Hopper", "Ant", "Humanoid", "Pusher"])
+def test_a_simulation_that_is_put_into_anothers_state_goes_on_as_that_one_does(robot: str) -> None:
+    one, other = (gym.make(f"TransReward/{robot}-v0", disable_env_checker=True).unwrapped for _ in range(2))
+    for seed, env in enumerate((one, other)):
+        env.reset(seed=seed)
+        env.action_space.seed(seed)
+        for _ in range(20):
+            env.step(env.action_space.sample())
+    put_state(other, one)
+    action = one.action_space.sample()
+    first, second = one.step(action), other.step(action)
+    np.testing.assert_array_equal(first[0], second[0])
+    assert first[1] == pytest.approx(second[1], abs=0.0 if robot in ("Hopper", "Pusher") else 0.06)
+    assert first[2] == second[2]
+
+
+def test_the_source_is_put_into_the_targets_state_before_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(visits_module, "put_state", lambda into, other: calls.append((into, other)))
+    visit(get_pair("Hopper-mass-2.0"), hopper_policy(), steps=7, seed=3, quiet=True)
+    assert len(calls) == 7
+    source, target = calls[0]
+    assert (len(source.shifts), len(target.shifts)) == (0, 1)
 
 
 @pytest.mark.parametrize("name", ["HalfCheetah-backward", "Ant-backward", "Swimmer-mass-2.0", "Reacher-damping-2.0"])
@@ -300,6 +326,7 @@ def test_a_budget_is_never_overspent(tmp_path: Path) -> None:
         ({"steps": 0}, "`steps` must be an integer >= 1"),
         ({"tolerance": -1.0}, "`tolerance` must be finite and >= 0"),
         ({"target_budget": 0}, "`target_budget` must be an integer >= 1"),
+        ({"start_from": Path("nowhere")}, "`start_from` is the file of a policy or .* there is no nowhere"),
         ({"set": ("fitted=a",)}, "but for 'fitted', which the command sets"),
         ({"set": ("lam",)}, "A setting has the form name=value"),
         (

@@ -15,7 +15,7 @@ from transreward_envs import get_pair
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.policies import load_policy
 from transreward_wrappers.reward_transfer import RewardTransfer
-from transreward_wrappers.reward_transfer.fitting import FitFigures
+from transreward_wrappers.reward_transfer.fitting import FitFigures, hold_out
 from transreward_wrappers.reward_transfer.settings import EstimatorName
 from transreward_wrappers.reward_transfer.weight import LamMode
 
@@ -222,6 +222,55 @@ def test_lanes_count_every_transition_and_share_one_weight() -> None:
         _, _, _, _, infos = envs.step(envs.action_space.sample())
     assert envs.diagnostics["weight"] == pytest.approx((1.0 + 0.75 + 0.5 + 0.25) / 5)
     assert np.array_equal(infos["reward/compensation"], np.zeros(16))
+
+
+@pytest.mark.parametrize("sizes", [[1] * 40, [7, 1, 32], [3, 5, 8, 24], [40]])
+def test_one_state_in_eight_is_looked_up_however_many_come_at_a_time(
+    sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, batch, seen = bound(), some_transitions(40), []
+    monkeypatch.setattr(method, "_coverage", lambda states: (seen.append(states), np.ones(len(states), bool))[1])
+    for start, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
+        part = batch.select(slice(start, start + size))
+        method(part)
+        method.update(part)
+    np.testing.assert_array_equal(np.concatenate(seen), batch.observation[::8])
+    assert method.diagnostics()["coverage"] == 1.0
+
+
+def test_learning_without_a_call_before_it_counts_what_a_call_would_have() -> None:
+    first, second = bound(), bound()
+    for part in (some_transitions(10), some_transitions(10, seed=1)):
+        first(part)
+        first.update(part)
+        second.update(part)
+    assert first.diagnostics() == second.diagnostics()
+
+
+def test_every_twentieth_stretch_is_held_out_and_nothing_of_it_is_fitted_to() -> None:
+    data = some_transitions(4_500)
+    kept, held = hold_out(data)
+    assert len(kept) == 4_300
+    np.testing.assert_array_equal(held.reward, np.concatenate([data.reward[1_900:2_000], data.reward[3_900:4_000]]))
+    assert not set(kept.reward) & set(held.reward)
+    whole, part = bound(), bound()
+    whole.learn(data)
+    part._estimator.fit(kept)
+    assert np.array_equal(whole.source_reward(held), part.source_reward(held))
+    assert whole.fit_steps() == {"source": 4_500}
+    few = some_transitions(1_900)
+    assert [len(part) for part in hold_out(few)] == [1_900, 1_900]
+
+
+def test_a_fit_that_explains_nothing_says_so() -> None:
+    data = some_transitions(4_000)
+    method = bound(fit_updates=300, hidden=16)
+    method.learn(data)
+    assert method.diagnostics()["unexplained"] > 0.8
+    method.learn(replace(data, reward=data.observation[:, 0]))
+    assert method.diagnostics()["unexplained"] < 0.1
+    method.learn(replace(data, reward=np.ones(4_000)))
+    assert "unexplained" not in method.diagnostics()
 
 
 def test_a_fit_without_a_pair_says_what_comes_first() -> None:

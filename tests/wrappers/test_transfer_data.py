@@ -12,8 +12,8 @@ from tests.wrappers.test_policies import policy
 from transreward_baselines.data import BuildArgs, build
 from transreward_envs import get_pair
 from transreward_wrappers import Transitions
-from transreward_wrappers.policies import load_policy
-from transreward_wrappers.reward_transfer import RewardTransfer
+from transreward_wrappers.policies import GaussianPolicy, load_policy
+from transreward_wrappers.reward_transfer import RewardTransfer, source_data
 from transreward_wrappers.reward_transfer.coverage import Coverage
 from transreward_wrappers.reward_transfer.source_policies import for_sizes, shipped_mixture
 
@@ -51,6 +51,20 @@ def test_shipped_policies_act_from_random_to_expert() -> None:
     expert = data.reward[-9_000 // count + 50 :]
     assert expert.mean() > 2.0
     assert np.array_equal(data.reward, gather(source_data="policies", fit_budget=12_000, random_share=0.25).reward)
+
+
+def test_shipped_policies_have_equal_shares_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares, plain = [], source_data.act
+
+    def act(recorder: object, one: GaussianPolicy, generator: np.random.Generator, *, until: int) -> None:
+        shares.append((one.digest(), until))
+        plain(recorder, one, generator, until=until)
+
+    monkeypatch.setattr(source_data, "act", act)
+    gather(source_data="policies", fit_budget=400, random_share=0.1)
+    mixture = shipped_mixture(HOPPER)
+    ends = [40 + 360 * (index + 1) // len(mixture) for index in range(len(mixture))]
+    assert shares == [(one.digest(), end) for one, end in zip(mixture, ends, strict=True)]
 
 
 def test_actions_are_scaled_to_the_action_space() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,6 +125,21 @@ def test_values_do_not_see_beyond_a_termination() -> None:
     values.fit(data)
     told = values.action_values(data.observation, data.action).mean(axis=0)
     np.testing.assert_allclose(told, data.reward, atol=0.3)
+
+
+def test_a_state_is_worth_what_the_lower_of_both_networks_says_and_an_action_their_mean() -> None:
+    settings = FitSettings(members=1, hidden=8, updates=0, batch_size=8, learning_rate=1e-3, seed=0)
+    values = Values(5, 1, gamma=0.0, expectile=0.5, settings=settings)
+    chain = a_chain()
+    for net, biases in ((values._action_net, [4.0, 2.0]), (values._slow_net, [4.0, 2.0]), (values._state_net, [2.5])):
+        for parameter in net.parameters():
+            parameter.data.zero_()
+        net.biases[-1].data[:, 0, 0] = torch.tensor(biases)
+    values._freeze()
+    np.testing.assert_allclose(values.action_values(chain.observation, chain.action), 3.0)
+    rows = [torch.zeros(1, 8, size) for size in (5, 6, 5)]
+    loss = values._loss(*rows, torch.full((1, 8), 3.0), torch.zeros(1, 8))
+    assert float(loss.detach()) == pytest.approx(0.5 * (2.0 - 2.5) ** 2 + ((4.0 - 3.0) ** 2 + (2.0 - 3.0) ** 2) / 2)
 
 
 @pytest.mark.parametrize("estimator", ["optimal", "potential"])

@@ -43,6 +43,7 @@ def test_similarity_is_full_on_data_like_the_sources_and_falls_by_the_ensembles_
     found = weight("similarity", lam=0.8, spread=[0.0, 0.5, 1.0, 2.0, 10.0])
     np.testing.assert_allclose(found, [0.8, 0.8, 0.8, 0.2, 0.008])
     np.testing.assert_allclose(weight("similarity", spread=[6.0], unit=3.0), [0.25])
+    np.testing.assert_allclose(weight("similarity", spread=[0.1], unit=0.05), [0.25])
 
 
 def test_variance_is_full_while_the_targets_rewards_are_all_alike_and_half_where_they_vary_as_the_sources() -> None:

@@ -83,6 +83,10 @@ class RefineArgs:
                 "A refinement puts the source into states of the target, so that both need the same robot, and one "
                 f"without an extra; {self.pair!r} has {pair.robot_of('source').name} and {pair.robot}. Choose another."
             )
+        if self.start_from is not None and not self.start_from.exists():
+            raise ValueError(
+                f"`start_from` is the file of a policy or the directory of a run; there is no {self.start_from}."
+            )
         if taken := [name for name in OWN if name in parse_settings(self.set)]:
             raise ValueError(
                 f"`--set` takes keywords of reward transfer, but for {taken[0]!r}, which the command sets."

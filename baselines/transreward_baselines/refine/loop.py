@@ -83,11 +83,10 @@ class Refinement:
         paying, target = compensation(self._args, state), self._visit(index).target
         told, fitted = paying.diagnostics(), self._refit(index, state)
         paid = target.reward + paying(target)
-        collected = self._args.collect * (index + 1)
         return Round(
             round=index,
             target_steps=(before[-1].target_steps if before else 0) + last.step + self._args.collect,
-            source_steps=compensation(self._args).data().steps() + collected,
+            source_steps=fitted.fit_steps()["source"],
             gap=float(np.square(fitted.source_reward(target) - paid).mean()),
             weight=told["weight"],
             spread=told["spread"],

@@ -93,7 +93,12 @@ def visit(pair: Pair, policy: GaussianPolicy, *, steps: int, seed: int, quiet: b
 
 
 def put_state(into: MujocoEnv, other: MujocoEnv) -> None:
-    """Put a simulation into the state of another one of the same robot, contact solver's guess included."""
+    """Put a simulation into the state of another one of the same robot, contact solver's guess included.
+
+    It goes on bit for bit as that one does, but for the rewards of Ant and Humanoid, which take positions of bodies
+    before the step: a running simulation has those of its integrator's last stage. The difference is below 0.06, and 0
+    on average.
+    """
     into.set_state(other.data.qpos.copy(), other.data.qvel.copy())  # type: ignore[no-untyped-call]
     into.data.qacc_warmstart[:] = other.data.qacc_warmstart
     into.data.time = other.data.time

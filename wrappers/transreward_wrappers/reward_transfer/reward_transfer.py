@@ -66,6 +66,7 @@ class RewardTransfer(TransferSettings, Compensation):
 
     _pair: Pair | None = field(init=False, repr=False, default=None)
     _map: DomainMap | None = field(init=False, repr=False, default=None)
+    _figures: FitFigures = field(init=False, repr=False, default=FitFigures())
 
     def check(self, pair: Pair) -> None:
         """Keep the pair, whose source's policies a fit may ask for; find what its target's spaces are to the source."""
@@ -75,7 +76,7 @@ class RewardTransfer(TransferSettings, Compensation):
         """Build what depends on sizes, which are those of the source's spaces."""
         self._sizes = list(self._map.source_sizes) if self._map else [observation_size, action_size]
         self._estimator, self._weight = self._make_estimator(), self.weight()
-        self._coverage, self._figures = Coverage(self._sizes[0]), FitFigures()
+        self._coverage = Coverage(self._sizes[0])
         self._tally = Tally(self.variance_steps)
         self._last: tuple[Transitions | None, Estimate, Float | float] = None, Estimate(amount=np.zeros(0)), 0.0
         if self.fitted is not None:
@@ -87,10 +88,8 @@ class RewardTransfer(TransferSettings, Compensation):
         return self.fitted is None
 
     def fit_steps(self) -> dict[Role, int]:
-        """Return the source steps in the data; the training of a policy is not among them."""
-        if self.estimator == "policy":
-            return {}
-        return {"source": self._figures.transitions if self.fitted else self.data().steps()}
+        """Return the source steps in the data that are fitted to; those of a policy's training are not among them."""
+        return {} if self.estimator == "policy" else {"source": self._figures.transitions or self.data().steps()}
 
     def fit(self, source: Env, target: Env) -> None:
         """Gather source data and learn from them, or take over a policy; no target step is taken.

@@ -56,11 +56,10 @@ class Tally:
             self.flush()
 
     def add_rewards(self, rewards: Float) -> None:
-        """Add rewards of the environment, as ``(B,)``, unless their deviation is known."""
-        if self.deviation is None:
-            self._own["measured"] += len(rewards)
-            self._own["reward"] += float(rewards.sum())
-            self._own["reward_squared"] += float(np.square(rewards).sum())
+        """Add rewards of the environment, as ``(B,)``."""
+        self._own["measured"] += len(rewards)
+        self._own["reward"] += float(rewards.sum())
+        self._own["reward_squared"] += float(np.square(rewards).sum())
 
     def begin_round(self, deviation: float) -> None:
         """Forget all but the number of steps, and know the deviation of the rewards from the start."""
