@@ -221,6 +221,15 @@ def test_coverage_is_that_of_the_sources_own_states_and_low_far_from_them() -> N
     assert not coverage(fresh + np.array([0.0, 0.0, 0.1])).any()
 
 
+@pytest.mark.parametrize("count", [1, 2, 60, 600])
+def test_few_states_cover_most_of_themselves(count: int) -> None:
+    states = np.random.default_rng(0).standard_normal((count, 3))
+    coverage = Coverage(3)
+    coverage.fit(states, states, seed=0)
+    assert coverage(states).mean() >= 0.5
+    assert count < 60 or coverage(np.random.default_rng(1).standard_normal((500, 3))).mean() > 0.7
+
+
 def test_a_state_of_known_features_that_never_went_together_is_not_covered() -> None:
     line = np.linspace(-1.0, 1.0, 2_000)
     states = np.random.default_rng(0).permutation(np.stack([line, line], axis=1))

@@ -11,7 +11,7 @@ from transreward_wrappers.normalization import RunningNormalizer
 from transreward_wrappers.storage import Tensors, with_prefix, without_prefix
 
 REFERENCES = 512
-"""States of the source data to compare with, drawn at random."""
+"""States of the source data to compare with, drawn at random; half of all where there are fewer than twice as many."""
 
 WITHIN = 0.95
 """Share of the source's own states that count as known."""
@@ -36,7 +36,8 @@ class Coverage:
         """Keep states of the data, and learn from those held out how near is near; as ``(N, observation_size)``."""
         self._states = RunningNormalizer(self._size)
         self._states.observe(observation)
-        index = np.random.default_rng(seed).permutation(len(observation))[:REFERENCES]
+        count = min(REFERENCES, (len(observation) + 1) // 2)
+        index = np.random.default_rng(seed).permutation(len(observation))[:count]
         self._keep(self._states(observation[index].astype(np.float32)), 0.0)
         self._limit = float(np.quantile(self._distances(held_out), WITHIN))
 
