@@ -32,6 +32,7 @@ from transreward_baselines.results import Evaluation
 from transreward_baselines.rollout import Rollout, estimate_advantages
 from transreward_baselines.run import Run, newest_agent
 from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.training_ids import pair_of
 from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import (
     BudgetSpentError,
@@ -42,7 +43,7 @@ from transreward_envs.errors import (
     unknown,
 )
 from transreward_wrappers.networks import layers_of, orthogonal_mlp, put_layers
-from transreward_wrappers.policies import MOST_LOG_STD, GaussianPolicy
+from transreward_wrappers.policies import MOST_LOG_STD, GaussianPolicy, for_sizes
 from transreward_wrappers.storage import Tensors, load_optimizer_tensors, optimizer_tensors, with_prefix, without_prefix
 
 Array = NDArray[np.float32]
@@ -186,7 +187,7 @@ class PPO:
             about=about,
         )
 
-    def start_from(self, path: Path) -> None:
+    def start_from(self, path: Path, env_id: str) -> None:
         """Take over the agent of a run's newest checkpoint, or a policy in a file.
 
         Raises:
@@ -196,7 +197,7 @@ class PPO:
         if path.is_dir():
             self.load(newest_agent(path))
             return
-        policy = GaussianPolicy.load(path).padded(len(self.observations.mean))
+        policy = for_sizes(GaussianPolicy.load(path), pair_of(env_id), len(self.observations.mean), len(self.log_std))
         if (policy.activation, policy.squash) != (self.activation, "clip"):
             raise ValueError(
                 f"A policy to start from must have this run's activation, {self.activation!r}, and clip its actions; "
@@ -383,7 +384,7 @@ def main(args: Args) -> list[Evaluation]:
     with closing(make_env(args)) as lanes:
         agent = PPO(args, lanes.observation_size, lanes.action_size, lanes.num_envs)
         if args.start_from is not None:
-            agent.start_from(args.start_from)
+            agent.start_from(args.start_from, args.env_id)
         with Run("ppo", args, agent, lanes) as run:
             torch.manual_seed(args.seed + run.steps)
             observations = lanes.reset(seed=run.episode_seed)

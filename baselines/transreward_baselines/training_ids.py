@@ -58,6 +58,12 @@ def is_compensated(env_id: str) -> bool:
     return found is not None and METHODS[found[1]].compensation is not None
 
 
+def pair_of(env_id: str) -> Pair | None:
+    """Return the pair that an id is of; nothing for a plain robot's, or any other."""
+    found = find_training_pair(env_id) or find_role(env_id)
+    return None if found is None else found[0]
+
+
 def takes_seed(method: str) -> bool:
     """Whether a method has a compensation with a setting ``seed``."""
     found = METHODS.get(method)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main as transreward
@@ -17,9 +18,10 @@ from transreward_baselines.policies.command import TrainPolicies
 from transreward_baselines.policies.scores import FINAL_SEED, Score, score, score_random, spec_of
 from transreward_baselines.policies.student import teach
 from transreward_baselines.policies.train import Workplace, train_domain
-from transreward_baselines.ppo import Args, main
-from transreward_envs import PAIRS, SUITES, references
+from transreward_baselines.ppo import PPO, Args, main
+from transreward_envs import PAIRS, SUITES, get_pair, references
 from transreward_envs.pairs.domains import domains_of, robot_of
+from transreward_wrappers.networks import orthogonal_mlp
 from transreward_wrappers.policies import GaussianPolicy, load_policy
 
 
@@ -241,6 +243,33 @@ def test_a_policy_can_be_started_from(tmp_path: Path) -> None:
         main(Args(**again, activation="relu", out=tmp_path / "other"))
     with pytest.raises(ValueError, match="The network's layers have the shapes"):
         main(Args(**again, hidden=32, out=tmp_path / "wider"))
+
+
+@pytest.mark.parametrize("env_id", ["HalfCheetah-obstacle-target-v0", "HalfCheetah-sparse-mass-2.0-reward-transfer-v0"])
+def test_a_plain_policy_goes_on_where_observations_begin_with_a_position(env_id: str, tmp_path: Path) -> None:
+    plain = policy(observations=17, actions=6, about={"steps": 0})
+    plain.save(tmp_path / "plain.safetensors")
+    observations = np.random.default_rng(0).normal(size=(5, 18))
+    agent = PPO(Args(env_id=f"TransReward/{env_id}", hidden=8), 18, 6, num_envs=2)
+    network = orthogonal_mlp((18, 8, 6), torch.nn.Tanh, gain=1.0)
+    agent.policy = network
+    agent.start_from(tmp_path / "plain.safetensors", f"TransReward/{env_id}")
+    np.testing.assert_allclose(agent.act(observations), plain.as_saved()(observations[:, 1:]), atol=1e-5)
+    with pytest.raises(ValueError, match="must be of the domain's own robot: the domain has observations of 18"):
+        agent.start_from(tmp_path / "plain.safetensors", "TransReward/HalfCheetah-v0")
+
+
+def test_the_sources_expert_sees_what_it_knows_where_observations_hold_more(tmp_path: Path) -> None:
+    plain = policy(observations=17, actions=6, about={"steps": 0})
+    for domain in ("HalfCheetah-obstacle-source", "HalfCheetah"):
+        plain.save(tmp_path / f"HalfCheetah/{domain}-expert.safetensors")
+    pair = get_pair("HalfCheetah-obstacle")
+    place = Workplace(runs=tmp_path / "runs", shelf=tmp_path)
+    expected = score(lambda observations: plain.as_saved()(observations[:, 1:]), pair.spec("target"), episodes=100)
+    assert train.measure_transfer(pair, place) == expected
+    candidate = next(train._from_source("HalfCheetah", "HalfCheetah-obstacle-target", place))
+    seen = np.random.default_rng(0).normal(size=(5, 18))
+    np.testing.assert_allclose(candidate.policy(seen), plain.as_saved()(seen[:, 1:]), atol=1e-5)
 
 
 def test_there_is_a_recipe_for_every_robot_of_the_suites_with_policies() -> None:

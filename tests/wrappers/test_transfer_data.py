@@ -12,10 +12,10 @@ from tests.wrappers.test_policies import policy
 from transreward_baselines.data import BuildArgs, build
 from transreward_envs import get_pair
 from transreward_wrappers import Transitions
-from transreward_wrappers.policies import GaussianPolicy, load_policy
+from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_policy
 from transreward_wrappers.reward_transfer import RewardTransfer, source_data
 from transreward_wrappers.reward_transfer.coverage import Coverage
-from transreward_wrappers.reward_transfer.source_policies import for_sizes, shipped_mixture
+from transreward_wrappers.reward_transfer.source_policies import shipped_mixture
 
 HOPPER = get_pair("Hopper-mass-2.0")
 TINY = {"fit_updates": 2, "value_updates": 2, "hidden": 8}

@@ -26,7 +26,7 @@ from transreward_envs.pairs import ROLES, Role
 from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, dataset_id, datasets_root
 from transreward_wrappers.datasets.writer import SCHEMA, env_spec_json
-from transreward_wrappers.policies import UniformPolicy, load_domain_policy, policies_root, snapshots
+from transreward_wrappers.policies import UniformPolicy, for_sizes, load_domain_policy, policies_root, snapshots
 
 Quality = Literal["random", "medium", "medium-replay", "medium-expert", "expert"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
@@ -178,11 +178,8 @@ def find_parts(pair: Pair, role: Role, quality: str) -> list[Part]:
                 f"has none. Train them: transreward policies train --domains {robot}."
             )
         policies = earlier + policies
-    for policy in policies:
-        if policy.action_size != sizes[1]:
-            raise ValueError(f"A policy of {domain!r} must give {sizes[1]} actions; got one with {policy.action_size}.")
     return [
-        Part(behaviour=policy.padded(sizes[0]), about={**policy.about, "sha256": policy.digest()})
+        Part(behaviour=for_sizes(policy, pair, *sizes), about={**policy.about, "sha256": policy.digest()})
         for policy in policies
     ]
 

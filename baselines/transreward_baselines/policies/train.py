@@ -39,8 +39,8 @@ from transreward_baselines.policies.student import teach
 from transreward_baselines.run import POLICIES
 from transreward_baselines.tuned import tuned
 from transreward_baselines.versions import versions
-from transreward_envs.pairs.domains import domain_name, robot_of
-from transreward_wrappers.policies import GaussianPolicy, load_domain_policy
+from transreward_envs.pairs.domains import domain_name, find_domain, robot_of
+from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_domain_policy
 from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshots
 from transreward_wrappers.storage import write_json
 
@@ -159,12 +159,12 @@ def _ppo_settings(robot: str, env_id: str) -> Json:
 
 def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
     """Yield the plain robot's policies, as good or bad as they are in the domain."""
-    spec = spec_of(domain)
-    size, _ = sizes_of(spec)
-    shelf = workplace.source(robot)
+    spec, shelf = spec_of(domain), workplace.source(robot)
+    found = find_domain(domain)
+    pair = None if found is None else found[0]
     sources = [load_domain_policy(robot, "expert", shelf), *snapshots(robot, shelf)]
     for policy in sources:
-        padded = policy.padded(size)
+        padded = for_sizes(policy, pair, *sizes_of(spec))
         rough = score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000)
         yield Candidate(policy=padded, rough=rough.mean)
 
@@ -199,4 +199,4 @@ def measure_transfer(pair: transreward_envs.Pair, workplace: Workplace) -> Score
     source = domain_name(pair, "source")
     here = policy_path(source, "expert", workplace.shelf).exists()
     expert = load_domain_policy(source, "expert", workplace.shelf if here else policies_root())
-    return score(expert.padded(sizes_of(spec)[0]), spec)
+    return score(for_sizes(expert, pair, *sizes_of(spec)), spec)

@@ -1,6 +1,7 @@
 """Policies as data: those that are shipped, and those that one's own runs leave behind."""
 
 from transreward_wrappers.policies.gaussian import MOST_LOG_STD, GaussianPolicy, NotAPolicyError, UniformPolicy
+from transreward_wrappers.policies.observed import for_sizes
 from transreward_wrappers.policies.scaling import scale_actions, unscale_actions
 from transreward_wrappers.policies.shipped import load_domain_policy, load_policy, policies_root, snapshots
 
@@ -9,6 +10,7 @@ __all__ = [
     "GaussianPolicy",
     "NotAPolicyError",
     "UniformPolicy",
+    "for_sizes",
     "load_domain_policy",
     "load_policy",
     "policies_root",

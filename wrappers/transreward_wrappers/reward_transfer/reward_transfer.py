@@ -21,6 +21,7 @@ from transreward_envs.pairs import Pair, Role
 from transreward_wrappers.compensation import Compensation, Env, Float, Transitions
 from transreward_wrappers.correspondence import in_source
 from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.policies import for_sizes
 from transreward_wrappers.reward_transfer.closeness import Closeness
 from transreward_wrappers.reward_transfer.coverage import Coverage
 from transreward_wrappers.reward_transfer.estimate import Estimate, Estimator
@@ -29,7 +30,7 @@ from transreward_wrappers.reward_transfer.optimal import Optimal
 from transreward_wrappers.reward_transfer.potential import Potential
 from transreward_wrappers.reward_transfer.reward_model import RewardModel
 from transreward_wrappers.reward_transfer.settings import REWARDS, TransferSettings
-from transreward_wrappers.reward_transfer.source_policies import for_sizes, source_policy
+from transreward_wrappers.reward_transfer.source_policies import source_policy
 from transreward_wrappers.reward_transfer.tally import Tally
 from transreward_wrappers.reward_transfer.values import Values
 from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix, without_prefix

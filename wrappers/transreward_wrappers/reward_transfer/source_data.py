@@ -14,9 +14,9 @@ from transreward_envs.pairs.domains import domain_name
 from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.compensation import Env, Transitions
 from transreward_wrappers.datasets import Dataset, load_dataset
-from transreward_wrappers.policies import GaussianPolicy, scale_actions
+from transreward_wrappers.policies import GaussianPolicy, for_sizes, scale_actions
 from transreward_wrappers.reward_transfer.recorder import Recorder
-from transreward_wrappers.reward_transfer.source_policies import for_sizes, shipped_mixture
+from transreward_wrappers.reward_transfer.source_policies import shipped_mixture
 from transreward_wrappers.reward_transfer.source_run import search
 
 RUNS = ("rollout", "policies")

@@ -9,9 +9,6 @@ from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.policies import GaussianPolicy, load_domain_policy, snapshots
 from transreward_wrappers.policies.shipped import policy_path
 
-POSITIONS = "exclude_current_positions_from_observation"
-"""Setting of robots that run; where it is false, observations begin with one or two positions."""
-
 
 def shipped_mixture(pair: Pair) -> list[GaussianPolicy]:
     """Return what ships of the source: snapshots of its plain robot's training, its medium policy if any, its expert.
@@ -48,21 +45,3 @@ def source_policy(path: str | None, pair: Pair) -> GaussianPolicy:
         return load_domain_policy(domain_name(pair, "source"), "expert")
     except ValueError as error:
         raise ValueError(f"{error} Or give `source_policy` the file of a policy.") from error
-
-
-def for_sizes(policy: GaussianPolicy, pair: Pair, observation_size: int, action_size: int) -> GaussianPolicy:
-    """Return a policy as it acts on a pair's observations: it ignores past actions, and positions, that it never saw.
-
-    Raises:
-        ValueError: It is of another robot.
-    """
-    surplus = observation_size - policy.observation_size
-    front = surplus - pair.observe_actions * action_size
-    positions = (1, 2) if dict(pair.settings).get(POSITIONS) is False else ()
-    if policy.action_size != action_size or not (surplus == 0 or front == 0 or front in positions):
-        raise ValueError(
-            f"A policy must be of the pair's own robot: {pair.name!r} has observations of {observation_size} and "
-            f"actions of {action_size} numbers; got a policy with {policy.observation_size} and {policy.action_size}. "
-            "Give the file of another."
-        )
-    return policy.padded(observation_size, front=front if surplus else 0)
