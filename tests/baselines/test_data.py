@@ -213,9 +213,7 @@ def test_medium_replay_without_snapshots_is_refused(shelf: Path) -> None:
 
 def test_a_policy_of_another_robot_is_refused(shelf: Path) -> None:
     policy(observations=11, actions=2).save(shelf / "Hopper" / "Hopper-expert.safetensors")
-    with pytest.raises(
-        ValueError, match="must be of the domain's own robot: .* actions of 3 numbers; got a policy with 11 and 2"
-    ):
+    with pytest.raises(ValueError, match="own robot: .* actions of 3 numbers; got a policy with 11 and 2"):
         build(tried(quality="expert"))
 
 
