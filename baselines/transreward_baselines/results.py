@@ -19,6 +19,8 @@ CASTS: dict[str, Any] = {
     "float": float,
     "str": str,
     "int | None": lambda text: int(text) if text else None,
+    "float | None": lambda text: float(text) if text else None,
+    "str | None": lambda text: text or None,
 }
 Row = TypeVar("Row")
 
@@ -89,7 +91,15 @@ def write_results(directory: Path, results: list[Result]) -> None:
 
 def read_rows(directory: Path, kind: type[Row]) -> list[Row]:
     """Return a run's rows, the oldest first; none if there are none yet."""
-    path = directory / FILE
+    return read_table(directory / FILE, kind)
+
+
+def read_table(path: Path, kind: type[Row]) -> list[Row]:
+    """Return the rows that :func:`write_table` wrote; none if there is no such file.
+
+    Raises:
+        RunDirectoryError: It holds something else.
+    """
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -103,7 +113,7 @@ def read_rows(directory: Path, kind: type[Row]) -> list[Row]:
     try:
         return [kind(**{name: cast(row[name]) for name, cast in casts.items()}) for row in rows]
     except (KeyError, TypeError, ValueError) as error:
-        raise RunDirectoryError(f"{path} does not hold a run's results ({error!r}). Delete it.") from error
+        raise RunDirectoryError(f"{path} is not such a table of results ({error!r}). Delete it.") from error
 
 
 def write_rows(directory: Path, rows: Sequence[Row], kind: type[Row]) -> None:

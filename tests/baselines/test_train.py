@@ -215,7 +215,7 @@ def test_results_that_were_lost_are_made_again(tmp_path: Path) -> None:
     (again,) = train(config("source"), tmp_path / "run")
     assert again.target_return == last.target_return
     (tmp_path / "run" / "results.csv").write_text("step,reward\n1,2\n")
-    with pytest.raises(RunDirectoryError, match="does not hold a run's results"):
+    with pytest.raises(RunDirectoryError, match="is not such a table of results"):
         read_results(tmp_path / "run")
 
 

@@ -93,12 +93,15 @@ def benchmark(args: BenchmarkArgs) -> None:
     from transreward_baselines.benchmark.execute import train_all
     from transreward_baselines.benchmark.plan import claim
     from transreward_baselines.benchmark.report import report
+    from transreward_baselines.benchmark.table import finished
 
     plan = make_plan(args)
     claim(args.out, plan)
     jobs = list(plan.jobs(args.out))
-    failed = train_all(jobs, workers=args.workers, failures=args.out / FAILURES)
-    report(args.out)
+    try:
+        failed = train_all(jobs, workers=args.workers, failures=args.out / FAILURES, told=finished(args.out))
+    finally:
+        report(args.out)  # what is over by then is told, whatever ended the rest
     if failed:
         raise RuntimeError(
             f"{failed} of {len(jobs)} runs failed; {args.out / FAILURES} says why. Run the same command again to try "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,15 +13,18 @@ from transreward_baselines.processes import Finished, run_jobs
 from transreward_wrappers.storage import write_bytes
 
 
-def train_all(jobs: Sequence[Job], *, workers: int, failures: Path) -> int:
+def train_all(
+    jobs: Sequence[Job], *, workers: int, failures: Path, told: Collection[tuple[str, str, str, int]] = ()
+) -> int:
     """Train all runs that are not done, those that another command is at last, and return how many failed.
 
     Args:
         jobs: The runs.
         workers: Runs at a time.
         failures: File to write why runs failed; it is deleted where none did.
+        told: Keys of runs that are done although their directories may be gone.
     """
-    left = {job.name: job for job in jobs if not job.outcome.exists()}
+    left = {job.name: job for job in jobs if not job.outcome.exists() and job.key not in told}
     print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done; {workers} at a time.")
     busy: list[str] = []
     failed: list[Finished] = []

@@ -41,6 +41,11 @@ class Job:
         return f"{self.pair.name}, {self.contender.name}, {self.agent}, seed {self.seed}"
 
     @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What no other run of the benchmark has: pair, agent, contender and seed."""
+        return self.pair.name, self.agent, self.contender.name, self.seed
+
+    @property
     def directory(self) -> Path:
         """The run's directory."""
         return self.runs / slug(self.pair.name) / self.agent / self.contender.folder / f"seed-{self.seed}"

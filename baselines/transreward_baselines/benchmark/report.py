@@ -13,7 +13,15 @@ from transreward_baselines.benchmark.curves import draw_curves
 from transreward_baselines.benchmark.figures import draw_estimates, draw_severity
 from transreward_baselines.benchmark.plan import read_plan
 from transreward_baselines.benchmark.summary import ALL, Summary, comparable_pairs, summarise
-from transreward_baselines.benchmark.table import CurveRow, RunRow, curve_rows, read_runs, without_score
+from transreward_baselines.benchmark.table import (
+    CURVES,
+    RESULTS,
+    CurveRow,
+    RunRow,
+    curve_rows,
+    read_runs,
+    without_score,
+)
 from transreward_baselines.console import console
 from transreward_baselines.plot import contender_label
 from transreward_baselines.results import write_table
@@ -45,8 +53,8 @@ def report(directory: Path) -> None:
             print("No run is over yet.")
             return
         runs, summaries = list(curves), summarise(curves)
-        write_table(directory / "results.csv", runs, RunRow)
-        write_table(directory / "curves.csv", curve_rows(curves), CurveRow)
+        write_table(directory / RESULTS, runs, RunRow)
+        write_table(directory / CURVES, curve_rows(curves), CurveRow)
         write_table(directory / "summary.csv", summaries, Summary)
         write_bytes(directory / "summary.md", _page(runs, summaries).encode())
         figures = [*draw_estimates(summaries, directory), *draw_severity(runs, directory)]
@@ -57,7 +65,7 @@ def report(directory: Path) -> None:
         if group[0].pair == ALL or not together or len(tables) <= FEW:
             console().print(_table(title, group))
     print("\n".join(_notes(runs)))
-    for path in (*(directory / name for name in ("summary.md", "results.csv")), *figures, directory / "curves"):
+    for path in (*(directory / name for name in ("summary.md", RESULTS)), *figures, directory / "curves"):
         print(f"  {path}")
 
 

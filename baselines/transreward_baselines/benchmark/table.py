@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from transreward_baselines.benchmark.agents import read_curve
 from transreward_baselines.benchmark.job import OUTCOME, Outcome, read_outcome
 from transreward_baselines.benchmark.plan import RUNS
-from transreward_baselines.results import Result
+from transreward_baselines.results import Result, read_table
 from transreward_envs import Pair, normalized_score
 
 
@@ -48,16 +48,39 @@ class CurveRow:
     seconds: float
 
 
+RESULTS, CURVES = "results.csv", "curves.csv"
+
 Curves = dict[RunRow, list[Result]]
 """The evaluations of runs, the oldest first."""
 
+Key = tuple[str, str, str, int]
+"""Pair, agent, contender and seed of a run."""
+
+
+def finished(directory: Path) -> set[Key]:
+    """Return the runs that a benchmark's tables have, whether their own directories are still there or not."""
+    return {_key(row) for row in read_table(directory / RESULTS, RunRow)}
+
 
 def read_runs(directory: Path, plan: Mapping[str, Any]) -> Curves:
-    """Return the runs of a benchmark that are over, in the plan's order, with their evaluations."""
-    curves: Curves = {}
+    """Return the runs of a benchmark that are over, in the plan's order, with their evaluations.
+
+    Those whose directories are gone are taken from the tables of the last report.
+
+    Raises:
+        RunDirectoryError: A table or an outcome cannot be read.
+    """
+    outcomes: dict[Key, tuple[Outcome, list[Result]]] = {}
+    told: dict[Key, list[Result]] = {}
+    for row in read_table(directory / CURVES, CurveRow):
+        told.setdefault(_key(row), []).append(_result(row))
+    for run in read_table(directory / RESULTS, RunRow):
+        outcome = Outcome(**{field.name: getattr(run, field.name) for field in fields(Outcome)})
+        outcomes[_key(run)] = outcome, told.get(_key(run), [])
     for path in sorted((directory / RUNS).glob(f"*/*/*/*/{OUTCOME}")):
         outcome = read_outcome(path)
-        curves[_row(outcome, plan)] = read_curve(path.parent, outcome.agent)
+        outcomes[_key(outcome)] = outcome, read_curve(path.parent, outcome.agent)
+    curves = {_row(outcome, plan): curve for outcome, curve in outcomes.values()}
     orders = [{name: index for index, name in enumerate(plan[key])} for key in ("pairs", "agents", "methods")]
 
     def place(row: RunRow) -> tuple[int, ...]:
@@ -86,6 +109,24 @@ def curve_rows(curves: Curves) -> list[CurveRow]:
         for run, results in curves.items()
         for result in results
     ]
+
+
+def _key(row: Outcome | CurveRow) -> Key:
+    return row.pair, row.agent, f"{row.method}:{row.settings}" if row.settings else row.method, row.seed
+
+
+def _result(row: CurveRow) -> Result:
+    """Return what a table's row tells of an evaluation; spreads are not in it."""
+    return Result(
+        step=row.step,
+        source_steps=row.source_steps,
+        target_steps=row.target_steps,
+        target_return=row.target_return,
+        target_spread=math.nan,
+        source_return=math.nan if row.source_return is None else row.source_return,
+        source_spread=math.nan,
+        seconds=row.seconds,
+    )
 
 
 def without_score(rows: Sequence[RunRow]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from transreward_baselines.benchmark.plan import claim
 from transreward_baselines.benchmark.report import report
 from transreward_baselines.cli import main
 from transreward_baselines.processes import Finished
+from transreward_baselines.run_directory import RunDirectoryError
 from transreward_envs import PAIRS
 
 PAIR = "InvertedPendulum-gravity-2.0"
@@ -123,6 +125,36 @@ def test_a_benchmark_goes_on_and_grows(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(rows) == 6
     message = benchmark(capsys, tmp_path, *words, "--final-episodes", "9", code=2)
     assert "has others (final_episodes: 3 there, 9 asked for)" in message
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_published_tables_alone_are_gone_on_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--pairs", PAIR, "--seeds", "0", "--methods", "target", "darc:warmup=100,fit_budget=2"]
+    benchmark(capsys, tmp_path / "first", *words)
+    (tmp_path / "copy").mkdir()
+    for name in ("benchmark.json", "results.csv", "curves.csv"):
+        shutil.copy(tmp_path / "first" / name, tmp_path / "copy")
+    text = benchmark(capsys, tmp_path / "copy", *words, "mixture")
+    assert "3 runs, 2 of them done; 1 at a time." in text
+    for name in ("results.csv", "curves.csv"):
+        ours, theirs = (rows_of(tmp_path / folder / name) for folder in ("copy", "first"))
+        assert [row for row in ours if row["method"] != "mixture"] == theirs
+        assert any(row["method"] == "mixture" for row in ours)
+    (tmp_path / "copy" / "results.csv").write_text("pair,agent\na,b\n")
+    with pytest.raises(RunDirectoryError, match=r"results\.csv is not such a table of results"):
+        report(tmp_path / "copy")
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_benchmark_that_is_interrupted_tells_what_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(jobs: list[Job], **_: object) -> int:
+        perform.perform(jobs[0], False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execute, "train_all", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        main(["benchmark", "--out", str(tmp_path), *WORDS, "--pairs", PAIR, "--methods", "target", "mixture"])
+    assert [row["method"] for row in rows_of(tmp_path / "results.csv")] == ["target"]
 
 
 @pytest.mark.usefixtures("in_this_process")
