@@ -39,11 +39,12 @@ TARGETS: dict[str, int] = {
 }
 """Steps from the source's expert on, the same for every shifted domain of a robot."""
 
-FINE_TUNING: Settings = {"log_std": -1.5, "learning_rate": 1e-4}
-"""What differs when a policy is fine-tuned: a little noise again, and small steps at first."""
+FINE_TUNING: Settings = {"log_std": -0.5}
+"""What differs when a policy is fine-tuned: as much noise as at the start of a training from scratch.
 
-VALUE_SHARE = 0.05
-"""Share of a fine-tuning in which the value alone learns."""
+With less, a policy stays where the shift has thrown it: on Hopper-mass-2.0, whose source expert falls at 345, a deviation
+of exp(-1.5) ended at 374 and one of exp(-0.5) at 3,024; a training from scratch ended at 496.
+"""
 
 EVALUATIONS = {"source": 80, "target": 20}
 """Policies that a run keeps."""

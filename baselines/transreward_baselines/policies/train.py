@@ -25,7 +25,7 @@ from transreward_baselines.policies.choose import (
     final,
     share,
 )
-from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SAC_SOURCES, SOURCES, TARGETS, VALUE_SHARE
+from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SAC_SOURCES, SOURCES, TARGETS
 from transreward_baselines.policies.scores import (
     FINAL_SEED,
     ROUGH_EPISODES,
@@ -126,8 +126,6 @@ def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterato
             raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
         recipe |= {**FINE_TUNING, "total_steps": TARGETS[robot], "start_from": start_from}
     steps = max(int(recipe.pop("total_steps") * workplace.scale), 1)
-    if start_from is not None:
-        recipe["value_steps"] = int(VALUE_SHARE * steps)
     every = max(steps // EVALUATIONS["source" if start_from is None else "target"], 1)
     shared: Json = {
         "env_id": env_id,

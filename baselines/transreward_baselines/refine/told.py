@@ -9,7 +9,6 @@ from typing import Any
 
 from transreward_baselines import ppo
 from transreward_baselines.lanes import sizes_of
-from transreward_baselines.policies.recipes import VALUE_SHARE
 from transreward_baselines.refine.args import RefineArgs
 from transreward_baselines.settings import parse_settings
 from transreward_baselines.tuned import tuned
@@ -21,6 +20,9 @@ from transreward_wrappers.reward_transfer.settings import REWARDS
 
 LEAST_LOG_STD = -20.0
 """Less than that of any policy, so that one to start from keeps its own."""
+
+VALUE_SHARE = 0.05
+"""Share of a round that starts from a policy in which the value alone learns."""
 
 
 def compensation(args: RefineArgs, state: Path | None = None) -> RewardTransfer:
