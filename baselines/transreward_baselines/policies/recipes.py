@@ -42,8 +42,8 @@ TARGETS: dict[str, int] = {
 FINE_TUNING: Settings = {"log_std": -0.5}
 """What differs when a policy is fine-tuned: as much noise as at the start of a training from scratch.
 
-With less, a policy stays where the shift has thrown it: on Hopper-mass-2.0, whose source expert falls at 345, a deviation
-of exp(-1.5) ended at 374 and one of exp(-0.5) at 3,024; a training from scratch ended at 496.
+With less, a policy stays where the shift has thrown it: on Hopper-mass-2.0, where the source's expert falls at 345, a
+deviation of exp(-1.5) ended at 374 and one of exp(-0.5) at 3,024; a training from scratch ended at 496.
 """
 
 EVALUATIONS = {"source": 80, "target": 20}
