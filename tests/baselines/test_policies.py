@@ -219,6 +219,25 @@ def test_the_command_line_collates_what_was_measured(
     assert "InvertedPendulum-mass-2.0-target" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("expert", "message"), [(1.5, "no better than random"), (20.0, "is 20 % of the plain robot's"), (34.0, None)]
+)
+def test_an_expert_that_came_to_little_says_so(expert: float, message: str | None) -> None:
+    remark = train.remark_on(scored(expert), scored(0.0), plain=100.0)
+    assert (remark is None) if message is None else (message in str(remark))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_remark_is_part_of_a_policy_and_of_its_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
+    train_domain("InvertedPendulum", place)
+    monkeypatch.setattr(train, "plain_score", lambda robot, workplace: 1e9)
+    domain = "InvertedPendulum-delay-3-target"
+    train_domain(domain, place)
+    remark = json.loads(place.scores(domain).read_text())["remark"]
+    assert GaussianPolicy.load(place.shelf / f"InvertedPendulum/{domain}-expert.safetensors").about["remark"] == remark
+
+
 def test_a_policy_can_be_started_from(tmp_path: Path) -> None:
     shared = {
         "env_id": "InvertedPendulum-v5",
@@ -303,4 +322,7 @@ def test_domains_come_after_the_robot_that_they_start_from(tmp_path: Path) -> No
     assert "Swimmer" in names
     assert TrainPolicies(domains=("Hopper-mass-2.0-source", "Hopper-dara-mass-target")).names() == ["Hopper"]
     policy().save(tmp_path / "nothing" / "Swimmer" / "Swimmer-expert.safetensors")
+    assert TrainPolicies(domains=("Swimmer", "Swimmer-mass-2.0-target"), missing=True).names() == [
+        "Swimmer-mass-2.0-target"
+    ]
     assert TrainPolicies(domains=("Swimmer-mass-2.0-target",)).names() == ["Swimmer-mass-2.0-target"]

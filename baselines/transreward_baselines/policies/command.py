@@ -35,6 +35,9 @@ class TrainPolicies:
     domains: tuple[str, ...] = ()
     """Further domains by name, such as `Hopper Hopper-mass-2.0-target`."""
 
+    missing: bool = False
+    """Leave out domains that have an expert, one that ships or that of TRANSREWARD_POLICIES."""
+
     runs: Path = Path("runs/policies")
     """Run directories and scores, from which the same command goes on after an interruption."""
 
@@ -64,6 +67,8 @@ class TrainPolicies:
     def names(self) -> list[str]:
         """Return the domains, each after the plain robot that it starts from, unless that has an expert."""
         wanted = [*domains_of(pair for name in self.suite for pair in get_suite(name)), *self.domains]
+        if self.missing:
+            wanted = [domain for domain in wanted if not policy_path(domain, "expert").exists()]
         robots = [robot_of(domain) for domain in wanted]
         for robot in robots:
             if robot not in SOURCES:

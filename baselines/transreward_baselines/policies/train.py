@@ -46,6 +46,9 @@ from transreward_wrappers.storage import write_json
 
 Json = dict[str, Any]
 
+SENSIBLE = 1.0 / 3.0
+"""Share of the plain robot's return over random actions below which an expert is shipped with a remark."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workplace:
@@ -102,13 +105,16 @@ def _train(domain: str, workplace: Workplace) -> None:
         expert = final(Candidate(policy=student, rough=expert.score.mean), scorer)
     bounds = {"low": random.mean, "high": expert.score.mean}
     medium = choose_medium(seen, scorer, **bounds) if expert.score.low > random.high else None
+    remark = None if plain else remark_on(expert.score, random, plain_score(robot, workplace))
     scores: Json = {"random": random.to_json()}
     for level, chosen in {"expert": expert, "medium": medium}.items():
         if chosen is not None:
             goal = random.mean + KEPT * (chosen.score.mean - random.mean)
             quiet = calm(chosen.policy, partial(score_drawn, spec=spec), goal=goal)
-            _put(Chosen(policy=quiet, score=chosen.score), domain, level, workplace, bounds)
+            _put(Chosen(policy=quiet, score=chosen.score), domain, level, workplace, bounds, remark)
             scores[level] = {**chosen.score.to_json(), **_origin(chosen.policy.about)}
+    if remark is not None:
+        scores["remark"] = remark
     if plain:
         for index, candidate in enumerate(choose_snapshots(kept, **bounds)):
             _put(final(candidate, scorer), domain, f"snapshot-{index}", workplace, bounds)
@@ -167,7 +173,32 @@ def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Cand
         yield Candidate(policy=padded, rough=rough.mean)
 
 
-def _put(chosen: Chosen, domain: str, level: str, workplace: Workplace, bounds: Mapping[str, float]) -> None:
+def plain_score(robot: str, workplace: Workplace) -> float:
+    """Return what the plain robot's expert scores at home."""
+    return float(load_domain_policy(robot, "expert", workplace.source(robot)).about["score"]["mean"])
+
+
+def remark_on(expert: Score, random: Score, plain: float) -> str | None:
+    """Return what a user of an expert must know: that it is no better than random, or came to little; or nothing."""
+    if expert.low <= random.high:
+        return "The expert is no better than random actions: no policy was found that the shift leaves any use to."
+    came_to = share(expert.mean, low=random.mean, high=plain)
+    if came_to >= SENSIBLE:
+        return None
+    return (
+        f"The expert's return over random actions is {100 * came_to:.0f} % of the plain robot's. Either the shift "
+        "leaves no more, or this budget did not find it."
+    )
+
+
+def _put(
+    chosen: Chosen,
+    domain: str,
+    level: str,
+    workplace: Workplace,
+    bounds: Mapping[str, float],
+    remark: str | None = None,
+) -> None:
     """Write a policy where it is shipped from."""
     about = {
         **_origin(chosen.policy.about),
@@ -176,6 +207,7 @@ def _put(chosen: Chosen, domain: str, level: str, workplace: Workplace, bounds: 
         "score": chosen.score.to_json(),
         "share": round(share(chosen.score.mean, low=bounds["low"], high=bounds["high"]), 4),
         "versions": versions(),
+        **({} if remark is None else {"remark": remark}),
     }
     replace(chosen.policy, about=about).save(policy_path(domain, level, workplace.shelf))
 
