@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -25,7 +26,14 @@ from transreward_baselines.policies.choose import (
     final,
     share,
 )
-from transreward_baselines.policies.recipes import EVALUATIONS, FINE_TUNING, SAC_SOURCES, SOURCES, TARGETS
+from transreward_baselines.policies.recipes import (
+    ATTEMPTS,
+    DEFAULT_ATTEMPTS,
+    EVALUATIONS,
+    SAC_SOURCES,
+    SOURCES,
+    TARGETS,
+)
 from transreward_baselines.policies.scores import (
     FINAL_SEED,
     ROUGH_EPISODES,
@@ -94,13 +102,13 @@ def _train(domain: str, workplace: Workplace) -> None:
     if robot not in SOURCES:
         raise ValueError(f"There is a recipe for {', '.join(SOURCES)}; {domain!r} is a domain of {robot!r}.")
     plain = domain == robot
-    kept = list(_kept(domain, workplace, None if plain else policy_path(robot, "expert", workplace.source(robot))))
+    kept = list(_kept(domain, workplace))
     seen = kept if plain else [*kept, *_from_source(robot, domain, workplace)]
     random = score_random(spec)
     scorer = partial(score, spec=spec)
     expert = choose_expert(seen, scorer)
     if plain and robot in SAC_SOURCES:
-        shape = ppo.Args(env_id=spec.id, **_ppo_settings(robot, spec.id))
+        shape = ppo.Args(env_id=spec.id, **_ppo_settings(robot, domain))
         student = teach(expert.policy, spec, hidden=shape.hidden, activation=shape.activation, seed=workplace.seed)
         expert = final(Candidate(policy=student, rough=expert.score.mean), scorer)
     bounds = {"low": random.mean, "high": expert.score.mean}
@@ -121,20 +129,32 @@ def _train(domain: str, workplace: Workplace) -> None:
     write_json(workplace.scores(domain), scores)
 
 
-def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterator[Candidate]:
-    """Train, or go on with it, and yield the policies that the run kept."""
+def _kept(domain: str, workplace: Workplace) -> Iterator[Candidate]:
+    """Train, or go on with it, and yield the policies that the runs in a domain kept."""
     robot, out = robot_of(domain), workplace.runs / "runs" / domain
-    env_id = spec_of(domain).id
-    sac_alone = start_from is None and robot in SAC_SOURCES
-    recipe = dict(SAC_SOURCES[robot]) if sac_alone else _ppo_settings(robot, env_id)
-    if start_from is not None:
-        if not start_from.exists():
-            raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
-        recipe |= {**FINE_TUNING, "total_steps": TARGETS[robot], "start_from": start_from}
+    if domain == robot:
+        by_sac = robot in SAC_SOURCES
+        recipe = dict(SAC_SOURCES[robot]) if by_sac else _ppo_settings(robot, domain)
+        yield from _run(domain, workplace, out, recipe, "source", script=sac if by_sac else ppo)
+        return
+    expert = policy_path(robot, "expert", workplace.source(robot))
+    if not expert.exists():
+        raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
+    for attempt in ATTEMPTS.get(robot, DEFAULT_ATTEMPTS):
+        recipe = _ppo_settings(robot, domain) | {"total_steps": TARGETS[robot], **attempt.settings}
+        if not attempt.afresh:
+            recipe["start_from"] = expert
+        yield from _run(domain, workplace, out / attempt.name, recipe, "target", script=ppo)
+
+
+def _run(
+    domain: str, workplace: Workplace, out: Path, recipe: Json, kind: str, *, script: ModuleType
+) -> Iterator[Candidate]:
+    """Train by a script of this package, or go on with it, and yield the policies that the run kept."""
     steps = max(int(recipe.pop("total_steps") * workplace.scale), 1)
-    every = max(steps // EVALUATIONS["source" if start_from is None else "target"], 1)
+    every = max(steps // EVALUATIONS[kind], 1)
     shared: Json = {
-        "env_id": env_id,
+        "env_id": spec_of(domain).id,
         "total_steps": steps,
         "seed": workplace.seed,
         "out": out,
@@ -146,19 +166,16 @@ def _kept(domain: str, workplace: Workplace, start_from: Path | None) -> Iterato
         "checkpoint_every": every,
         "keep_policies": True,
     }
-    if sac_alone:
-        sac.main(sac.Args(**recipe, **shared))
-    else:
-        ppo.main(ppo.Args(**recipe, **shared))
+    script.main(script.Args(**recipe, **shared))
     for path in sorted((out / POLICIES).glob("*.safetensors")):
         policy = GaussianPolicy.load(path)
         (rough,) = policy.about["returns"].values()
         yield Candidate(policy=policy, rough=float(rough))
 
 
-def _ppo_settings(robot: str, env_id: str) -> Json:
+def _ppo_settings(robot: str, domain: str) -> Json:
     """Return what PPO is told about a robot."""
-    return {**tuned(ppo.TUNED, env_id), **SOURCES[robot]}
+    return {**tuned(ppo.TUNED, spec_of(domain).id), **SOURCES[robot]}
 
 
 def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
