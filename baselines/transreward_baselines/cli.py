@@ -210,6 +210,7 @@ def render(
     pair: tyro.conf.Positional[str],
     out: str = "./",
     run: Path | None = None,
+    policy: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     width: int = 320,
@@ -221,7 +222,8 @@ def render(
     Args:
         pair: A pair, or any id of it.
         out: Directory, or file name without an extension; the directory's files are named after the pair.
-        run: Directory of a run whose policy acts; a fixed sequence of actions when left out.
+        run: Directory of a run whose policy acts; without it and `policy`, a fixed sequence of actions.
+        policy: `expert` or `medium`, the source's policy that ships, or a policy's file.
         steps: Length in control steps, of the longer ones; 6 s, or the time limit, when left out.
         seed: Of both domains and of the sequence of actions.
         width: Of each domain's frames [pixels].
@@ -234,7 +236,8 @@ def render(
         import_pairs(run)
     name = find_pair(pair).name
     stem = picture_stem(out, name)
-    args = RenderArgs(pair=name, out=stem, run=run, steps=steps, seed=seed, width=width, height=height, fps=fps)
+    size = {"width": width, "height": height, "fps": fps}
+    args = RenderArgs(pair=name, out=stem, run=run, policy=policy, steps=steps, seed=seed, **size)
     for path in render_in_subprocess(args):
         print(path)
 

@@ -24,8 +24,10 @@ from transreward_baselines.config import RunConfig
 from transreward_baselines.plot import METHOD_NAMES, plot_learning_curves, runs_by_method
 from transreward_baselines.render import RenderArgs, RenderError, render_in_subprocess
 from transreward_baselines.results import Result
-from transreward_envs import get_pair
+from transreward_envs import get_pair, normalized_score
 from transreward_envs.errors import require_count
+from transreward_envs.pairs.domains import domain_name
+from transreward_wrappers.policies.shipped import policy_path
 from transreward_wrappers.storage import write_bytes
 
 CONTENDERS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -70,32 +72,41 @@ def run_demo(args: DemoArgs) -> None:
     print(f"Training {len(runs)} agents for {args.steps:,} steps each on {args.pair}, {args.workers} at a time.")
     _train_all(args, runs)
     by_method = runs_by_method(list(runs))
-    table = results_table(by_method, title=f"{args.pair}: return in the target after {args.steps:,} steps")
+    table = results_table(by_method, args.pair, title=f"{args.pair}: return in the target after {args.steps:,} steps")
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     write_bytes(args.out / "results.csv", _results_csv(by_method).encode())
     title = f"{args.pair}: PPO of Stable-Baselines3, evaluated in the target"
     plot_learning_curves(by_method, args.out / "learning-curves.png", title=title)
-    first_source_run = next(directory for directory in runs if runs[directory].method == "source")
-    pictures, problem = _film(RenderArgs(run=first_source_run, out=args.out / "source-and-target"))
+    pictures, problem = _film(args, next(directory for directory in runs if runs[directory].method == "source"))
     print(f"\nDone in {time.perf_counter() - start:.0f} s. Look at:")
     for path in (args.out / "learning-curves.png", args.out / "results.csv", *pictures):
         print(f"  {path}")
     print(f"  ({problem})" if problem else "")
 
 
-def _film(args: RenderArgs) -> tuple[list[Path], str]:
-    """Return the pictures of a run, or none and why: the demonstration does without them."""
+def _film(args: DemoArgs, run: Path) -> tuple[list[Path], str]:
+    """Return pictures of the source's expert, or of a run where none ships, or none and why: they are not needed."""
+    source = domain_name(get_pair(args.pair), "source")
+    who: dict[str, Any] = {"policy": "expert"} if policy_path(source, "expert").exists() else {"run": run}
     try:
-        return render_in_subprocess(args), ""
+        return render_in_subprocess(RenderArgs(pair=args.pair, out=args.out / "source-and-target", **who)), ""
     except RenderError as error:
         return [], str(error)
 
 
-def results_table(by_method: dict[str, list[list[Result]]], *, title: str) -> Table:
-    """Return the last evaluations as a table, one row a contender."""
+def results_table(by_method: dict[str, list[list[Result]]], pair: str, *, title: str) -> Table:
+    """Return the last evaluations as a table, one row a contender; scores where the target has reference returns."""
     table = Table(title=title, caption="last evaluation, not best; steps of fitting a compensation included", box=None)
     table.add_column("contender")
-    for column in ("target return", "lowest - highest", "source return", "source steps", "target steps", "seeds"):
+    for column in (
+        "target return",
+        "lowest - highest",
+        "score",
+        "source return",
+        "source steps",
+        "target steps",
+        "seeds",
+    ):
         table.add_column(column, justify="right")
     for method, seeds in by_method.items():
         last = [results[-1] for results in seeds]
@@ -104,12 +115,21 @@ def results_table(by_method: dict[str, list[list[Result]]], *, title: str) -> Ta
             METHOD_NAMES.get(method, method),
             f"{target.mean():.0f}",
             f"{target.min():.0f} - {target.max():.0f}",
+            _score(pair, float(target.mean())),
             f"{np.mean([result.source_return for result in last]):.0f}",
             f"{np.mean([result.source_steps for result in last]):,.0f}",
             f"{np.mean([result.target_steps for result in last]):,.0f}",
             str(len(seeds)),
         )
     return table
+
+
+def _score(pair: str, value: float) -> str:
+    """Return a return in the target on the scale from random actions, 0, to the target's expert, 100."""
+    try:
+        return f"{normalized_score(pair, value):.1f}"
+    except ValueError:  # no references are measured there
+        return "-"
 
 
 def _runs(args: DemoArgs) -> dict[Path, RunConfig]:

@@ -18,12 +18,14 @@ from transreward_baselines.config import RunConfig
 from transreward_baselines.render import RenderArgs, RenderError, backend, encode, picture_stem, render_in_subprocess
 from transreward_baselines.render import film as film_module
 from transreward_baselines.render.actions import SmoothActions, sequence
+from transreward_baselines.render.casting import cast
 from transreward_baselines.render.draw import caption, film_strip, panel, side_by_side, title
 from transreward_baselines.render.film import Film, Frame, film, moments, shortened
-from transreward_baselines.render.program import cast
 from transreward_baselines.sb3 import make_agent, make_plain_env
 from transreward_envs import PAIRS, get_pair
 from transreward_envs.pairs import ROLES, Pair, Role
+from transreward_wrappers.policies import load_policy
+from transreward_wrappers.policies.shipped import policy_path
 
 PICTURES = [Image.new("RGB", (64, 48), color) for color in ("red", "green", "blue", "white")]
 
@@ -281,6 +283,29 @@ def test_a_policy_is_filmed_in_pairs_that_it_fits(tmp_path: Path) -> None:
     needs_rendering()
     files = render_in_subprocess(RenderArgs(out=tmp_path / "film", run=run, steps=4, width=64, height=48))
     assert all(file.stat().st_size > 0 for file in files)
+
+
+def test_a_policy_that_ships_is_filmed_where_its_robot_is(tmp_path: Path) -> None:
+    out = tmp_path / "film"
+    _, actors, who = cast(RenderArgs(out=out, pair="HalfCheetah-sparse-mass-2.0", policy="expert"))
+    assert who == "the plain HalfCheetah's expert"  # the sparse source has none of its own
+    policy, seen = load_policy("HalfCheetah"), np.random.default_rng(0).normal(size=18)
+    for role in ROLES:  # its observations begin with a position, which the plain robot's expert never saw
+        np.testing.assert_allclose(actors[role](seen, 0.0), np.clip(policy(seen[None, 1:])[0], -1, 1), atol=1e-6)
+    _, actors, who = cast(RenderArgs(out=out, pair="Walker2d-from-Hopper", policy="expert"))
+    assert who == "the source's expert, and a fixed sequence of actions in the target"
+    assert [actors[role](np.zeros(11), 0.0).shape for role in ROLES] == [(3,), (6,)]
+    file = policy_path("Hopper", "medium")
+    assert cast(RenderArgs(out=out, pair="Hopper-mass-2.0", policy=str(file)))[2] == "the policy Hopper-medium"
+    with pytest.raises(ValueError, match="must be of the domain's own robot"):
+        cast(RenderArgs(out=out, pair="Walker2d-mass-2.0", policy=str(file)))
+    with pytest.raises(ValueError, match="Unknown level 'expret'. Did you mean 'expert'"):
+        cast(RenderArgs(out=out, pair="Hopper-mass-2.0", policy="expret"))
+    with pytest.raises(ValueError, match="Either a `run`'s policy acts or a `policy`"):
+        RenderArgs(out=out, run=tmp_path, policy="expert")
+    needs_rendering()
+    main(["render", "Hopper-mass-2.0", "--policy", "expert", "--out", str(out), "--steps", "2", "--width", "64"])
+    assert out.with_suffix(".mp4").stat().st_size > 0
 
 
 def test_a_failure_while_filming_is_reported(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from transreward_baselines.render.backend import working_backend
 from transreward_baselines.render.encode import require_encoder
@@ -39,7 +39,10 @@ class RenderArgs:
     """The pair; the run's when left out."""
 
     run: Path | None = None
-    """Directory of the run whose policy acts; a fixed sequence of actions when left out."""
+    """Directory of the run whose policy acts; a fixed sequence of actions when neither it nor `policy` is given."""
+
+    policy: str | None = None
+    """`expert` or `medium`: the source's policy that ships; or a policy's file, `*.safetensors`."""
 
     steps: int | None = None
     """Control steps of the domain whose control step is longer; 6 s, or the time limit, when left out."""
@@ -59,12 +62,19 @@ class RenderArgs:
     def __post_init__(self) -> None:
         if self.pair is None and self.run is None:
             raise ValueError("A film needs a `pair` or a `run`; got neither.")
+        if self.run is not None and self.policy is not None:
+            raise ValueError(f"Either a `run`'s policy acts or a `policy`; got {self.run} and {self.policy!r}.")
         if self.steps is not None:
             require_count("steps", self.steps, at_least=1)
         require_count("seed", self.seed)
         require_count("fps", self.fps, at_least=1)
         for name in ("width", "height"):
             require_count(name, getattr(self, name), at_least=16)
+
+    @property
+    def acts_a_policy(self) -> bool:
+        """Whether it is a policy that acts, whose film ends with the episode."""
+        return self.run is not None or self.policy is not None
 
 
 def picture_stem(out: str, name: str) -> Path:
@@ -115,6 +125,7 @@ def render_in_subprocess(args: RenderArgs) -> list[Path]:
 
 def render(args: RenderArgs) -> None:
     """Write ``<out>.png``, five moments of both domains, ``<out>.gif`` and ``<out>.mp4``, in this process."""
+    from transreward_baselines.render.casting import cast
     from transreward_baselines.render.draw import film_strip, side_by_side
     from transreward_baselines.render.encode import write_gif, write_mp4, write_png
     from transreward_baselines.render.film import moments, shortened
@@ -146,7 +157,7 @@ def film_both(pair: Pair, actors: dict[Role, Actor], times: NDArray[np.float64],
                 actors[role],
                 times,
                 seed=args.seed,
-                hold=args.run is not None,
+                hold=args.acts_a_policy,
                 width=args.width,
                 height=args.height,
                 report=bar.update,
@@ -154,35 +165,3 @@ def film_both(pair: Pair, actors: dict[Role, Actor], times: NDArray[np.float64],
             for role in ROLES
         )
     return source, target
-
-
-def cast(args: RenderArgs) -> tuple[Pair, dict[Role, Actor], str]:
-    """Return the pair, who acts in each domain, and that in words.
-
-    Raises:
-        ValueError: The run's policy cannot act in the pair.
-    """
-    from transreward_baselines.render.actions import sequence
-
-    if args.run is None:
-        pair = get_pair(str(args.pair))
-        return pair, {role: sequence(pair, role, seed=args.seed) for role in ROLES}, "a fixed sequence of actions"
-    from transreward_baselines.checkpoint import load_policy
-    from transreward_baselines.render.film import space_shapes
-
-    config, policy = load_policy(args.run)
-    pair, trained = get_pair(args.pair or config.pair), get_pair(config.pair)
-    if pair.robot != trained.robot or space_shapes(pair) != space_shapes(trained):
-        raise ValueError(
-            f"A policy acts with the robot and the observation that it was trained with; that of {args.run} was "
-            f"trained on {trained.name}, and {pair.name} has others."
-        )
-
-    def act(observation: Any, time: float) -> Any:
-        return policy(observation[None])[0]
-
-    who = f"one policy, trained by {config.method}"
-    if pair.source_robot is None:
-        return pair, dict.fromkeys(ROLES, act), who
-    actors: dict[Role, Actor] = {"source": sequence(pair, "source", seed=args.seed), "target": act}
-    return pair, actors, f"a fixed sequence of actions in the source, and {who}"
