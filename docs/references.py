@@ -55,7 +55,7 @@ def tables() -> Iterator[str]:
                 f"{row['expert']:,.0f}{mark} | {share} |"
             )
         if any(row["remark"] for _, row in measured):
-            yield "\n\\* Less than a third of the plain robot's return over random actions; the policy's metadata say so."
+            yield "\n\\* Less than a third of the plain robot's return over random actions; its metadata say so."
 
 
 def medium(row: Row) -> str:
