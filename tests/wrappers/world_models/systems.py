@@ -57,3 +57,16 @@ class Linear:
             state = state @ torch.from_numpy(STATE.T).float() + actions[:, step] @ torch.from_numpy(ACTION.T).float()
             path.append(state)
         return torch.stack(path, dim=1)
+
+
+SETTINGS = {
+    "ensemble": {"hidden": 64, "updates": 300},
+    "rssm": {"hidden": 64, "belief": 32, "stochastic": 6, "updates": 300, "length": 15, "reward": True},
+}
+"""Of models that are fitted to the linear system in a few seconds."""
+
+TINY = {
+    "ensemble": {"hidden": 8, "updates": 6, "batch_size": 16},
+    "rssm": {"hidden": 8, "belief": 8, "stochastic": 3, "updates": 6, "length": 6, "batch_size": 4},
+}
+"""Of models that learn next to nothing, in no time."""

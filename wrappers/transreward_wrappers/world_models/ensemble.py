@@ -31,7 +31,7 @@ class EnsembleSettings(ModelSettings):
     members: int = 5
     """Networks K; two at least, so that they can disagree."""
 
-    unrolled: float = 0.2
+    unrolled: float = 0.25
     """Share of the gradient steps that go through rollouts, the last ones [-]."""
 
     unroll: int = 5

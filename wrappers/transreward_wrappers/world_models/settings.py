@@ -21,7 +21,7 @@ class ModelSettings:
     hidden: int = 256
     """Units in each hidden layer."""
 
-    updates: int = 3_000
+    updates: int = 2_000
     """Gradient steps."""
 
     batch_size: int = 256
