@@ -51,7 +51,7 @@ def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], about: Mapping
     """Write tensors, and JSON about them, to one safetensors file."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     text = json.dumps(dict(about), sort_keys=True)
-    write_bytes(path, save(plain, metadata={"about": text, "sha256": _digest(plain, text)}))
+    write_bytes(path, save(plain, metadata={"about": text, "sha256": tensors_digest(plain, text)}))
 
 
 def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
@@ -70,7 +70,7 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
         about = json.loads(metadata["about"])
     except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
         raise CorruptFileError(f"{path} cannot be read: {error}. Delete it to have it made again.") from error
-    if _digest(tensors, metadata["about"]) != metadata.get("sha256"):
+    if tensors_digest(tensors, metadata["about"]) != metadata.get("sha256"):
         raise CorruptFileError(f"{path} does not match its digest. Delete it to have it made again.")
     return tensors, about
 
@@ -105,7 +105,7 @@ def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[st
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def _digest(tensors: Mapping[str, torch.Tensor], about: str) -> str:
+def tensors_digest(tensors: Mapping[str, torch.Tensor], about: str) -> str:
     """Return a digest over names, types, shapes, values and the text about them."""
     digest = hashlib.sha256(about.encode())
     for name in sorted(tensors):
