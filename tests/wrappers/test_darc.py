@@ -76,6 +76,33 @@ def test_equal_domains_have_a_mean_log_ratio_of_nearly_zero() -> None:
     assert abs(darc.log_ratio(batch).mean()) < 0.05
 
 
+def test_the_learning_rate_falls_over_the_fit_budget_and_is_whole_again_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.Adam.step
+
+    def watch(adam: torch.optim.Adam) -> None:
+        rates.append(adam.param_groups[0]["lr"])
+        step(adam)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watch)
+    darc = small(fit_decay=True, learning_rate=0.1, fit_budget=4, updates=2, update_every=64)
+    darc.update(some_transitions(128))
+    np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.025, 0.1, 0.1, 0.1, 0.1])
+
+
+def test_the_weights_are_averaged_as_far_back_as_is_asked() -> None:
+    batch, ratios = some_transitions(20, seed=1), []
+    for averaging in (0.0, 0.99):
+        darc = small(averaging=averaging)
+        darc.update(some_transitions(256))
+        learner = darc.learner
+        last = learner.classifiers.frozen_log_ratio()(learner._normalizer(features_of(batch)))
+        ratios.append(np.allclose(darc.log_ratio(batch), last, atol=1e-6))
+    assert ratios == [True, False]
+
+
 def test_swapping_the_domains_flips_the_sign() -> None:
     there, back = (learnt(*pair, samples=200_000) for pair in ((SOURCE, TARGET), (TARGET, SOURCE)))
     batch = SOURCE.sample(5_000, 0, np.random.default_rng(1))
@@ -325,6 +352,8 @@ def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
         ({"input_noise": -0.1}, ValueError, "`input_noise` must be finite and >= 0"),
         ({"mode": "weigh"}, ValueError, "Unknown mode 'weigh'. Did you mean 'weight'"),
         ({"target_reward": "hold"}, ValueError, "Unknown target_reward 'hold'"),
+        ({"averaging": 1.0}, ValueError, r"`averaging` must lie in \[0, 1\)"),
+        ({"fit_decay": 1}, TypeError, "`fit_decay` must be True or False"),
         ({"members": 0}, ValueError, "`members` must be an integer >= 1"),
         ({"mode": "weight", "clip": 30.0}, ValueError, "exponent may be 20; got 1 \\* 30. Lower `clip`"),
         ({"parameterisation": "joined"}, ValueError, "Unknown parameterisation 'joined'. Did you mean 'joint'"),

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
+from transreward_envs.errors import require_below_one, require_count, require_non_negative, require_positive, unknown
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair
 from transreward_wrappers.compensation import RECENT, Compensation, Float, Transitions
@@ -64,6 +64,9 @@ class DARC(Compensation):
     fit_budget: int = 1_000
     """Gradient steps made at once when the warm-up ends, with a progress bar."""
 
+    fit_decay: bool = False
+    """Whether the learning rate falls to 0 over the ``fit_budget``: of much use where all is learned in it."""
+
     update_every: int = 256
     """Steps between two rounds of training."""
 
@@ -78,6 +81,9 @@ class DARC(Compensation):
 
     learning_rate: float = 3e-4
     """Adam's."""
+
+    averaging: float = 0.99
+    """Decay of the running average of the weights, from which dr is read [per gradient step]."""
 
     input_noise: float = 0.1
     """Standard deviation of noise on the normalised inputs in training [-]; it guards against overfitting to few target
@@ -102,6 +108,9 @@ class DARC(Compensation):
         require_positive("clip", self.clip)
         require_positive("learning_rate", self.learning_rate)
         require_non_negative("input_noise", self.input_noise)
+        require_below_one("averaging", self.averaging)
+        if not isinstance(self.fit_decay, bool):
+            raise TypeError(f"`fit_decay` must be True or False; got {self.fit_decay!r}.")
         for name, least in {"warmup": 0, "fit_budget": 0, "update_every": 1, "updates": 0, "seed": 0}.items():
             require_count(name, getattr(self, name), at_least=least)
         for name in ("batch_size", "hidden"):
@@ -139,6 +148,8 @@ class DARC(Compensation):
             members=self.members,
             input_noise=self.input_noise,
             capacity=self.capacity,
+            averaging=self.averaging,
+            fit_decay=self.fit_decay,
             seed=self.seed,
         )
         self._pending: list[tuple[Rows, NDArray[np.int64]]] = []

@@ -29,9 +29,6 @@ from transreward_wrappers.storage import (
     without_prefix,
 )
 
-AVERAGING = 0.99
-"""Decay of the running average of the weights, from which the log-ratio is read [per update]."""
-
 JUDGED = 128
 """Held-out transitions of each domain by which running accuracies are told."""
 
@@ -53,6 +50,8 @@ class ClassifierLearner:
         batch_size: Transitions in a batch, half of them from each domain.
         input_noise: Standard deviation of Gaussian noise on the normalised features, in training only [-].
         capacity: Transitions kept of each domain.
+        averaging: Decay of the running average of the weights [per update].
+        fit_decay: Whether the learning rate falls to 0 over the burst at the end of the warm-up.
         seed: Of initial weights, batches and noise.
     """
 
@@ -68,12 +67,15 @@ class ClassifierLearner:
         batch_size: int,
         input_noise: float,
         capacity: int,
+        averaging: float,
+        fit_decay: bool,
         seed: int,
     ) -> None:
         self.observation_size = observation_size
         self._pair_size = observation_size + action_size
         self._width = 2 * observation_size + action_size
         self._members, self._half, self._noise = members, batch_size // 2, input_noise
+        self._learning_rate, self._averaging, self._fit_decay = learning_rate, averaging, fit_decay
         with seeded(seed):
             self.classifiers = DomainClassifiers(
                 self._pair_size, self._width, hidden=hidden, parameterisation=parameterisation, members=members
@@ -154,7 +156,7 @@ class ClassifierLearner:
             rounds, self.owed = divmod(self.owed + new, every)
             if self.ready:
                 if self.steps >= warmup and not self.warm:
-                    self._train(burst, show=True)
+                    self._train(burst, show=True, decay=self._fit_decay)
                     self.warm = True
                 self._train(rounds * updates, show=False)
             elif self.steps >= max(2 * warmup, 10_000):
@@ -199,18 +201,18 @@ class ClassifierLearner:
                 stacklevel=2,
             )
 
-    def _train(self, updates: int, *, show: bool) -> None:
-        """Take gradient steps on balanced batches."""
+    def _train(self, updates: int, *, show: bool, decay: bool = False) -> None:
+        """Take gradient steps on balanced batches; with ``decay`` the learning rate falls to 0 meanwhile."""
         if updates == 0:
             return
         steps = range(updates)
         with one_thread():
-            for _ in tqdm(steps, desc="fitting domain classifiers", leave=False, disable=None) if show else steps:
-                self._descend()
+            for step in tqdm(steps, desc="fitting domain classifiers", leave=False, disable=None) if show else steps:
+                self._descend(1.0 - step / updates if decay else 1.0)
         self._log_ratio = self._averaged.frozen_log_ratio()
 
-    def _descend(self) -> None:
-        """Take a gradient step on a balanced batch."""
+    def _descend(self, share: float) -> None:
+        """Take a gradient step on a balanced batch, with so much of the learning rate."""
         rows = self.memory.sample(self._half, self._generator, batches=self._members)
         features = torch.from_numpy(self._normalizer(rows))
         inputs = self._noisy(features[..., : self._pair_size]), self._noisy(features)
@@ -219,6 +221,7 @@ class ClassifierLearner:
         loss = loss + functional.binary_cross_entropy_with_logits(of_triple, self._labels)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.param_groups[0]["lr"] = share * self._learning_rate
         self._optimizer.step()
         self.loss = float(loss.detach()) / 2
         self.updates += 1
@@ -226,7 +229,7 @@ class ClassifierLearner:
 
     def _average(self) -> None:
         """Move the averaged weights towards the trained ones; quickly at first."""
-        decay = min(AVERAGING, (1.0 + self.updates) / (10.0 + self.updates))
+        decay = min(self._averaging, (1.0 + self.updates) / (10.0 + self.updates))
         with torch.no_grad():
             torch._foreach_lerp_(list(self._averaged.parameters()), list(self.classifiers.parameters()), 1.0 - decay)
 
