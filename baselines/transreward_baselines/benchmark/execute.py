@@ -22,9 +22,15 @@ def train_all(
         jobs: The runs.
         workers: Runs at a time.
         failures: File to write why runs failed; it is deleted where none did.
-        told: Keys of runs that are done although their directories may be gone.
+        told: Keys of runs that a table has; they are done if their directories are gone. In one that is still there, an
+            outcome that was deleted is made again.
     """
-    left = {job.name: job for job in jobs if not job.outcome.exists() and job.key not in told}
+
+    def done(job: Job) -> bool:
+        """Return whether a run is over, by its own directory or, where that is gone, by a table."""
+        return job.outcome.exists() or (job.key in told and not job.directory.exists())
+
+    left = {job.name: job for job in jobs if not done(job)}
     print(f"{len(jobs)} runs, {len(jobs) - len(left)} of them done; {workers} at a time.")
     busy: list[str] = []
     failed: list[Finished] = []

@@ -140,6 +140,10 @@ def test_published_tables_alone_are_gone_on_from(tmp_path: Path, capsys: pytest.
         ours, theirs = (rows_of(tmp_path / folder / name) for folder in ("copy", "first"))
         assert [row for row in ours if row["method"] != "mixture"] == theirs
         assert any(row["method"] == "mixture" for row in ours)
+    outcome = next((tmp_path / "first" / "runs").rglob("outcome.json"))
+    outcome.unlink()  # as the error about a damaged one says, to have it made again
+    assert "2 runs, 1 of them done; 1 at a time." in benchmark(capsys, tmp_path / "first", *words)
+    assert outcome.exists()
     (tmp_path / "copy" / "results.csv").write_text("pair,agent\na,b\n")
     with pytest.raises(RunDirectoryError, match=r"results\.csv is not such a table of results"):
         report(tmp_path / "copy")
