@@ -219,6 +219,26 @@ def test_the_command_line_collates_what_was_measured(
     assert "InvertedPendulum-mass-2.0-target" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("small")
+def test_a_target_is_tried_in_all_its_ways_and_only_one_afresh_begins_without_the_expert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
+    train_domain("InvertedPendulum", place)
+    monkeypatch.setitem(recipes.ATTEMPTS, "InvertedPendulum", (recipes.CAREFUL, recipes.PATIENT, recipes.AFRESH))
+    train_domain("InvertedPendulum-mass-2.0-target", place)
+    folder = place.runs / "runs" / "InvertedPendulum-mass-2.0-target"
+    told = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/config.json")}
+    expert = str(place.shelf / "InvertedPendulum/InvertedPendulum-expert.safetensors")
+    assert {name: config["start_from"] for name, config in told.items()} == {
+        "careful": expert,
+        "patient": expert,
+        "afresh": None,
+    }
+    assert {config["total_steps"] for config in told.values()} == {1_024}
+    assert (told["careful"]["log_std"], told["patient"]["gamma"]) == (-1.5, 0.995)
+
+
 @pytest.mark.parametrize(
     ("expert", "message"), [(1.5, "no better than random"), (20.0, "is 20 % of the plain robot's"), (34.0, None)]
 )
