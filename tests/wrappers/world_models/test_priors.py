@@ -43,6 +43,22 @@ def test_a_run_tells_more_of_the_belief_than_nothing_does_at_any_pace(lstm: LSTM
         assert float((guess.mean[:, :belief] - true).square().mean()) < 0.7 * spread
 
 
+def test_it_learns_from_parts_of_windows_in_order_at_any_stride_up_to_the_end(lstm: LSTMPrior, rssm: AnyModel) -> None:
+    data, _ = linear_store().split()
+    length, strides = rssm.settings.length, set()
+    windows = data.windows(data.starts(length)[:8], length)
+    for seed in range(10):
+        runs_of, _ = lstm._task(windows, torch.Generator().manual_seed(seed))
+        seen = rssm.network.scales.restore(runs_of)
+        for row, run in enumerate(seen):
+            distance = torch.cdist(run, windows.observations[row])
+            at = distance.argmin(dim=1)
+            assert float(distance.amin(dim=1).max()) < 1e-4
+            assert int(at[-1]) == int(windows.mask[row].sum())  # the observation after the last step
+            strides |= set(at.diff().tolist()) if int(at[0]) > 0 else set()
+    assert strides == {1, 2, 3}
+
+
 def test_draws_are_spread_as_the_guess_says(lstm: LSTMPrior) -> None:
     guess = lstm(runs(2, 5)[0])
     draws = guess.sample(4_000, torch.Generator().manual_seed(0))
