@@ -179,13 +179,14 @@ def test_an_error_of_one_thread_stops_all_and_the_pool_goes_on(threads: int, err
 
 
 ENDLESS = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
 import numpy as np
 from transreward_envs.batched import BatchedDomain, engines
 
 def threads():  # those of C++ too, where the system tells
     return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else threading.active_count()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background is begun with it ignored
 before = threads()
 engines.HAS_BATCH = engines.HAS_BATCH and sys.argv[2] == "batch"
 engines.say_once = lambda: None
