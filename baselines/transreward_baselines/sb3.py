@@ -64,7 +64,8 @@ def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
         steps = max(_PPO_ROLLOUT // config.n_envs, 1)
         return PPO("MlpPolicy", env, seed=config.seed, n_steps=steps, device="cpu", **_PPO)
     size = min(config.steps, 1_000_000)
-    replay = compensated_replay(env, learn_from=config.learn_from) if config.relabel else {}
+    relabels = config.relabel and not env.get_attr("compensation", indices=[0])[0].follows
+    replay = compensated_replay(env, learn_from=config.learn_from) if relabels else {}
     return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **replay, **_SAC)
 
 
