@@ -136,7 +136,9 @@ class Lanes:
         if found is None or find_shared(self.envs, "compensation").follows:
             return None
         space = self.action_space
-        return lambda batch, failed: found(replace(batch, action=scale_actions(batch.action, space).astype(float)), failed)
+        return lambda batch, failed: found(
+            replace(batch, action=scale_actions(batch.action, space).astype(float)), failed
+        )
 
     def close(self) -> None:
         """Close the lanes."""

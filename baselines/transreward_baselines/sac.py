@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from transreward_baselines.lanes import PaidFor, Lanes
+from transreward_baselines.lanes import Lanes, PaidFor
 from transreward_baselines.replay import Batch, LearnFrom, ReplayBuffer, require_learn_from
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
@@ -108,9 +108,7 @@ class Args(RunArgs):
 class SAC:
     """Policy, twin critics with their targets, temperature, optimisers and replay buffer."""
 
-    def __init__(
-        self, args: Args, observation_size: int, action_size: int, pays: PaidFor | None = None
-    ) -> None:
+    def __init__(self, args: Args, observation_size: int, action_size: int, pays: PaidFor | None = None) -> None:
         self.device = args.torch_device()
         self.action_size = action_size
         self.policy = make_network(observation_size, args.hidden, 2 * action_size).to(self.device)
