@@ -74,7 +74,7 @@ class Imagination:
         horizon = self.settings.horizon
         rest = whole.part(min(cut + 1, len(whole) - 2), min(cut + 1 + SLACK * horizon, len(whole)))
         run = whole.observations[max(cut + 1 - RUN, 0) : cut + 1]
-        state = self.prior(torch.from_numpy(run[None])).sample(1, generator)[:, 0]
+        state = self.prior(torch.tensor(run[None])).sample(1, generator)[:, 0]
 
         def score(observations: torch.Tensor) -> torch.Tensor:
             mapped = self.labeller.to_source(observations.double().numpy())

@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 
 from transreward_envs.pairs import Pair
 from transreward_wrappers.alignment import Reference
-from transreward_wrappers.compensation import Env
+from transreward_wrappers.compensation import Env, Transitions
 from transreward_wrappers.datasets import Dataset, Episode, load_dataset
 from transreward_wrappers.policies import GaussianPolicy, for_sizes
-from transreward_wrappers.reward_transfer.source_data import POLICY_SUFFIX, require_source
-from transreward_wrappers.reward_transfer.source_policies import source_policy
+from transreward_wrappers.reward_transfer.source_data import POLICY_SUFFIX, SourceData, require_source
+from transreward_wrappers.reward_transfer.source_policies import source_expert
 from transreward_wrappers.storage import write_bytes
 from transreward_wrappers.world_models import collect
 
-EXPERT = "expert"
+EXPERT, SEARCH = "expert", "search"
 RECORDING = ".npz"
+
+HORIZON = 300
+"""Steps after which a search cuts its rollouts off."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +36,7 @@ class ReferenceData:
     """References: where from, and how many."""
 
     kind: str
-    """``expert``, the path of a policy's file or of a recorded trajectory, or a dataset's id or folder."""
+    """``expert``, ``search``, the path of a policy's file or of a recorded trajectory, or a dataset's id or folder."""
 
     count: int
     """References that are kept, the best by return."""
@@ -46,14 +49,17 @@ class ReferenceData:
 
     def steps(self) -> int:
         """Return the source steps that references take."""
-        if self._acts:
+        if self._acts or self.kind == SEARCH:
             return self.budget
         return len(load_references(Path(self.kind))[0]) if self._recorded else self._dataset().total_steps
 
     def key(self, pair: Pair) -> dict[str, Any]:
         """Return what references depend on besides the source itself, as JSON types."""
+        run = {"budget": self.budget, "count": self.count, "seed": self.seed}
+        if self.kind == SEARCH:
+            return run
         if self._acts:
-            return {"policy": self._policy(pair).digest(), "budget": self.budget, "count": self.count}
+            return {**run, "policy": self._policy(pair).digest()}
         if self._recorded:
             reference = load_references(Path(self.kind))[0]
             return {"observations": reference.observations.tolist(), "rewards": reference.rewards.tolist()}
@@ -88,6 +94,8 @@ class ReferenceData:
 
     def _episodes(self, source: Env, pair: Pair) -> list[Episode]:
         """Return the source's episodes."""
+        if self.kind == SEARCH:
+            return found_episodes(source, pair, budget=self.budget, seed=self.seed)
         if not self._acts:
             dataset = self._dataset()
             require_source(dataset, source, pair)
@@ -114,15 +122,15 @@ class ReferenceData:
         return self.kind.endswith(RECORDING)
 
     def _policy(self, pair: Pair) -> GaussianPolicy:
-        return source_policy(None if self.kind == EXPERT else self.kind, pair)
+        return source_expert(pair) if self.kind == EXPERT else GaussianPolicy.load(Path(self.kind))
 
     def _dataset(self) -> Dataset:
         try:
             return load_dataset(self.kind)
         except FileNotFoundError as error:
             raise ValueError(
-                f"`references` must be {EXPERT!r}, the path of a policy's file (*{POLICY_SUFFIX}) or of a trajectory's "
-                f"(*{RECORDING}), or the id or folder of a dataset; got {self.kind!r}. {error}"
+                f"`references` must be {EXPERT!r}, {SEARCH!r}, the path of a policy's file (*{POLICY_SUFFIX}) or of a "
+                f"trajectory's (*{RECORDING}), or the id or folder of a dataset; got {self.kind!r}. {error}"
             ) from error
 
 
@@ -137,6 +145,32 @@ class Deterministic:
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Return the policy's means, and no log-densities to speak of."""
         return self.policy(observations), np.zeros(len(observations))
+
+
+def found_episodes(source: Env, pair: Pair, *, budget: int, seed: int) -> list[Episode]:
+    """Return what a search for a linear policy went through, where nobody has trained one.
+
+    Args:
+        source: The source domain, with a time limit.
+        pair: Whose source it is.
+        budget: Source steps.
+        seed: Of the search.
+    """
+    data = SourceData(kind="rollout", budget=budget, random_share=0.25, horizon=HORIZON, seed=seed)
+    transitions = data.gather(source, pair)
+    starts = np.flatnonzero((transitions.observation[1:] != transitions.next_observation[:-1]).any(axis=1)) + 1
+    pieces = np.split(np.arange(len(transitions)), starts)
+    return [_episode(transitions.select(piece)) for piece in pieces]
+
+
+def _episode(steps: Transitions) -> Episode:
+    """Return transitions of one episode, in order, as one."""
+    return Episode(
+        observations=np.concatenate([steps.observation, steps.next_observation[-1:]]),
+        actions=steps.action,
+        rewards=steps.reward,
+        terminated=bool(steps.terminated[-1]),
+    )
 
 
 def save_reference(path: Path | str, reference: Reference) -> None:
