@@ -11,6 +11,7 @@ try:
     import tyro
     from rich.table import Table
 
+    from transreward_baselines.align.command import align
     from transreward_baselines.benchmark.command import benchmark
     from transreward_baselines.console import console
     from transreward_baselines.refine.args import RefineArgs
@@ -272,6 +273,7 @@ TOP: dict[str, Any] = {
     "evaluate": evaluate,
     "plot": plot,
     "render": render,
+    "align": align,
     "benchmark": benchmark,
     "policies": policies,
     "data": data,

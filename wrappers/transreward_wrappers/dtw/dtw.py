@@ -10,6 +10,7 @@ imagines of actions that were searched to follow the source. The step-by-step fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -25,7 +26,7 @@ from transreward_envs.pairs import Pair, Role
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.compensation import Compensation, Env, Float, Follower, Transitions
 from transreward_wrappers.dtw.follower import FollowReference
-from transreward_wrappers.dtw.imagination import Imagination
+from transreward_wrappers.dtw.imagination import Imagination, Imagined
 from transreward_wrappers.dtw.kept import episodes_of, episodes_tensors, references_of, references_tensors
 from transreward_wrappers.dtw.labels import Labeller, Labels, identity
 from transreward_wrappers.dtw.references import ReferenceData
@@ -43,7 +44,8 @@ class DTW(DTWSettings, Compensation):
     """Pay for what looks like the source's trajectories, in place of the target's own reward, which is never read.
 
     - ``model``: a reward model over next observations. It is fitted before training, on ``fit_budget`` target steps and
-      on what a world model makes of them, and again every ``refit_every`` steps with the agent's own episodes.
+      on what a world model makes of them, and again every ``refit_every`` steps with the agent's own episodes. It never
+      pays more than the best, nor less than the worst, of what it was fitted to.
     - ``progress``: what of the best reference is newly covered, less what the distance has grown by.
     - ``increment``: minus what the distance has grown by; alone, it makes standing still at the start optimal.
     - ``shaping``: potential-based, beside the target's own reward.
@@ -81,6 +83,7 @@ class DTW(DTWSettings, Compensation):
             tau=self.tau or float(self._features),
         )
         self._reward = Regression(observation_size, settings=self.fit_settings(), name="the aligned reward")
+        self._range = (0.0, 0.0)
         self._own = Stitcher(self.capacity)
         self._steps, self._rounds = 0, 0
         self._target: TargetModel | None = None
@@ -161,7 +164,7 @@ class DTW(DTWSettings, Compensation):
         """Return what is paid for arriving at each next observation, as ``(B,)``."""
         if self.reward == "alive":
             return np.ones(len(batch))
-        return self._reward(batch.next_observation.astype(np.float32))[0]
+        return self._reward(batch.next_observation.astype(np.float32))[0].clip(*self._range)
 
     def update(self, batch: Transitions) -> None:
         """Keep the agent's own episodes, and learn from them when it is time to."""
@@ -180,6 +183,30 @@ class DTW(DTWSettings, Compensation):
         """Return the rounds of learning so far, and how far the world model sees."""
         figures = {"rounds": float(self._rounds)} if self.reward == "model" else {}
         return figures | (self._target.figures() if self._target is not None else {})
+
+    def imagine(self, segments: int, *, seed: int) -> Iterator[Imagined]:
+        """Yield pieces of references, and what the world model imagines in their place.
+
+        Args:
+            segments: Number of pieces.
+            seed: Of places and searches.
+
+        Raises:
+            ValueError: There is no world model.
+        """
+        if self._target is None:
+            raise ValueError(
+                "To imagine takes a world model: the form 'model', aligned by 'dtw', with `segments` > 0, of a pair of "
+                f"one robot; got {self.reward!r}, {self.alignment!r} and segments={self.segments}."
+            )
+        imagination = Imagination(
+            model=self._target.model,
+            prior=self._target.prior,
+            labeller=self._labeller,
+            settings=self.plan_settings(),
+            bad=self.bad,
+        )
+        return imagination(self._references, segments, seed=seed)
 
     def save(self, path: Path) -> None:
         """Write references, both models, and the episodes that they learn from."""
@@ -223,28 +250,22 @@ class DTW(DTWSettings, Compensation):
             low, high = tensors["actions"].numpy()
             self._actions = Box(low, high, dtype=low.dtype.type)
         self._own.restore(episodes_of(without_prefix("own", tensors)))
-        self._steps, self._rounds = about["steps"], about["rounds"]
+        self._steps, self._rounds, self._range = about["steps"], about["rounds"], tuple(about["range"])
         if self._target is not None:
             self._target.restore(path, without_prefix("model", tensors), about["model"])
 
     def _learn(self) -> None:
         """Fit the reward model to all episodes there are, and to what is imagined."""
         episodes = [*chain.from_iterable(self._first.values()), *self._own.episodes()]
-        joined = Labels.join([*self._labeller.of_episodes(episodes, self._references), *self._imagined()])
+        joined = Labels.join([*self._labeller.of_episodes(episodes, self._references), *self._imagined_labels()])
         self._reward.fit(joined.observations.astype(np.float32), joined.rewards)
+        self._range = float(joined.rewards.min()), float(joined.rewards.max())
 
-    def _imagined(self) -> list[Labels]:
-        """Return what a world model makes of the references, if there is one."""
+    def _imagined_labels(self) -> list[Labels]:
+        """Return what is imagined in this round, if there is a world model."""
         if self._target is None:
             return []
-        imagination = Imagination(
-            model=self._target.model,
-            prior=self._target.prior,
-            labeller=self._labeller,
-            settings=self.plan_settings(),
-            bad=self.bad,
-        )
-        pieces = imagination(self._references, self.segments, seed=self.seed + self._rounds)
+        pieces = self.imagine(self.segments, seed=self.seed + self._rounds)
         return [label for piece in pieces for label in piece.labels]
 
     def _data(self) -> ReferenceData:
