@@ -141,7 +141,8 @@ class DTW(DTWSettings, Compensation):
             return
         assert isinstance(target.action_space, Box)
         self._actions = target.action_space
-        self._first = first_episodes(self, self._pair, target, self._data().policy(self._pair))
+        policy = None if self._map else self._data().policy(self._pair)  # one of another robot cannot act here
+        self._first = first_episodes(self, self._pair, target, policy)
         if self._target is not None:
             self._target.fit(self._first, [])
         self._learn()
@@ -219,12 +220,8 @@ class DTW(DTWSettings, Compensation):
             tensors |= with_prefix(f"first.{kind}", episodes_tensors(episodes))
         if self._actions is not None:
             tensors["actions"] = torch.from_numpy(np.stack([self._actions.low, self._actions.high]))
-        about: dict[str, Any] = {
-            "sizes": self._sizes,
-            "form": self.reward,
-            "steps": self._steps,
-            "rounds": self._rounds,
-        }
+        counts = {"steps": self._steps, "rounds": self._rounds, "range": self._range}
+        about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, **counts}
         if self._target is not None and self._target.fitted:
             tensors |= with_prefix("model", self._target.tensors())
             about["model"] = self._target.about()
