@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from transreward_wrappers.alignment import MethodName, Reference, align, transport
+from transreward_wrappers.alignment import MethodName, Reference, align, dtw_distance, transport
 from transreward_wrappers.compensation import Float
 from transreward_wrappers.datasets import Episode
 
@@ -52,11 +52,15 @@ class Labeller:
     def __call__(self, observations: Float, references: Sequence[Reference]) -> Labels:
         """Return what a sequence, as ``(T, observation_size)``, is worth by the reference that it is nearest to."""
         mapped = self.to_source(observations)
-        settings = {"open_end": True} if self.method == "dtw" else {}  # an episode may stop short of the reference
-        found = [align(reference.costs(mapped), self.method, **settings) for reference in references]
-        nearest = int(np.argmin([alignment.total for alignment in found]))
-        rewards = transport(found[nearest], references[nearest].rewards, tau=self.tau)
-        return Labels(observations=observations, rewards=rewards)
+        if self.method == "dtw":  # an episode may stop short of the reference
+            totals = [dtw_distance(mapped / one.scale, one.normalised, open_end=True) for one in references]
+            nearest = references[int(np.argmin(totals))]
+            found = align(nearest.costs(mapped), "dtw", open_end=True)
+        else:
+            several = [align(one.costs(mapped), self.method) for one in references]
+            index = int(np.argmin([one.total for one in several]))
+            nearest, found = references[index], several[index]
+        return Labels(observations=observations, rewards=transport(found, nearest.rewards, tau=self.tau))
 
     def of_episodes(self, episodes: Iterable[Episode], references: Sequence[Reference]) -> list[Labels]:
         """Return what episodes are worth; the observation that each began with is paid to nobody."""
