@@ -10,12 +10,13 @@ from transreward_baselines.data.builder import BuildArgs, build
 from transreward_envs import get_pair
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.dtw import load_references, save_reference
+from transreward_wrappers.dtw.imagined_references import STEPS
 from transreward_wrappers.dtw.references import ReferenceData
 from transreward_wrappers.policies.shipped import policy_path
 
 
 def gathered(kind: str, *, count: int = 2, budget: int = 1_500, pair: str = PAIR) -> list[Reference]:
-    data = ReferenceData(kind=kind, count=count, budget=budget, seed=0)
+    data = ReferenceData(kind=kind, count=count, budget=budget, updates=100, seed=0)
     the_pair = get_pair(pair)
     source = the_pair.make("source", disable_env_checker=True)
     data.key(the_pair)
@@ -29,6 +30,15 @@ def test_a_policy_makes_references_in_the_source_the_best_first(kind: str) -> No
     references = gathered(kind)
     assert [reference.rewards.sum() for reference in references] == [1000.0, 500.0]
     assert references[0].size == 4
+
+
+@pytest.mark.filterwarnings("ignore:The world model is too poor")
+def test_a_world_model_of_the_source_imagines_references_with_their_rewards() -> None:
+    references = gathered("imagined", count=3, budget=2_000)
+    assert [reference.observations.shape for reference in references] == [(STEPS, 4)] * 3
+    for reference in references:
+        assert abs(reference.rewards - 1.0).max() < 0.05, "a pendulum that stands pays 1 a step"
+        assert abs(reference.observations[:, 1]).max() < 0.2, "the expert keeps it upright, in imagination too"
 
 
 def test_a_search_makes_references_where_there_is_no_policy() -> None:
@@ -68,7 +78,7 @@ def test_files_and_datasets_that_are_not_there_are_refused(tmp_path: Path) -> No
     (tmp_path / "broken.npz").write_bytes(b"PK not a zip")
     with pytest.raises(ValueError, match="is none"):
         load_references(tmp_path / "broken.npz")
-    with pytest.raises(ValueError, match="`references` must be 'expert', 'search', the path.* got 'nobody'"):
+    with pytest.raises(ValueError, match="`references` must be 'expert', 'imagined', .* got 'nobody'"):
         gathered("nobody")
 
 

@@ -267,5 +267,9 @@ class DTW(DTWSettings, Compensation):
 
     def _data(self) -> ReferenceData:
         return ReferenceData(
-            kind=self.references, count=self.reference_count, budget=self.reference_steps, seed=self.seed
+            kind=self.references,
+            count=self.reference_count,
+            budget=self.reference_steps,
+            updates=self.model_updates,
+            seed=self.seed,
         )

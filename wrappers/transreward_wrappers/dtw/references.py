@@ -18,13 +18,14 @@ from transreward_envs.pairs import Pair
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.compensation import Env, Transitions
 from transreward_wrappers.datasets import Dataset, Episode, load_dataset
+from transreward_wrappers.dtw.imagined_references import imagine_references
 from transreward_wrappers.policies import GaussianPolicy, for_sizes
 from transreward_wrappers.reward_transfer.source_data import POLICY_SUFFIX, SourceData, require_source
 from transreward_wrappers.reward_transfer.source_policies import source_expert
 from transreward_wrappers.storage import write_bytes
 from transreward_wrappers.world_models import collect
 
-EXPERT, SEARCH = "expert", "search"
+EXPERT, IMAGINED, SEARCH = "expert", "imagined", "search"
 RECORDING = ".npz"
 
 HORIZON = 300
@@ -36,13 +37,16 @@ class ReferenceData:
     """References: where from, and how many."""
 
     kind: str
-    """``expert``, ``search``, the path of a policy's file or of a recorded trajectory, or a dataset's id or folder."""
+    """``expert``, ``imagined``, ``search``, the path of a policy's file or of a trajectory's, or a dataset's id or folder."""
 
     count: int
     """References that are kept, the best by return."""
 
     budget: int
     """Source steps that a policy takes."""
+
+    updates: int
+    """Gradient steps of a world model of the source, for ``imagined``."""
 
     seed: int
     """Of its run."""
@@ -59,7 +63,8 @@ class ReferenceData:
         if self.kind == SEARCH:
             return run
         if self._acts:
-            return {**run, "policy": self._policy(pair).digest()}
+            fitted = {"updates": self.updates} if self.kind == IMAGINED else {}
+            return {**run, **fitted, "policy": self._policy(pair).digest()}
         if self._recorded:
             reference = load_references(Path(self.kind))[0]
             return {"observations": reference.observations.tolist(), "rewards": reference.rewards.tolist()}
@@ -77,6 +82,11 @@ class ReferenceData:
         """
         if self._recorded:
             references = load_references(Path(self.kind))
+        elif self.kind == IMAGINED:
+            policy = for_sizes(self._policy(pair), pair, *sizes_of(source))
+            episodes = collect(SyncVectorEnv([lambda: source]), policy, self.budget, seed=self.seed)
+            shared = {"count": self.count, "updates": self.updates, "seed": self.seed}
+            references = imagine_references(episodes, policy, **shared)
         else:
             references = [Reference.from_episode(episode) for episode in self._best(self._episodes(source, pair))]
         (size,) = source.observation_space.shape or (0,)
@@ -115,22 +125,23 @@ class ReferenceData:
 
     @property
     def _acts(self) -> bool:
-        return self.kind == EXPERT or self.kind.endswith(POLICY_SUFFIX)
+        return self.kind in (EXPERT, IMAGINED) or self.kind.endswith(POLICY_SUFFIX)
 
     @property
     def _recorded(self) -> bool:
         return self.kind.endswith(RECORDING)
 
     def _policy(self, pair: Pair) -> GaussianPolicy:
-        return source_expert(pair) if self.kind == EXPERT else GaussianPolicy.load(Path(self.kind))
+        return GaussianPolicy.load(Path(self.kind)) if self.kind.endswith(POLICY_SUFFIX) else source_expert(pair)
 
     def _dataset(self) -> Dataset:
         try:
             return load_dataset(self.kind)
         except FileNotFoundError as error:
             raise ValueError(
-                f"`references` must be {EXPERT!r}, {SEARCH!r}, the path of a policy's file (*{POLICY_SUFFIX}) or of a "
-                f"trajectory's (*{RECORDING}), or the id or folder of a dataset; got {self.kind!r}. {error}"
+                f"`references` must be {EXPERT!r}, {IMAGINED!r}, {SEARCH!r}, the path of a policy's file "
+                f"(*{POLICY_SUFFIX}) or of a trajectory's (*{RECORDING}), or the id or folder of a dataset; got "
+                f"{self.kind!r}. {error}"
             ) from error
 
 

@@ -36,9 +36,9 @@ class DTWSettings:
     reference is followed), or ``alive`` (1 a step, the control that knows of no reference)."""
 
     references: str = "expert"
-    """What is followed: ``expert`` (the source's, as it ships), ``search`` (what a search for a linear policy goes
-    through), the path of a policy's file, the path of a recorded trajectory (``.npz``, see
-    :func:`~transreward_wrappers.dtw.save_reference`), or the id or folder of a dataset."""
+    """What is followed: ``expert`` (the source's, as it ships), ``imagined`` (what a world model of the source imagines
+    of it), ``search`` (what a search for a linear policy goes through), the path of a policy's file or of a recorded
+    trajectory's (``.npz``, see :func:`~transreward_wrappers.dtw.save_reference`), or the id or folder of a dataset."""
 
     reference_count: int = 4
     """Episodes that are references, the best by return; ``progress``, ``increment`` and ``shaping`` follow the best."""
