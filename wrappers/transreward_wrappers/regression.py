@@ -110,5 +110,5 @@ class Regression:
         with seeded(self._settings.seed):
             self._ensemble = EnsembleMLP(self._settings.members, [self._width, hidden, hidden, 1])
         self._frozen = Frozen(self._ensemble)
-        self._inputs = RunningNormalizer(self._width)
+        self._inputs: RunningNormalizer = RunningNormalizer(self._width)
         self._mean, self._deviation = 0.0, 1.0

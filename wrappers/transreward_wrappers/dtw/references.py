@@ -37,7 +37,7 @@ class ReferenceData:
     """References: where from, and how many."""
 
     kind: str
-    """``expert``, ``imagined``, ``search``, the path of a policy's file or of a trajectory's, or a dataset's id or folder."""
+    """``expert``, ``imagined``, ``search``, a policy's file, a trajectory's, or a dataset's id or folder."""
 
     count: int
     """References that are kept, the best by return."""

@@ -37,7 +37,7 @@ class StateGuess:
 class InitialStatePrior(Protocol):
     """From runs of observations to states."""
 
-    kind: str
+    kind: ClassVar[str]
     """Name by which it is chosen."""
 
     def fit(self, store: EpisodeStore) -> float:
