@@ -16,6 +16,7 @@ from transreward_envs import Pair, get_pair
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers import Compensate
 from transreward_wrappers.dtw import DTW
+from transreward_wrappers.dtw.dtw import MOST_UNIT
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.world_models import HorizonWarning, StaleModelError, domain_of, make_world_model
 
@@ -81,7 +82,8 @@ def test_the_reward_is_all_that_is_paid_unless_the_targets_own_is_asked_for() ->
 def test_what_is_paid_stays_within_what_the_model_was_fitted_to() -> None:
     env = gym.make(ID, **TINY)
     rewards = [reward for reward, _ in walk(env)]
-    low, high = env.get_wrapper_attr("compensation")._range
+    compensation = env.get_wrapper_attr("compensation")
+    low, high = (compensation._unit * bound for bound in compensation._range)
     assert low <= min(rewards) <= max(rewards) <= high
     far = dataclasses.replace(some_transitions(50, observation_size=4, action_size=1))
     paid = env.get_wrapper_attr("compensation")(dataclasses.replace(far, next_observation=1e6 * far.next_observation))
@@ -100,6 +102,18 @@ def test_both_models_learn_again_from_the_agents_own_episodes() -> None:
     assert compensation._target.model.digest() != digest
     list(walk(env, 160))
     assert env.get_wrapper_attr("diagnostics")["rounds"] == 2.0
+
+
+def test_a_new_reward_model_pays_the_agent_as_it_is_what_the_one_before_did() -> None:
+    env = gym.make(ID, **{**TINY, "refit_every": 400, "fit_updates": 200})
+    list(walk(env, 399))
+    compensation = env.get_wrapper_attr("compensation")
+    recent = compensation._own.recent(5_000)
+    before = compensation._paid(recent).mean()
+    list(walk(env, 1))
+    assert compensation.diagnostics()["rounds"] == 1.0
+    assert 1.0 / MOST_UNIT <= compensation._unit <= MOST_UNIT
+    assert compensation._paid(recent).mean() == pytest.approx(before, rel=0.05)
 
 
 def test_without_rounds_nothing_is_learnt_while_training() -> None:

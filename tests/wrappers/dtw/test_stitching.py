@@ -59,6 +59,9 @@ def test_the_newest_episodes_are_kept() -> None:
             stitcher.add(batch(first, first + 1.0, np.array([step == 9])), np.zeros((1, 1)))
     kept = stitcher.episodes()
     assert [episode.observations[0, 0] for episode in kept] == [700.0, 800.0, 900.0]
+    assert stitcher.recent(15)[:, 0].tolist() == [*range(901, 911), *range(801, 806)]
+    assert len(stitcher.recent(1_000)) == 30
+    assert len(Stitcher(25).recent(15)) == 0
     again = Stitcher(25)
     again.restore(kept)
     assert again.episodes() == kept

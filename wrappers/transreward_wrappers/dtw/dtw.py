@@ -38,6 +38,12 @@ from transreward_wrappers.policies import unscale_actions
 from transreward_wrappers.regression import Regression
 from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix, without_prefix
 
+RECENT = 5_000
+"""Newest steps of the agent's on which a new reward model pays as much, on average, as the one before it."""
+
+MOST_UNIT = 10.0
+"""By how much what a new reward model says is scaled for that, up or down."""
+
 
 @dataclass(kw_only=True, eq=False)
 class DTW(DTWSettings, Compensation):
@@ -45,7 +51,8 @@ class DTW(DTWSettings, Compensation):
 
     - ``model``: a reward model over next observations. It is fitted before training, on ``fit_budget`` target steps and
       on what a world model makes of them, and again every ``refit_every`` steps with the agent's own episodes. It never
-      pays more than the best, nor less than the worst, of what it was fitted to.
+      pays more than the best, nor less than the worst, of what it was fitted to; a new one is scaled to pay the agent
+      as it is what the one before it did, so that the agent's values stay true.
     - ``progress``: what of the best reference is newly covered, less what the distance has grown by.
     - ``increment``: minus what the distance has grown by; alone, it makes standing still at the start optimal.
     - ``shaping``: potential-based, beside the target's own reward.
@@ -81,9 +88,10 @@ class DTW(DTWSettings, Compensation):
             to_source=self._map.observation if self._map else identity,
             method=self.alignment,
             tau=self.tau or float(self._features),
+            window=self.horizon,
         )
         self._reward = Regression(observation_size, settings=self.fit_settings(), name="the aligned reward")
-        self._range = (0.0, 0.0)
+        self._range, self._unit = (0.0, 0.0), 1.0
         self._own = Stitcher(self.capacity)
         self._steps, self._rounds = 0, 0
         self._target: TargetModel | None = None
@@ -165,7 +173,7 @@ class DTW(DTWSettings, Compensation):
         """Return what is paid for arriving at each next observation, as ``(B,)``."""
         if self.reward == "alive":
             return np.ones(len(batch))
-        return self._reward(batch.next_observation.astype(np.float32))[0].clip(*self._range)
+        return self._paid(batch.next_observation)
 
     def update(self, batch: Transitions) -> None:
         """Keep the agent's own episodes, and learn from them when it is time to."""
@@ -220,7 +228,7 @@ class DTW(DTWSettings, Compensation):
             tensors |= with_prefix(f"first.{kind}", episodes_tensors(episodes))
         if self._actions is not None:
             tensors["actions"] = torch.from_numpy(np.stack([self._actions.low, self._actions.high]))
-        counts = {"steps": self._steps, "rounds": self._rounds, "range": self._range}
+        counts = {"steps": self._steps, "rounds": self._rounds, "range": self._range, "unit": self._unit}
         about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, **counts}
         if self._target is not None and self._target.fitted:
             tensors |= with_prefix("model", self._target.tensors())
@@ -247,7 +255,8 @@ class DTW(DTWSettings, Compensation):
             low, high = tensors["actions"].numpy()
             self._actions = Box(low, high, dtype=low.dtype.type)
         self._own.restore(episodes_of(without_prefix("own", tensors)))
-        self._steps, self._rounds, self._range = about["steps"], about["rounds"], tuple(about["range"])
+        self._steps, self._rounds = about["steps"], about["rounds"]
+        self._range, self._unit = tuple(about["range"]), about["unit"]
         if self._target is not None:
             self._target.restore(path, without_prefix("model", tensors), about["model"])
 
@@ -255,8 +264,16 @@ class DTW(DTWSettings, Compensation):
         """Fit the reward model to all episodes there are, and to what is imagined."""
         episodes = [*chain.from_iterable(self._first.values()), *self._own.episodes()]
         joined = Labels.join([*self._labeller.of_episodes(episodes, self._references), *self._imagined_labels()])
+        recent = self._own.recent(RECENT)
+        before = self._paid(recent).mean() if len(recent) else 0.0
         self._reward.fit(joined.observations.astype(np.float32), joined.rewards)
-        self._range = float(joined.rewards.min()), float(joined.rewards.max())
+        self._range, self._unit = (float(joined.rewards.min()), float(joined.rewards.max())), 1.0
+        if len(recent) and (now := self._paid(recent).mean()) > 0.0:
+            self._unit = float(np.clip(before / now, 1.0 / MOST_UNIT, MOST_UNIT))
+
+    def _paid(self, observations: Float) -> Float:
+        """Return what arriving at each observation is paid, as ``(B,)``."""
+        return self._unit * self._reward(observations.astype(np.float32))[0].clip(*self._range)
 
     def _imagined_labels(self) -> list[Labels]:
         """Return what is imagined in this round, if there is a world model."""

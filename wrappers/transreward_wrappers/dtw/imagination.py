@@ -11,15 +11,12 @@ from tqdm import tqdm
 
 from transreward_wrappers.alignment import Reference, dtw_totals
 from transreward_wrappers.compensation import Float
-from transreward_wrappers.dtw.labels import Labeller, Labels
+from transreward_wrappers.dtw.labels import SLACK, Labeller, Labels
 from transreward_wrappers.world_models import InitialStatePrior, Plan, PlanSettings, plan
 from transreward_wrappers.world_models.model import AnyModel
 
 RUN = 8
 """Observations of a reference from which its piece's initial state is inferred."""
-
-SLACK = 2
-"""A piece of a reference has so many times the steps that are planned: the target may be the slower one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +79,7 @@ class Imagination:
 
         found = plan(self.model, state, score, generator=generator, settings=self.settings)
         sequences = [found.observations.double().numpy(), *self._random(state, generator)]
-        return Imagined(reference=rest, plan=found, labels=tuple(self.labeller(one, [rest]) for one in sequences))
+        return Imagined(reference=rest, plan=found, labels=tuple(self.labeller(one, rest) for one in sequences))
 
     def _random(self, state: torch.Tensor, generator: torch.Generator) -> list[Float]:
         """Return what random actions lead to, as ``(H, observation_size)`` each."""

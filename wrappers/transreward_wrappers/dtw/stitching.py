@@ -65,6 +65,15 @@ class Stitcher:
         self._end_old()
         return list(self._done)
 
+    def recent(self, steps: int) -> Float:
+        """Return the observations that the newest steps of episodes that are over led to, as ``(steps, D)`` at most."""
+        found: list[Float] = []
+        for episode in reversed(self.episodes()):
+            found.append(episode.observations[1:])
+            if sum(map(len, found)) >= steps:
+                break
+        return np.concatenate(found)[:steps] if found else np.zeros((0, 0))
+
     def restore(self, episodes: Iterable[Episode]) -> None:
         """Put back what :meth:`episodes` returned."""
         self._done = deque(episodes)
