@@ -1,0 +1,18 @@
+"""Doubly robust augmented estimates across domains (DRaE): of values, and of rewards for agents."""
+
+from transreward_wrappers.drae.estimates import action_values, added_reward, direct, model_baseline, residual
+from transreward_wrappers.drae.ratios import DynamicsRatio, RatioKind, dynamics_ratio, weight
+from transreward_wrappers.drae.trajectories import Trajectories
+
+__all__ = [
+    "DynamicsRatio",
+    "RatioKind",
+    "Trajectories",
+    "action_values",
+    "added_reward",
+    "direct",
+    "dynamics_ratio",
+    "model_baseline",
+    "residual",
+    "weight",
+]
