@@ -157,6 +157,22 @@ def added_reward(
     return (rho - 1.0) * (steps.reward + gamma * following - q) + gamma * (following - bootstrap)
 
 
+def one_step_added(
+    *, reward: Array, action_value: Array, bootstrap: Array, gamma: float, ratio: DynamicsRatio
+) -> Array:
+    """Return what :func:`added_reward` does over one step, of transitions in any order, unchecked, as ``(B,)``.
+
+    Args:
+        reward: ``r``, as ``(B,)``.
+        action_value: ``Q(s, a)``, as ``(B,)``.
+        bootstrap: ``nd V(s')``, as ``(B,)``.
+        gamma: Discount.
+        ratio: ``rho``.
+    """
+    rho = ratio.given(bootstrap, next_value=bootstrap, reward=reward, gamma=gamma)
+    return (rho - 1.0) * (reward + gamma * bootstrap - action_value)
+
+
 def _estimate(
     steps: Trajectories, ratio: DynamicsRatio, gamma: float, *, fixed: Array, scaled: Array, gain: Array
 ) -> Array:
