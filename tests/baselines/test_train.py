@@ -28,7 +28,7 @@ from transreward_wrappers.storage import load_tensors
 
 PAIR = "InvertedPendulum-gravity-2.0"
 DARC = {"warmup": 60, "fit_budget": 2, "update_every": 16, "batch_size": 16, "hidden": 8, "time_limit": 25}
-FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": DARC}
+FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": DARC, "drae": DARC}
 
 
 def config(method: str = "darc", agent: str = "sb3-ppo", **changes: object) -> RunConfig:

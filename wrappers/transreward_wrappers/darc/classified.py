@@ -18,6 +18,9 @@ from transreward_wrappers.darc.learner import ClassifierLearner
 from transreward_wrappers.darc.memory import Rows
 from transreward_wrappers.storage import load_tensors, save_tensors
 
+LARGEST_LOG_RATIO = 20.0
+"""Beyond, one transition would outweigh all others, or count for nothing [nats]."""
+
 
 @dataclass(kw_only=True, eq=False)
 class Classified(Compensation):
@@ -129,6 +132,11 @@ class Classified(Compensation):
         self._pending_steps += len(batch)
         if self._learner.owed + self._pending_steps >= self.update_every:
             self._flush()
+
+    @property
+    def largest_log_ratio(self) -> float:
+        """Bound on ``|dr|`` [nats]."""
+        return LARGEST_LOG_RATIO
 
     def reseed(self, seed: int) -> None:
         """Draw batches and noise from ``seed`` on."""

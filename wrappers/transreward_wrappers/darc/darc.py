@@ -17,12 +17,10 @@ import numpy as np
 
 from transreward_envs.errors import require_non_negative, require_positive, unknown
 from transreward_wrappers.compensation import RECENT, Float, Transitions
-from transreward_wrappers.darc.classified import Classified
+from transreward_wrappers.darc.classified import LARGEST_LOG_RATIO, Classified
 
 Mode = Literal["add", "weight"]
 TargetReward = Literal["keep", "withhold"]
-LARGEST_EXPONENT = 20.0
-"""Of a weight; beyond, one transition would outweigh all others."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -57,9 +55,9 @@ class DARC(Classified):
         for name, choice in {"mode": Mode, "target_reward": TargetReward}.items():
             if getattr(self, name) not in get_args(choice):
                 raise ValueError(unknown(name, getattr(self, name), get_args(choice)))
-        if self.mode == "weight" and self.eta * self.clip > LARGEST_EXPONENT:
+        if self.mode == "weight" and self.eta * self.clip > LARGEST_LOG_RATIO:
             raise ValueError(
-                f"The largest weight is exp(eta * clip), whose exponent may be {LARGEST_EXPONENT:g}; got "
+                f"The largest weight is exp(eta * clip), whose exponent may be {LARGEST_LOG_RATIO:g}; got "
                 f"{self.eta:g} * {self.clip:g}. Lower `clip`; 2 is usual."
             )
 
@@ -89,6 +87,11 @@ class DARC(Classified):
         """Keep the transitions, and train every ``update_every`` steps."""
         self._recent_ratios.append(self._paid[1] if self._paid[0] is batch else self._source_ratio(batch))
         super().update(batch)
+
+    @property
+    def largest_log_ratio(self) -> float:
+        """Bound on ``|dr|`` [nats]."""
+        return self.clip
 
     def diagnostics(self) -> dict[str, float]:
         """Return how the classifiers do, and the share of recent ratios that were clipped."""
