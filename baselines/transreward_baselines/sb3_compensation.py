@@ -8,11 +8,10 @@ import gymnasium as gym
 from gymnasium.vector import SyncVectorEnv, VectorActionWrapper, VectorObservationWrapper, VectorWrapper
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
-from transreward_baselines.lanes import CompensationOf
 from transreward_baselines.replay import Array
 from transreward_baselines.sb3_lanes import VectorEnvAdapter
 from transreward_wrappers.bound import HasCompensation
-from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.compensation import Compensation, Transitions
 
 Env = gym.Env[Any, Any]
 CHANGING = (gym.ObservationWrapper, gym.ActionWrapper, VectorObservationWrapper, VectorActionWrapper)
@@ -33,7 +32,7 @@ class LiveCompensation:
     """
 
     def __init__(self, env: Env | VecEnv | None = None) -> None:
-        self._of: CompensationOf | None = None if env is None else find_compensator(env).compensation_of
+        self._compensator = None if env is None else find_compensator(env)
 
     def __call__(self, batch: Transitions) -> Array:
         """Return what is added to the rewards of transitions, as ``(B,)``.
@@ -42,16 +41,28 @@ class LiveCompensation:
             RuntimeError: It is detached.
             CompensationError: It is not finite.
         """
-        if self._of is None:
-            raise RuntimeError(
-                "A replay buffer that was loaded or copied has no compensation; the environment it came from stays "
-                "behind. Call `agent.replay_buffer.attach(env)` with the environment that the agent trains in."
-            )
-        return self._of(batch)
+        return self._attached().compensation_of(batch)
+
+    @property
+    def compensation(self) -> Compensation:
+        """The compensation itself.
+
+        Raises:
+            RuntimeError: It is detached.
+        """
+        return self._attached().compensation
 
     def __reduce__(self) -> Any:
         """Leave the environments behind."""
         return LiveCompensation, ()
+
+    def _attached(self) -> HasCompensation:
+        if self._compensator is None:
+            raise RuntimeError(
+                "A replay buffer that was loaded or copied has no compensation; the environment it came from stays "
+                "behind. Call `agent.replay_buffer.attach(env)` with the environment that the agent trains in."
+            )
+        return self._compensator
 
 
 def find_compensator(env: Env | VecEnv) -> HasCompensation:

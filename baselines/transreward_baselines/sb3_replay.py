@@ -150,7 +150,7 @@ class CompensatedReplayBuffer(ReplayBuffer):
         """Return transitions of some lanes, normalised if ``env`` does so, paid as the compensation says now."""
         where, dtype = (rows, lanes), self.observations.dtype
         made = self._transitions(where)
-        paid = paid_now(self.compensation, made, self.failed[where]).astype(np.float32)
+        paid = self._paid(where, made).astype(np.float32)
         over = self.dones[where] * (1 - self.timeouts[where])
         drawn = (
             self._normalize_obs(made.observation.astype(dtype, copy=False), env),
@@ -160,6 +160,10 @@ class CompensatedReplayBuffer(ReplayBuffer):
             self._normalize_reward(paid.reshape(-1, 1), env),
         )
         return ReplayBufferSamples(*(self.to_torch(values) for values in drawn))  # type: ignore[arg-type]
+
+    def _paid(self, where: tuple[NDArray[Any], NDArray[Any]], made: Transitions) -> Array:
+        """Return what transitions are paid now, as ``(B,)``."""
+        return paid_now(self.compensation, made, self.failed[where])
 
     def _transitions(self, where: tuple[NDArray[Any], NDArray[Any]]) -> Transitions:
         """Return transitions as the compensation saw them."""
