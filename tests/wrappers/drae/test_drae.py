@@ -120,7 +120,7 @@ def test_v_and_q_are_those_of_the_behaviour_in_the_target() -> None:
         ratio = (target.law / source.law)[s, a, (features[:, :5] + features[:, 8:]).argmax(axis=1)]
         return DynamicsRatio(low=ratio, high=ratio)
 
-    learner.learn(rows, updates=1_500, ratio_of=ratio_of)
+    learner.learn(rows, updates=800, ratio_of=ratio_of)
     exact = {name: behaviour_values(process) for name, process in (("source", source), ("target", target))}
     where = np.indices((4, 3)).reshape(2, -1)
     found = learner.action_values(np.eye(5)[where[0]], np.eye(3)[where[1]]).reshape(4, 3)
@@ -160,7 +160,8 @@ def test_values_that_are_handed_in_are_used_and_none_are_learned() -> None:
 def test_whole_trajectories_are_paid_by_what_follows() -> None:
     drae, batch = taught(), some_transitions(60, seed=9)
     ends = np.arange(60) % 12 == 11
-    batch = replace(batch, terminated=batch.terminated & ends)
+    following = np.where(ends[:, None], batch.next_observation, np.roll(batch.observation, -1, axis=0))
+    batch = replace(batch, terminated=batch.terminated & ends, next_observation=following)
     logs = np.random.default_rng(0).standard_normal(60)
     v, following, q = values_of(drae, batch)
     steps = Trajectories(reward=batch.reward, value=v, next_value=following, terminated=batch.terminated, ends=ends)

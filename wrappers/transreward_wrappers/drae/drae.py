@@ -27,6 +27,9 @@ from transreward_wrappers.drae.trajectories import Trajectories
 from transreward_wrappers.drae.values import Rows, ValueFunctions, ValueNetworks, ValueRows
 from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix, without_prefix
 
+PART = 8_192
+"""Transitions that networks are asked of at once: few enough for the cache of a core."""
+
 
 @dataclass(kw_only=True, eq=False)
 class DRaE(Classified):
@@ -120,7 +123,7 @@ class DRaE(Classified):
         The reward is ``r'`` of the action-value form, with estimates ``G`` in the residual form over what follows.
 
         Args:
-            batch: The transitions, in order.
+            batch: The transitions, in order: each but the last of a trajectory ends where the next begins.
             ends: Which of them are the last of a trajectory, as ``(B,)``.
             log_policy_ratio: ``log pi - log mu`` of the actions [nats], as ``(B,)``; 0 when left out.
             clip: The largest weight of an action.
@@ -134,14 +137,12 @@ class DRaE(Classified):
                 "Trajectories are relabelled by classifiers that have learned; these are in their warm-up of "
                 f"{self.warmup} steps. Wait until `ready`."
             )
+        value, q, ratio = self._by_parts(batch)
+        next_value = np.roll(value, -1)  # what follows a step is observed by the next one, but at an end
+        next_value[ends] = self._v(batch.next_observation[ends])
         steps = Trajectories(
-            reward=batch.reward,
-            value=self._v(batch.observation),
-            next_value=self._v(batch.next_observation),
-            terminated=batch.terminated,
-            ends=ends,
+            reward=batch.reward, value=value, next_value=next_value, terminated=batch.terminated, ends=ends
         )
-        q, ratio = self._q(batch), self._ratio(features_of(batch), batch.domain == 0)
         weights = None if log_policy_ratio is None else weight(log_policy_ratio, clip=clip)
         estimate = residual(steps, q, gamma=self.gamma, policy_weight=weights, ratio=ratio)
         added: Float = added_reward(steps, q, gamma=self.gamma, ratio=ratio, estimate=estimate)
@@ -154,8 +155,17 @@ class DRaE(Classified):
 
     def update(self, batch: Transitions) -> None:
         """Keep the transitions, and train every ``update_every`` steps."""
+        self.update_weighted(batch, np.ones(len(batch)))
+
+    def update_weighted(self, batch: Transitions, policy_weight: Float) -> None:
+        """Learn as :meth:`update` does, but V as that of another policy.
+
+        Args:
+            batch: The transitions.
+            policy_weight: How much likelier that policy is to act as was acted, as ``(B,)``.
+        """
         if self._functions is self._learner_of_values:
-            self._waiting.append(_rows(batch))
+            self._waiting.append(_rows(batch, policy_weight))
         source = batch.domain == 0
         if self._learner.warm and source.any():
             of_last, ratio = self._paid
@@ -231,6 +241,16 @@ class DRaE(Classified):
             low, high = (np.where(source, side, 1.0) for side in (low, high))
         return DynamicsRatio(low=low, high=high, slides=ratio.slides)
 
+    def _by_parts(self, batch: Transitions) -> tuple[Float, Float, DynamicsRatio]:
+        """Return V(s), Q(s, a) and the ratios of many transitions, without the memory that all at once would take."""
+        found = []
+        for start in range(0, len(batch), PART):
+            part = batch.select(slice(start, start + PART))
+            ratio = self._ratio(features_of(part), part.domain == 0)
+            found.append((self._v(part.observation), self._q(part), ratio.low, ratio.high))
+        value, q, low, high = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        return value, q, DynamicsRatio(low=low, high=high, slides=self.kind == "slide")
+
     def _v(self, observation: Float) -> Float:
         mean: Float = self._functions.state_values(observation).mean(axis=0)
         return mean
@@ -257,7 +277,7 @@ class DRaE(Classified):
         self._functions = self._learner_of_values.networks
 
 
-def _rows(batch: Transitions) -> ValueRows:
+def _rows(batch: Transitions, policy_weight: Float) -> ValueRows:
     """Return transitions as V and Q learn from them."""
     return ValueRows(
         observation=batch.observation.astype(np.float32),
@@ -266,5 +286,5 @@ def _rows(batch: Transitions) -> ValueRows:
         reward=batch.reward.astype(np.float32),
         goes_on=(~batch.terminated).astype(np.float32),
         domain=batch.domain.astype(np.float32),
-        weight=np.ones(len(batch), np.float32),
+        weight=policy_weight.astype(np.float32),
     )
