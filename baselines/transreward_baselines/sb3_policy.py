@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3 import SAC, TD3
+from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.utils import obs_as_tensor
 
 from transreward_baselines.replay import Array
 from transreward_envs.errors import require_positive
@@ -55,12 +55,14 @@ class FollowedPolicy:
         """
         agent = self._followed()
         if (normal := agent.get_vec_normalize_env()) is not None:
-            observations = normal.normalize_obs(observations)
+            observations = np.asarray(normal.normalize_obs(observations))
         with torch.no_grad():
-            seen, taken = (obs_as_tensor(values, agent.device).float() for values in (observations, actions))
+            seen, taken = (torch.as_tensor(values, device=agent.device).float() for values in (observations, actions))
             if isinstance(agent, SAC):
                 mean, log_std, _ = agent.actor.get_action_dist_params(seen)
-                log_densities = agent.actor.action_dist.proba_distribution(mean, log_std).log_prob(taken)
+                law = agent.actor.action_dist
+                assert isinstance(law, SquashedDiagGaussianDistribution)
+                log_densities = law.proba_distribution(mean, log_std).log_prob(taken)
             else:
                 deviations = (taken - agent.actor(seen)) / self.deviation
                 each = -0.5 * deviations**2 - np.log(self.deviation * np.sqrt(2.0 * np.pi))

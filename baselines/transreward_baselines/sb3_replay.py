@@ -8,7 +8,7 @@ keeps the environment's own rewards and the domains, and asks the compensation w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -53,7 +53,7 @@ class CompensatedReplayBuffer(ReplayBuffer):
         ValueError: Memory is to be saved where the last observations of episodes are, or ``learn_from`` is unknown.
     """
 
-    arrays = ("domains", "failed", "terminated")
+    arrays: ClassVar[tuple[str, ...]] = ("domains", "failed", "terminated")
     """What is kept beyond what Stable-Baselines3 keeps."""
 
     def __init__(

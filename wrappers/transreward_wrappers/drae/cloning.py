@@ -49,7 +49,7 @@ def clone_policy(
     with seeded(seed):
         network = orthogonal_mlp([inputs.shape[1], HIDDEN, HIDDEN, outputs.shape[1]], nn.ReLU, gain=0.01)
     log_std = nn.Parameter(torch.full((outputs.shape[1],), -0.5))
-    groups = [{"params": network.parameters()}, {"params": [log_std], "lr": LOG_STD_RATE}]
+    groups: list[dict[str, Any]] = [{"params": network.parameters()}, {"params": [log_std], "lr": LOG_STD_RATE}]
     optimizer = torch.optim.Adam(groups, lr=LEARNING_RATE, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, max(updates, 1))
     generator = torch.Generator().manual_seed(seed)
@@ -58,7 +58,7 @@ def clone_policy(
             index = torch.randint(len(inputs), (BATCH,), generator=generator)
             loss = -log_density(torch.tanh(network(inputs[index])), log_std.clamp(*LOG_STD), outputs[index]).mean()
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     weights, biases = layers_of(network)

@@ -52,6 +52,9 @@ class DRaE(Classified):
     gamma: float = 0.99
     """Discount of V and Q; the agent's own."""
 
+    hidden: int = 64
+    """Units in each of the two hidden layers, of classifiers as of V and Q."""
+
     members: int = 3
     """Pairs of classifiers; the interval is between the lowest and the highest."""
 

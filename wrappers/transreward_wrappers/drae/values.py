@@ -167,7 +167,7 @@ class ValueNetworks:
         of_actions = (_outputs(self._nets["q"], pairs) - y).square().mean()
         of_states = (_tensor(rows.weight) * (_outputs(self._nets["v"], states) - y).square()).mean()
         self._optimizer.zero_grad(set_to_none=True)
-        (of_actions + of_states).backward()
+        (of_actions + of_states).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         with torch.no_grad():
             torch._foreach_lerp_(list(self._slow.parameters()), list(self._nets.parameters()), SLOWNESS)
