@@ -130,6 +130,7 @@ class DRaEReplayBuffer(CompensatedReplayBuffer):
             ValueError: As in :class:`CompensatedReplayBuffer`.
         """
         row = self.pos
+        self._close_abandoned((row - 1) % self.buffer_size, obs)
         log_densities = self.policy.of_behaviour(obs, action, lanes=self.n_envs)
         super().add(obs, next_obs, action, reward, done, infos)
         self.ends[row], self.log_densities[row] = done, log_densities
@@ -151,6 +152,15 @@ class DRaEReplayBuffer(CompensatedReplayBuffer):
             self._pay_episodes(where)
             count += len(where[0])
         return count
+
+    def _close_abandoned(self, row: int, obs: NDArray[Any]) -> None:
+        """Let episodes end in the row before where the next one does not go on: they were left by a reset."""
+        if not (self.full or self.pos > 0):
+            return
+        goes_on = (self.next_observations[row] == obs.astype(self.observations.dtype)).all(axis=1)
+        for lane in map(int, np.flatnonzero(~goes_on & ~self.ends[row])):
+            self.ends[row, lane] = True
+            self._close(row, lane)
 
     def _close(self, row: int, lane: int) -> None:
         """Relabel the episode that ended in a row; where physics failed there, it ended in the row before."""

@@ -79,7 +79,7 @@ def test_episodes_that_are_over_are_paid_by_all_that_followed(
     form: str, algorithm: type[OffPolicyAlgorithm], size: int
 ) -> None:
     agent = make(environment(form), algorithm, buffer_size=size, policy_clip=1.5)
-    agent.learn(300)
+    agent.learn(220)
     buffer, drae = agent.replay_buffer, drae_of(agent)
     assert drae.ready
     assert buffer.full == (size == 75)
@@ -189,6 +189,19 @@ def test_an_episode_whose_physics_fails_ends_before_it() -> None:
     assert buffer.relabelled[100, 1]
     buffer.relabel()
     assert not buffer.relabelled[101, 1]
+
+
+def test_an_episode_that_a_reset_leaves_is_truncated_there() -> None:
+    agent = make(environment(), learning_starts=10_000, train_freq=1)
+    for _ in range(2):
+        agent.learn(202)  # the second begins with a reset, in the middle of an episode
+    buffer = agent.replay_buffer
+    left = buffer.dones[100] == 0.0
+    assert left.any()
+    assert buffer.ends[100].all()
+    assert buffer.relabelled[100].all()
+    rest = np.arange(buffer.size()) != 100
+    assert np.array_equal(buffer.ends[: buffer.size()][rest], buffer.dones[: buffer.size()][rest].astype(bool))
 
 
 def test_agent_and_buffer_are_kept_without_environment_and_policy(tmp_path: Path) -> None:
