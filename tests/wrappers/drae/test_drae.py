@@ -273,6 +273,22 @@ def test_values_of_an_earlier_run_are_taken_over_and_kept(tmp_path: Path) -> Non
         small(values=str(tmp_path / "nowhere"))
 
 
+class Flat(Broken):
+    """V and Q without members."""
+
+    def state_values(self, observation: np.ndarray) -> np.ndarray:
+        return np.zeros(len(observation))
+
+
+def test_v_and_q_of_other_sizes_or_shapes_are_refused() -> None:
+    drae = small(observation_size=4)
+    other = ValueNetworks(observation_size=3, action_size=2, gamma=0.9, hidden=8, learning_rate=1e-3, seed=0)
+    with pytest.raises(ValueError, match="of 4 and actions of 2 numbers; those of ValueNetworks do not: operands"):
+        drae.hand_in(other)
+    with pytest.raises(ValueError, match=r"those of Flat gave the shapes \(2,\) and \(1, 2\)"):
+        drae.hand_in(Flat())
+
+
 def test_running_figures_tell_of_ratios_and_values() -> None:
     drae = taught(clip=1.05)
     figures = drae.diagnostics()

@@ -24,7 +24,7 @@ from transreward_wrappers.drae.estimates import added_reward, one_step_added, re
 from transreward_wrappers.drae.learner import ValueLearner
 from transreward_wrappers.drae.ratios import DynamicsRatio, RatioKind, dynamics_ratio, require_clip, weight
 from transreward_wrappers.drae.trajectories import Trajectories
-from transreward_wrappers.drae.values import Rows, ValueFunctions, ValueNetworks, ValueRows
+from transreward_wrappers.drae.values import Rows, ValueFunctions, ValueNetworks, ValueRows, require_fitting
 from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix, without_prefix
 
 PART = 8_192
@@ -105,7 +105,12 @@ class DRaE(Classified):
             self._take_over(Path(self.values))
 
     def hand_in(self, functions: ValueFunctions) -> None:
-        """Take V and Q from elsewhere, and learn none."""
+        """Take V and Q from elsewhere, and learn none; called after :meth:`bind`.
+
+        Raises:
+            ValueError: They do not take observations and actions of these sizes, or give something else.
+        """
+        require_fitting(functions, *self._learner_of_values.networks.sizes)
         self._functions = functions
 
     def __call__(self, batch: Transitions) -> Float:

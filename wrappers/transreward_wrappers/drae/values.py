@@ -216,6 +216,25 @@ class ValueNetworks:
         return values
 
 
+def require_fitting(functions: ValueFunctions, observation_size: int, action_size: int) -> None:
+    """Raise ``ValueError`` unless V and Q take observations and actions of these sizes, and give ``(K, B)``."""
+    observations, actions = np.zeros((2, observation_size)), np.zeros((2, action_size))
+    found = []
+    try:
+        for values in (functions.state_values(observations), functions.action_values(observations, actions)):
+            found.append(np.shape(values))
+    except (ValueError, RuntimeError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"V and Q must take observations of {observation_size} and actions of {action_size} numbers; those of "
+            f"{type(functions).__name__} do not: {error}"
+        ) from error
+    if not all(len(shape) == 2 and shape[1] == 2 for shape in found):
+        raise ValueError(
+            f"V and Q must give a value for each member and transition, (K, B); of 2 transitions, those of "
+            f"{type(functions).__name__} gave the shapes {found[0]} and {found[1]}."
+        )
+
+
 def _outputs(network: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
     """Map ``(B, inputs)`` to ``(B,)``."""
     outputs: torch.Tensor = network(inputs[None])
