@@ -27,6 +27,7 @@ from transreward_baselines.data.export import export
 from transreward_baselines.lanes import Lanes, LaneSteps, make_lanes
 from transreward_envs import get_pair
 from transreward_wrappers.datasets import Dataset, DatasetError, load_dataset
+from transreward_wrappers.drae.offline import PolicyRatio
 from transreward_wrappers.policies import GaussianPolicy, UniformPolicy
 
 PAIR = "Hopper-mass-2.0"
@@ -382,3 +383,13 @@ def test_the_command_line_relabels_by_drae(tmp_path: Path, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         transreward(["data", "relabel", *names, *here, "--clone", "--out", "other-v0"])
     assert "Only DRaE weighs actions: `policy` and `clone` need `--method drae`" in capsys.readouterr().err
+
+
+def test_weights_are_of_densities_in_the_units_of_actions(tmp_path: Path) -> None:
+    dataset = build(BuildArgs(pair="InvertedPendulum-mass-2.0", quality="random", size=1_000, root=tmp_path))
+    unlike = policy(actions=1)
+    flat = replace(dataset.transitions(), actions=dataset.transitions().actions / 3.0)
+    logs = PolicyRatio(policy=unlike).logs(dataset)
+    uniform = UniformPolicy(action_size=1).sample(flat.observations, np.random.default_rng(0))[1]
+    expected = unlike.log_densities(flat.observations, flat.actions) - uniform
+    np.testing.assert_allclose(logs, expected, atol=1e-4)

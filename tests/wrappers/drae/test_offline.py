@@ -49,7 +49,7 @@ def logged(
                     actions=high * actions,
                     rewards=generator.standard_normal(50),
                     terminated=bool(index % 2),
-                    log_densities=log_densities if keep else None,
+                    log_densities=log_densities - np.log(high) if keep else None,
                     policy=int(index),
                 )
             )
@@ -80,7 +80,7 @@ def test_actions_are_weighed_by_logged_probabilities(tmp_path: Path) -> None:
     source = logged(tmp_path / "source", behaviours, high=2.0)
     flat, policy = source.transitions(), some_policy(seed=2)
     actions = flat.actions / 2.0
-    exact = policy.log_densities(flat.observations, actions) - flat.log_densities
+    exact = policy.log_densities(flat.observations, actions) - np.log(2.0) - flat.log_densities
     ratio = PolicyRatio(policy=policy, clip=3.0)
     np.testing.assert_allclose(ratio.logs(source), exact, atol=1e-5)
     np.testing.assert_allclose(ratio.weights(source), np.minimum(np.exp(np.maximum(exact, -20.0)), 3.0), rtol=1e-4)

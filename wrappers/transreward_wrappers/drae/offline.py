@@ -65,7 +65,8 @@ class PolicyRatio:
         actions = unscale_actions(flat.actions, space)
         pair = Pair.from_json(dataset.about["pair"]) if "pair" in dataset.about else None
         policy = for_sizes(self.policy, pair, flat.observations.shape[1], actions.shape[1])
-        return policy.log_densities(flat.observations, actions) - self._behaviour(dataset, actions)
+        stretch = float(np.log((space.high - space.low) / 2.0).sum())  # those kept are of actions in their own units
+        return policy.log_densities(flat.observations, actions) - stretch - self._behaviour(dataset, actions, stretch)
 
     def weights(self, dataset: Dataset) -> Float:
         """Return the weights of a dataset's actions, as ``(N,)``."""
@@ -75,8 +76,8 @@ class PolicyRatio:
         clipped: Float = weight(logs, clip=self.clip)
         return clipped
 
-    def _behaviour(self, dataset: Dataset, actions: NDArray[np.float64]) -> Float:
-        """Return log-densities of actions under the policies that took them."""
+    def _behaviour(self, dataset: Dataset, actions: NDArray[np.float64], stretch: float) -> Float:
+        """Return log-densities of actions, in their own units, under the policies that took them."""
         flat = dataset.transitions()
         missing = int(np.isnan(flat.log_densities).sum())
         if missing == 0:
@@ -91,7 +92,7 @@ class PolicyRatio:
         for index in np.unique(flat.policy):
             of = flat.policy == index
             cloned = clone_policy(flat.observations[of], actions[of], updates=self.clone_updates)
-            found[of] = cloned.log_densities(flat.observations[of], actions[of])
+            found[of] = cloned.log_densities(flat.observations[of], actions[of]) - stretch
         return found
 
 
