@@ -260,7 +260,7 @@ def test_values_of_an_earlier_run_are_taken_over_and_kept(tmp_path: Path) -> Non
     earlier, batch = taught(), some_transitions(20, seed=9)
     earlier.save(tmp_path / "earlier.safetensors")
     drae = taught(values=str(tmp_path / "earlier.safetensors"), seed=3)
-    assert np.array_equal(drae._q(batch), earlier._q(batch))
+    assert np.array_equal(drae.action_value(batch), earlier.action_value(batch))
     assert drae.diagnostics()["classifier_updates"] > 0
     with pytest.raises(ValueError, match="observations of 4 and actions of 2 numbers; these are of 3 and 2"):
         small(observation_size=4, values=str(tmp_path / "earlier.safetensors"))

@@ -133,7 +133,7 @@ def test_the_values_are_those_of_the_policy_that_is_given(tmp_path: Path) -> Non
     for policy in (None, constant_policy(0.8), constant_policy(-0.8)):
         ratio = PolicyRatio(policy=policy, clip=5.0)
         drae = fit(*paid_by_action, updates=300, ratio=ratio, settings=settings)
-        found.append(float(drae._v(states).mean()))
+        found.append(float(drae.state_value(states).mean()))
     assert found[1] > found[0] + 0.3
     assert found[2] < found[0] - 0.3
 

@@ -147,7 +147,7 @@ class DRaE(Classified):
             )
         value, q, ratio = self._by_parts(batch)
         next_value = np.roll(value, -1)  # what follows a step is observed by the next one, but at an end
-        next_value[ends] = self._v(batch.next_observation[ends])
+        next_value[ends] = self.state_value(batch.next_observation[ends])
         steps = Trajectories(
             reward=batch.reward, value=value, next_value=next_value, terminated=batch.terminated, ends=ends
         )
@@ -155,6 +155,16 @@ class DRaE(Classified):
         estimate = residual(steps, q, gamma=self.gamma, policy_weight=weights, ratio=ratio)
         added: Float = added_reward(steps, q, gamma=self.gamma, ratio=ratio, estimate=estimate)
         return added
+
+    def state_value(self, observation: Float) -> Float:
+        """Return V(s), the members' mean, as ``(B,)``."""
+        mean: Float = self._functions.state_values(observation).mean(axis=0)
+        return mean
+
+    def action_value(self, batch: Transitions) -> Float:
+        """Return Q(s, a), the members' mean, as ``(B,)``."""
+        mean: Float = self._functions.action_values(batch.observation, batch.action).mean(axis=0)
+        return mean
 
     @property
     def ready(self) -> bool:
@@ -226,8 +236,8 @@ class DRaE(Classified):
         """Return what is added to source transitions, as ``(B,)``."""
         added: Float = one_step_added(
             reward=batch.reward,
-            action_value=self._q(batch),
-            bootstrap=np.where(batch.terminated, 0.0, self._v(batch.next_observation)),
+            action_value=self.action_value(batch),
+            bootstrap=np.where(batch.terminated, 0.0, self.state_value(batch.next_observation)),
             gamma=self.gamma,
             ratio=ratio,
         )
@@ -255,17 +265,9 @@ class DRaE(Classified):
         for start in range(0, len(batch), PART):
             part = batch.select(slice(start, start + PART))
             ratio = self._ratio(features_of(part), part.domain == 0)
-            found.append((self._v(part.observation), self._q(part), ratio.low, ratio.high))
+            found.append((self.state_value(part.observation), self.action_value(part), ratio.low, ratio.high))
         value, q, low, high = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         return value, q, DynamicsRatio(low=low, high=high, slides=self.kind == "slide")
-
-    def _v(self, observation: Float) -> Float:
-        mean: Float = self._functions.state_values(observation).mean(axis=0)
-        return mean
-
-    def _q(self, batch: Transitions) -> Float:
-        mean: Float = self._functions.action_values(batch.observation, batch.action).mean(axis=0)
-        return mean
 
     def _flush(self) -> int:
         """Hand the pending transitions to the classifiers, then to V and Q."""
