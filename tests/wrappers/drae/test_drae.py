@@ -129,6 +129,25 @@ def test_v_and_q_are_those_of_the_behaviour_in_the_target() -> None:
     np.testing.assert_allclose(learner.state_values(np.eye(5)[:4])[0], exact["target"].mean(axis=1), atol=0.3)
 
 
+def test_rewards_that_are_nothing_for_long_are_learned_from_once_they_come() -> None:
+    networks = ValueNetworks(observation_size=3, action_size=2, gamma=0.5, hidden=32, learning_rate=3e-3, seed=0)
+    learner = ValueLearner(networks, batch_size=64, capacity=2_000, seed=0)
+    observations = np.random.default_rng(0).standard_normal((1_000, 3)).astype(np.float32)
+    nothing, some = np.zeros(1_000, np.float32), (np.arange(1_000) % 2).astype(np.float32)
+
+    def ratio_of(features: np.ndarray, of_source: np.ndarray) -> DynamicsRatio:
+        return DynamicsRatio(low=np.ones(len(features)), high=np.ones(len(features)))
+
+    def learn(reward: np.ndarray, updates: int) -> float:
+        rest = {"domain": nothing, "weight": nothing + 1.0, "goes_on": nothing + 1.0, "change": 0.0 * observations}
+        rows = ValueRows(observation=observations, action=observations[:, :2], reward=reward, **rest)
+        learner.learn(rows, updates=updates, ratio_of=ratio_of)
+        return float(np.abs(learner.state_values(observations.astype(float))).mean())
+
+    assert learn(nothing, 100) < 0.1
+    assert 0.2 < learn(some, 300) < 1.0  # a quarter of the rewards kept are 1, for ever at half the worth
+
+
 def behaviour_values(process: Process) -> np.ndarray:
     """Return Q of actions that are drawn uniformly."""
     q = np.zeros_like(process.rewards)

@@ -34,6 +34,9 @@ Rows = NDArray[np.float32]
 SLOWNESS = 0.01
 """How far the slow copies go towards the networks [per gradient step]."""
 
+LEAST_DEVIATION = 1e-6
+"""Of rewards that say anything; sparse ones are all 0 for long [reward]."""
+
 
 class ValueFunctions(Protocol):
     """V and Q, of which several members may each have their own."""
@@ -111,7 +114,7 @@ class ValueNetworks:
     """V and Q; what is told of them is that of the slow copies.
 
     They predict values in units of a scale around the value of a mean reward for ever. Both are chosen by the first
-    transitions that they learn from, and kept.
+    transitions that have different rewards, and kept; before, values are in rewards.
 
     Args:
         observation_size: Length of an observation.
@@ -151,12 +154,12 @@ class ValueNetworks:
         self._states.observe(rows.observation)
 
     def choose_units(self, rows: ValueRows) -> None:
-        """Choose offset and scale by some transitions, unless they are chosen."""
-        if self._units is None:
+        """Choose offset and scale by some transitions, unless they are chosen, or all rewards are alike as yet."""
+        if self._units is None and rows.reward.std() > LEAST_DEVIATION:
             discount = self._gamma * rows.goes_on.astype(np.float64)
             offset = float(rows.reward.mean() / max(1.0 - discount.mean(), 1e-3))
             surplus = rows.reward - offset * (1.0 - discount)
-            self._units = offset, float(surplus.std() / max(1.0 - self._gamma, 1e-3) ** 0.5) + 1e-8
+            self._units = offset, float(surplus.std() / max(1.0 - self._gamma, 1e-3) ** 0.5) + LEAST_DEVIATION
 
     def descend(self, rows: ValueRows, ratio: DynamicsRatio) -> float:
         """Take a gradient step on a batch, and return the mean squared error, in the networks' units."""
