@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.settings import parse_settings
 from transreward_envs import Pair, get_pair
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.darc.classified import features_of
@@ -68,6 +69,9 @@ class Row:
 
     pair: str
     seed: int
+    settings: str
+    """Of DRaE, where they are not the usual ones."""
+
     quality: str
     horizon: int
     estimator: str
@@ -94,6 +98,9 @@ class Settings:
     rollouts: int
     updates: int
     horizons: tuple[int, ...]
+    changes: tuple[str, ...]
+    """Settings of DRaE, such as ``input_noise=1.0``."""
+
     out: Path
 
 
@@ -258,7 +265,7 @@ def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row
     source = dataset_of(pair, "source", settings.episodes, seed, settings.out)
     target = dataset_of(pair, "target", max(settings.episodes // 10, 1), 1_000 + seed, settings.out)
     ratio = PolicyRatio(policy=policies(pair)["policy"], clip=5.0)
-    sizes = {**SIZES, "value_updates": QUALITIES[quality], "seed": seed}
+    sizes = {**SIZES, "value_updates": QUALITIES[quality], "seed": seed, **parse_settings(settings.changes)}
     drae = fit(source, target, updates=settings.updates, ratio=ratio, settings=sizes)
     parts = [data.transitions().as_transitions(0) for data in (source, target)]
     names = [field.name for field in fields(Transitions)]
@@ -273,6 +280,7 @@ def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row
             yield Row(
                 pair=pair.name,
                 seed=seed,
+                settings=" ".join(settings.changes),
                 quality=quality,
                 horizon=horizon,
                 estimator=estimator,
@@ -315,19 +323,31 @@ def append_rows(path: Path, rows: list[Row]) -> None:
 
 def table(rows: list[Row]) -> Table:
     """Return mean squared error, its interval over seeds, bias and variance, of each estimator in each case."""
-    shown = Table("pair", "V and Q", "horizon", "estimator", "clip", "MSE [95 %]", "bias", "variance", "of one episode")
+    shown = Table(
+        "pair",
+        "settings",
+        "V and Q",
+        "horizon",
+        "estimator",
+        "clip",
+        "MSE [95 %]",
+        "bias",
+        "variance",
+        "of one episode",
+    )
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.pair, row.quality, row.horizon, row.estimator, row.clip].append(row)
+        groups[row.pair, row.settings, row.quality, row.horizon, row.estimator, row.clip].append(row)
     generator = np.random.default_rng(0)
-    for (pair, quality, horizon, estimator, clip), some in groups.items():
+    for (pair, changes, quality, horizon, estimator, clip), some in groups.items():
         errors = np.array([row.estimate - row.truth for row in some])
         drawn = np.square(errors[generator.integers(0, len(errors), (2_000, len(errors)))]).mean(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975])
         one = np.mean([row.spread**2 + (row.estimate - row.truth) ** 2 for row in some])
         interval = f"{np.square(errors).mean():.3g} [{low:.3g}, {high:.3g}]"
         numbers = (f"{errors.mean():+.3g}", f"{errors.var():.3g}", f"{one:.3g}")
-        shown.add_row(pair, quality, str(horizon), estimator, f"{clip:g}" if clip else "", interval, *numbers)
+        named = (pair, changes, quality, str(horizon), estimator, f"{clip:g}" if clip else "")
+        shown.add_row(*named, interval, *numbers)
     return shown
 
 
@@ -340,19 +360,22 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=100, help="of the source; a tenth as many of the target")
     parser.add_argument("--rollouts", type=int, default=10_000)
     parser.add_argument("--updates", type=int, default=4_000, help="of the classifiers, and of poor values")
+    parser.add_argument("--set", nargs="+", default=[], help="settings of DRaE, such as input_noise=1.0")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.out.mkdir(parents=True, exist_ok=True)
     sizes = {"episodes": given.episodes, "rollouts": given.rollouts, "updates": given.updates}
-    settings, path = Settings(horizons=tuple(given.horizons), out=given.out, **sizes), given.out / "errors.csv"
+    told = {"horizons": tuple(given.horizons), "changes": tuple(given.set), "out": given.out}
+    settings, path, changes = Settings(**sizes, **told), given.out / "errors.csv", " ".join(given.set)
     for name in given.pairs:
         for seed in given.seeds:
             for quality in QUALITIES:
-                if not any((row.pair, row.seed, row.quality) == (name, seed, quality) for row in read_rows(path)):
+                mine, there = (name, seed, changes, quality), read_rows(path)
+                if not any((row.pair, row.seed, row.settings, row.quality) == mine for row in there):
                     append_rows(path, list(run(get_pair(name), seed, quality, settings)))
                     print(f"{name}, seed {seed}, {quality} values: done", flush=True)
-    Console(width=150).print(table(read_rows(path)))
+    Console(width=170).print(table(read_rows(path)))
 
 
 if __name__ == "__main__":
