@@ -32,6 +32,7 @@ METHODS: dict[str, Method] = {
     "darc": Method(compensation="transreward_wrappers.darc:DARC", acts_in="both"),
     "dara": Method(compensation="transreward_wrappers.darc:DARA", acts_in="both"),
     "drae": Method(compensation="transreward_wrappers.drae:DRaE", acts_in="both"),
+    "dtw": Method(compensation="transreward_wrappers.dtw:DTW", acts_in="target"),
 }
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
-from transreward_baselines.replay import Array, LearnFrom, paid_now
+from transreward_baselines.lanes import Array
+from transreward_baselines.replay import LearnFrom
 from transreward_baselines.sb3_compensation import Env, LiveCompensation
 from transreward_baselines.sb3_policy import DEVIATION, FollowedPolicy
 from transreward_baselines.sb3_replay import CompensatedReplayBuffer
@@ -203,7 +204,7 @@ class DRaEReplayBuffer(CompensatedReplayBuffer):
         """Return what transitions are paid now: by their episode, or over one step, as ``(B,)``."""
         paid: Array = made.reward + self.added[where]
         if not (done := self.relabelled[where]).all():
-            paid[~done] = paid_now(self.compensation, made.select(~done), self.failed[where][~done])
+            paid[~done] = self.compensation(made.select(~done), self.failed[where][~done])
         return paid
 
 

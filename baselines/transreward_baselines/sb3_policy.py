@@ -11,7 +11,7 @@ from stable_baselines3 import SAC, TD3
 from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from transreward_baselines.replay import Array
+from transreward_baselines.lanes import Array
 from transreward_envs.errors import require_positive
 
 DEVIATION = 0.1
