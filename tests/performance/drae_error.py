@@ -182,17 +182,21 @@ class FittedQ:
         pairs = side_by_side(batch.observation, batch.action)
         self._inputs = RunningNormalizer(pairs.shape[1])
         self._inputs.observe(pairs)
-        self._scale = float(batch.reward.std() / (1.0 - GAMMA) ** 0.5) + 1e-8
+        discount = GAMMA * ~batch.terminated
+        self._offset = float(batch.reward.mean() / (1.0 - discount.mean()))  # V and Q begin at the same value
+        surplus = batch.reward - self._offset * (1.0 - discount)
+        self._scale = float(surplus.std() / (1.0 - GAMMA) ** 0.5) + 1e-8
+        columns = (surplus / self._scale, discount)
         with seeded(seed):
             self._net, self._slow = (EnsembleMLP(1, [pairs.shape[1], 64, 64, 1]) for _ in range(2))
         self._slow.load_state_dict(self._net.state_dict())
         adam = torch.optim.Adam(self._net.parameters(), lr=1e-3, fused=True)
         for _ in range(updates):
-            some = batch.select(self._random.integers(0, len(batch), 256))
+            index = self._random.integers(0, len(batch), 256)
+            some, (reward, kept) = batch.select(index), (torch.from_numpy(one[index]).float() for one in columns)
             with torch.no_grad():
                 following = self._ask(self._slow, some.next_observation, self._drawn(some.next_observation))
-                kept = torch.from_numpy((GAMMA * ~some.terminated).astype(np.float32))
-                goal = torch.from_numpy((some.reward / self._scale).astype(np.float32)) + kept * following
+                goal = reward + kept * following
             loss = (self._ask(self._net, some.observation, some.action) - goal).square().mean()
             adam.zero_grad(set_to_none=True)
             loss.backward()
@@ -204,7 +208,7 @@ class FittedQ:
     def __call__(self, observations: Array) -> Array:
         """Return the policy's value, as ``(B,)``."""
         draws = [self._ask(self._slow, observations, self._drawn(observations)).numpy() for _ in range(32)]
-        mean: Array = np.mean(draws, axis=0) * self._scale
+        mean: Array = np.mean(draws, axis=0) * self._scale + self._offset
         return mean
 
     def _drawn(self, observations: Array) -> Array:

@@ -126,13 +126,13 @@ def test_a_cloned_policy_is_nearly_the_policy_itself() -> None:
 
 def test_the_values_are_those_of_the_policy_that_is_given(tmp_path: Path) -> None:
     source, target = (logged(tmp_path / name, [UniformPolicy(action_size=1)]) for name in ("source", "target"))
-    settings = {**SETTINGS, "gamma": 0.0}
+    settings = {"batch_size": 64, "hidden": 16, "members": 1, "gamma": 0.0}
     paid_by_action = replace_rewards(source, tmp_path / "s"), replace_rewards(target, tmp_path / "t")
     states = np.random.default_rng(0).standard_normal((200, 2))
     found = []
     for policy in (None, constant_policy(0.8), constant_policy(-0.8)):
         ratio = PolicyRatio(policy=policy, clip=5.0)
-        drae = fit(*paid_by_action, updates=300, ratio=ratio, settings=settings)
+        drae = fit(*paid_by_action, updates=250, ratio=ratio, settings=settings)
         found.append(float(drae.state_value(states).mean()))
     assert found[1] > found[0] + 0.3
     assert found[2] < found[0] - 0.3
