@@ -33,6 +33,7 @@ bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md k
 	$(BIN)/python tests/performance/suite_cost.py
 	$(BIN)/python -m tests.performance.lanes_cost
 	$(BIN)/python tests/performance/relabelling_cost.py
+	$(BIN)/python tests/performance/drae_cost.py
 	$(BIN)/python tests/performance/alignment_cost.py
 	$(BIN)/python tests/performance/world_model_cost.py
 	$(BIN)/python -m tests.performance.sb3_speed

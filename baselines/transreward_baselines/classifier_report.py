@@ -19,7 +19,7 @@ from transreward_baselines.training_ids import find_training_pair
 from transreward_envs import METHODS, Pair, get_pair
 from transreward_wrappers.bound import load_compensation, make_compensation, setting_names
 from transreward_wrappers.compensation import Compensation
-from transreward_wrappers.darc import DARC
+from transreward_wrappers.darc.classified import Classified
 from transreward_wrappers.darc.report import ClassifierReport, Judgement, report
 
 matplotlib.use("Agg")
@@ -80,9 +80,9 @@ def show_classifier(run: Path, out: Path | None) -> None:
         RunDirectoryError: The run has no classifiers.
     """
     trained = load_trained(run)
-    if not isinstance(darc := trained.compensation, DARC):
-        raise RunDirectoryError(f"DARC and DARA have classifiers; {run} is of {type(darc).__name__}.")
-    found = report(darc)
+    if not isinstance(classified := trained.compensation, Classified):
+        raise RunDirectoryError(f"DARC, DARA and DRaE have classifiers; {run} is of {type(classified).__name__}.")
+    found = report(classified)
     table = Table(title=f"{trained.pair.name}: domain classifiers on held-out transitions", box=None)
     for column in ("classifier", "accuracy", "cross-entropy", "calibration error"):
         table.add_column(column, justify="left" if column == "classifier" else "right")

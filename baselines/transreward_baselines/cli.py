@@ -119,7 +119,8 @@ def train(
     Args:
         pair: Name of the pair.
         out: Directory of the run.
-        method: `source`, `target`, `mixture`, `reward-transfer`, `darc`, or a registered one.
+        method: `source`, `target`, `mixture`, `reward-transfer`, `darc`, `dara`, `drae`, or a registered
+            one.
         agent: `sb3-ppo` or `sb3-sac`.
         steps: Environment steps, of both domains together.
         seed: Of everything random.

@@ -21,6 +21,8 @@ METHOD_COLOURS = {
     "mixture": "#1f77b4",
     "reward-transfer": "#2ca02c",
     "darc": "#d62728",
+    "dara": "#ff7f0e",
+    "drae": "#9467bd",
 }
 METHOD_NAMES = {
     "source": "source only",
@@ -28,6 +30,8 @@ METHOD_NAMES = {
     "mixture": "mixture",
     "reward-transfer": "reward transfer",
     "darc": "DARC",
+    "dara": "DARA",
+    "drae": "DRaE",
 }
 
 

@@ -8,10 +8,10 @@ import gymnasium as gym
 from gymnasium.vector import SyncVectorEnv, VectorActionWrapper, VectorObservationWrapper, VectorWrapper
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
-from transreward_baselines.lanes import Array, Bools, PaidFor
+from transreward_baselines.lanes import Array, Bools
 from transreward_baselines.sb3_lanes import VectorEnvAdapter
 from transreward_wrappers.bound import HasCompensation
-from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.compensation import Compensation, Transitions
 
 Env = gym.Env[Any, Any]
 CHANGING = (gym.ObservationWrapper, gym.ActionWrapper, VectorObservationWrapper, VectorActionWrapper)
@@ -35,7 +35,7 @@ class LiveCompensation:
         found = None if env is None else find_compensator(env)
         self.replaces = found is not None and found.compensation.replaces
         """Whether the environment's own rewards are no part of what is paid."""
-        self._pays: PaidFor | None = None if found is None else found.paid_for
+        self._compensator = found
 
     def __call__(self, batch: Transitions, failed: Bools) -> Array:
         """Return what is paid for transitions, as ``(B,)``.
@@ -48,16 +48,28 @@ class LiveCompensation:
             RuntimeError: It is detached.
             CompensationError: It is not finite.
         """
-        if self._pays is None:
-            raise RuntimeError(
-                "A replay buffer that was loaded or copied has no compensation; the environment it came from stays "
-                "behind. Call `agent.replay_buffer.attach(env)` with the environment that the agent trains in."
-            )
-        return self._pays(batch, failed)
+        return self._attached().paid_for(batch, failed)
+
+    @property
+    def compensation(self) -> Compensation:
+        """The compensation itself.
+
+        Raises:
+            RuntimeError: It is detached.
+        """
+        return self._attached().compensation
 
     def __reduce__(self) -> Any:
         """Leave the environments behind."""
         return LiveCompensation, ()
+
+    def _attached(self) -> HasCompensation:
+        if self._compensator is None:
+            raise RuntimeError(
+                "A replay buffer that was loaded or copied has no compensation; the environment it came from stays "
+                "behind. Call `agent.replay_buffer.attach(env)` with the environment that the agent trains in."
+            )
+        return self._compensator
 
 
 def find_compensator(env: Env | VecEnv) -> HasCompensation:

@@ -8,7 +8,7 @@ keeps the environment's own rewards and the domains, and asks the compensation w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -54,7 +54,7 @@ class CompensatedReplayBuffer(ReplayBuffer):
         ValueError: Memory is to be saved where the last observations of episodes are, or ``learn_from`` is unknown.
     """
 
-    arrays = ("domains", "failed", "terminated")
+    arrays: ClassVar[tuple[str, ...]] = ("domains", "failed", "terminated")
     """What is kept beyond what Stable-Baselines3 keeps."""
 
     def __init__(
@@ -152,7 +152,7 @@ class CompensatedReplayBuffer(ReplayBuffer):
         """Return transitions of some lanes, normalised if ``env`` does so, paid as the compensation says now."""
         where, dtype = (rows, lanes), self.observations.dtype
         made = self._transitions(where)
-        paid = self.compensation(made, self.failed[where]).astype(np.float32)
+        paid = self._paid(where, made).astype(np.float32)
         over = self.dones[where] * (1 - self.timeouts[where])
         drawn = (
             self._normalize_obs(made.observation.astype(dtype, copy=False), env),
@@ -162,6 +162,10 @@ class CompensatedReplayBuffer(ReplayBuffer):
             self._normalize_reward(paid.reshape(-1, 1), env),
         )
         return ReplayBufferSamples(*(self.to_torch(values) for values in drawn))  # type: ignore[arg-type]
+
+    def _paid(self, where: tuple[NDArray[Any], NDArray[Any]], made: Transitions) -> Array:
+        """Return what transitions are paid now, as ``(B,)``."""
+        return self.compensation(made, self.failed[where])
 
     def _transitions(self, where: tuple[NDArray[Any], NDArray[Any]]) -> Transitions:
         """Return transitions as the compensation saw them."""

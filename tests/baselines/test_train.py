@@ -29,7 +29,7 @@ from transreward_wrappers.storage import load_tensors
 PAIR = "InvertedPendulum-gravity-2.0"
 DARC = {"warmup": 60, "fit_budget": 2, "update_every": 16, "batch_size": 16, "hidden": 8, "time_limit": 25}
 DTW = {"fit_budget": 200, "reference_steps": 60, "segments": 0, "fit_updates": 2, "hidden": 8}
-FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": DARC, "dtw": DTW}
+FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": DARC, "drae": DARC, "dtw": DTW}
 FITTED = {"reward-transfer": 40, "dtw": 260}
 """Steps that the fit of a compensation takes in both domains together."""
 

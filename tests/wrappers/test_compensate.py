@@ -117,7 +117,7 @@ def test_the_table_of_methods_tells_where_each_compensation_acts() -> None:
 def test_asking_a_compensation_leaves_no_trace(name: str, tmp_path: Path) -> None:
     cls = load_compensation(METHODS[name].compensation)
     darc = {"warmup": 40, "fit_budget": 5, "update_every": 8, "batch_size": 8}
-    settings = {"darc": darc, "dtw": {"segments": 0, "refit_every": 0}}.get(name, {})
+    settings = {"darc": darc, "drae": darc, "dtw": {"segments": 0, "refit_every": 0}}.get(name, {})
     asked, left_alone = (make_compensation(cls, settings) for _ in range(2))
     for compensation in (asked, left_alone):
         compensation.bind(3, 2)

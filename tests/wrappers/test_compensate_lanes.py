@@ -84,11 +84,11 @@ def test_each_call_has_the_transitions_of_the_step_and_no_other(env_id: str, mod
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-@pytest.mark.parametrize("method", ["darc", "reward-transfer"])
+@pytest.mark.parametrize("method", ["darc", "drae", "reward-transfer"])
 def test_one_lane_is_what_one_environment_is(method: str, mode: str) -> None:
     keywords: dict[str, Any] = {"time_limit": 10, "seed": 3}
     keywords |= {"fit_budget": 300, "fit_updates": 30, "hidden": 16} if method == "reward-transfer" else {}
-    if method == "darc":
+    if method in ("darc", "drae"):
         keywords |= {"warmup": 40, "fit_budget": 5, "update_every": 8, "batch_size": 8, "target_ratio": 0.5}
     ours = gym.make_vec(PAIR.id(method), num_envs=1, autoreset_mode=mode, **keywords)
     theirs = SyncVectorEnv(

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian, some_transitions
 from transreward_envs import get_pair, make_pair
 from transreward_wrappers.darc import DARA, DARC
+from transreward_wrappers.darc.classified import features_of
 from transreward_wrappers.darc.classifiers import DomainClassifiers
-from transreward_wrappers.darc.darc import features_of
 from transreward_wrappers.darc.memory import Memory
 from transreward_wrappers.networks import EnsembleMLP, Frozen
 

@@ -6,6 +6,7 @@ import pytest
 from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian
 from transreward_wrappers.darc import DARC
 from transreward_wrappers.darc.report import _calibration, report
+from transreward_wrappers.drae import DRaE
 
 
 def learnt(source: LinearGaussian, target: LinearGaussian) -> DARC:
@@ -55,3 +56,14 @@ def test_without_held_out_transitions_there_is_nothing_to_report() -> None:
     darc.update(SOURCE.sample(300, 0, np.random.default_rng(0)))
     with pytest.raises(ValueError, match="they saw 300 and 0 of source and target. Train for longer"):
         report(darc)
+
+
+def test_draes_classifiers_are_judged_as_darcs_are() -> None:
+    drae = DRaE(warmup=0, fit_budget=0, updates=1, update_every=20_000, batch_size=64, hidden=8, value_updates=0)
+    drae.bind(2, 1)
+    generator = np.random.default_rng(0)
+    drae.update(SOURCE.sample(10_000, 0, generator))
+    drae.update(TARGET.sample(10_000, 1, generator))
+    found = report(drae)
+    assert found.clip == drae.largest_log_ratio == 20.0
+    assert len(found.log_ratios["target"]) == 1_000

@@ -30,6 +30,18 @@ KINDS = {
         "batch_size": 8,
         "hidden": 8,
     },
+    "TransReward/Hopper-gravity-2.0-drae-v0": {
+        "target_budget": 90,
+        "target_ratio": 0.5,
+        "time_limit": 10,
+        "warmup": 40,
+        "fit_budget": 2,
+        "update_every": 8,
+        "updates": 1,
+        "value_updates": 1,
+        "batch_size": 8,
+        "hidden": 8,
+    },
     "TransReward/Hopper-gravity-2.0-reward-transfer-v0": {
         "target_budget": 90,
         "time_limit": 10,
@@ -114,6 +126,24 @@ def test_four_workers_learn_one_classifier(tmp_path: Path) -> None:
     assert about["added"]["learned-target"] > WORKERS
     alone = about["updates"] / WORKERS
     assert any(one["classifier_updates"] > 1.5 * alone for one in diagnostics)
+
+
+def test_workers_learn_one_v_and_one_q(tmp_path: Path) -> None:
+    env_id = "TransReward/Hopper-gravity-2.0-drae-v0"
+    envs = [make(env_id, **sharing(env_id, tmp_path)) for _ in range(2)]
+    for env in envs:
+        env.reset(seed=0)
+        env.action_space.seed(0)
+    for _ in range(60):
+        for env in envs:
+            if any(env.step(env.action_space.sample())[2:4]):
+                env.reset()
+    learned = [env.get_wrapper_attr("compensation")._learner_of_values for env in envs]
+    _, about = load_tensors(tmp_path / "drae" / "values.safetensors")
+    assert about["updates"] == learned[1].updates > 12
+    assert about["added"] == learned[1]._store.added > 100
+    for env in envs:
+        env.close()
 
 
 def test_a_folder_of_another_run_is_refused_before_its_files_are_touched(tmp_path: Path) -> None:

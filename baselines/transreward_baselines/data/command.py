@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 from rich.table import Table
@@ -16,6 +16,7 @@ from transreward_baselines.data.export import export
 from transreward_baselines.settings import parse_settings
 from transreward_envs.errors import unknown
 from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, load_dataset
+from transreward_wrappers.policies import GaussianPolicy
 
 AMOUNTS = {"10T": (1.0, 0.0), "1T": (0.1, 0.0), "10S": (0.0, 1.0), "1T+10S": (0.1, 1.0)}
 """DARA's amounts (Liu et al. 2022, arXiv:2203.06662): the shares of a full target and of a full source set."""
@@ -77,26 +78,50 @@ def relabel_dataset(
     updates: int = 10_000,
     set: tuple[str, ...] = (),
     root: Path | None = None,
+    method: Literal["dara", "drae"] = "dara",
+    policy: str | None = None,
+    clone: bool = False,
 ) -> None:
-    """Give a source dataset DARA's rewards, by classifiers that learn from it and from a target dataset.
+    """Give a source dataset the rewards of DARA or DRaE, by what is learned from it and from a target dataset.
 
     Args:
         source: Id or folder of the source's data.
         target: Id or folder of the target's.
-        out: Id of the new dataset; the source's with `-dara` when left out.
-        updates: Gradient steps of the classifiers.
-        set: Settings of DARA, such as `eta=0.1`.
+        out: Id of the new dataset; the source's with `-dara` or `-drae` when left out.
+        updates: Gradient steps of the classifiers, and of DRaE's V and Q.
+        set: Settings of the method, such as `eta=0.1`.
         root: Folder of all datasets; Minari's when left out.
+        method: `dara` or `drae`.
+        policy: For DRaE, file of the policy whose values are to be learned, or `target` for one cloned from the
+            target's data; that of the data's own policies when left out.
+        clone: For DRaE, have the behaviour cloned of a dataset that lacks its actions' log-densities.
     """
-    from transreward_wrappers.darc.offline import relabel_source
+    from transreward_wrappers.darc import offline as dara
+    from transreward_wrappers.drae import offline as drae
 
+    if method == "dara" and (policy is not None or clone):
+        raise ValueError("Only DRaE weighs actions: `policy` and `clone` need `--method drae`.")
     data, other = load_dataset(source, root), load_dataset(target, root)
     given = str(data.metadata.get("dataset_id", data.directory.name))
-    name = out or re.sub(r"(-v\d+)?$", r"-dara\1", given, count=1)
+    name = out or re.sub(r"(-v\d+)?$", rf"-{method}\1", given, count=1)
     folder = (root or datasets_root()) / name
-    new = relabel_source(data, other, folder, name=name, updates=updates, settings=parse_settings(set))
+    common: dict[str, Any] = {"name": name, "updates": updates, "settings": parse_settings(set)}
+    if method == "dara":
+        new = dara.relabel_source(data, other, folder, **common)
+    else:
+        ratio = drae.PolicyRatio(policy=_policy(policy, other), clone=clone)
+        new = drae.relabel_source(data, other, folder, ratio=ratio, **common)
     told = ", ".join(f"{key.replace('_', ' ')} {value:.2f}" for key, value in _accuracies(new).items())
     print(f"{name}: {new.total_steps:,} transitions in {folder}; on held-out data, {told or 'too few to judge by'}.")
+
+
+def _policy(given: str | None, target: Dataset) -> GaussianPolicy | None:
+    """Return the policy that a word means."""
+    from transreward_wrappers.drae.offline import clone_behaviour
+
+    if given is None:
+        return None
+    return clone_behaviour(target) if given == "target" else GaussianPolicy.load(Path(given))
 
 
 def _accuracies(dataset: Dataset) -> dict[str, float]:

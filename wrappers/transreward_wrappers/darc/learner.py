@@ -135,8 +135,10 @@ class ClassifierLearner:
         """Return what each member makes of :meth:`log_ratio`, as ``(members, B)``."""
         return self._log_ratio.members(self._normalizer(features)).astype(np.float64)
 
-    def learn(self, source: Rows, target: Rows, *, updates: int, every: int, warmup: int, burst: int) -> None:
-        """Take in transitions, and train for every full round of them; the rest are owed to the next.
+    def learn(self, source: Rows, target: Rows, *, updates: int, every: int, warmup: int, burst: int) -> int:
+        """Take in transitions, and train for every full round of them; return the gradient steps that were taken.
+
+        Transitions beyond the last full round are owed to the next.
 
         Args:
             source: Features of new source transitions, as ``(B, width)``.
@@ -154,6 +156,7 @@ class ClassifierLearner:
             new = len(source) + len(target)
             self.steps += new
             rounds, self.owed = divmod(self.owed + new, every)
+            before = self.updates
             if self.ready:
                 if self.steps >= warmup and not self.warm:
                     self._train(burst, show=True, decay=self._fit_decay)
@@ -162,6 +165,7 @@ class ClassifierLearner:
             elif self.steps >= max(2 * warmup, 10_000):
                 self._say_once_that_a_domain_is_missing()
             self._push()
+            return self.updates - before
 
     def reseed(self, seed: int) -> None:
         """Draw batches and noise from ``seed`` on."""
@@ -176,15 +180,14 @@ class ClassifierLearner:
             self.memory = Memory(self.memory.capacity, self._width, directory)
             self._pull()
 
-    def save(self, path: Path) -> None:
-        """Write all that was learnt, the transitions included."""
+    def state(self) -> tuple[Tensors, dict[str, Any]]:
+        """Return all that was learnt, the transitions included, as tensors and JSON types."""
         with self._lock:
             self._pull()
-            save_tensors(path, {**self._tensors(), **with_prefix("rows", self.memory.tensors())}, self._about())
+            return {**self._tensors(), **with_prefix("rows", self.memory.tensors())}, self._about()
 
-    def load(self, path: Path) -> None:
-        """Read what :meth:`save` wrote; those who share the learner read it from there."""
-        tensors, about = load_tensors(path)
+    def restore(self, tensors: Tensors, about: dict[str, Any]) -> None:
+        """Put back what :meth:`state` returned; those who share the learner read it from there."""
         with self._lock:
             self._restore(tensors, about)
             self.memory.load_tensors(without_prefix("rows", tensors), about["added"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from minari.serialization import deserialize_space
@@ -18,10 +18,12 @@ from transreward_envs.errors import require_count
 from transreward_envs.pairs import Pair
 from transreward_wrappers.bound import make_compensation
 from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.darc.classified import Classified
 from transreward_wrappers.darc.darc import DARA, DARC
 from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
 
+Rests = TypeVar("Rests", bound=Classified)
 UPDATES = 10_000
 """Gradient steps of the classifiers."""
 
@@ -63,23 +65,50 @@ def relabel_source(
 
 def fit(source: Dataset, target: Dataset, *, updates: int, settings: Mapping[str, Any]) -> DARC:
     """Return DARA with classifiers that have learned from two datasets; see :func:`relabel_source`."""
+    dara, batches = prepare(DARA, source, target, updates=updates, settings=settings)
+    dara.update(joined(batches))
+    require_learned(dara, batches)
+    return dara
+
+
+def prepare(
+    cls: type[Rests], source: Dataset, target: Dataset, *, updates: int, settings: Mapping[str, Any]
+) -> tuple[Rests, list[Transitions]]:
+    """Return a compensation that rests on classifiers, ready to learn from two datasets, and their transitions.
+
+    All is learned in the one call of ``update`` that takes them.
+
+    Raises:
+        ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
+        DatasetError: The datasets are of different spaces.
+    """
     require_count("updates", updates, at_least=1)
     _require_one_space(source, target)
     longer = max(source.total_steps, target.total_steps)
-    dara = make_compensation(DARA, {"capacity": longer, **settings, "warmup": 0, "fit_budget": updates, "updates": 0})
-    assert isinstance(dara, DARC)
+    whole = {"capacity": longer, **settings, "warmup": 0, "fit_budget": updates, "updates": 0}
+    compensation = make_compensation(cls, whole)
+    assert isinstance(compensation, cls)
     for dataset in (source, target):
         if "pair" in dataset.about:
-            dara.check(Pair.from_json(dataset.about["pair"]))
+            compensation.check(Pair.from_json(dataset.about["pair"]))
     batches = [dataset.transitions().as_transitions(domain) for domain, dataset in enumerate((source, target))]
-    dara.bind(batches[0].observation.shape[1], batches[0].action.shape[1])
-    dara.update(_joined(batches))
-    if not dara.learner.warm:
+    compensation.bind(batches[0].observation.shape[1], batches[0].action.shape[1])
+    return compensation, batches
+
+
+def require_learned(compensation: Classified, batches: list[Transitions]) -> None:
+    """Raise ``DatasetError`` unless there was enough to learn from."""
+    if not compensation.learner.warm:
         raise DatasetError(
-            f"The classifiers need half a batch, {dara.batch_size // 2} transitions, of each domain to learn from; got "
-            f"{source.total_steps} and {target.total_steps}. Give more data, or a smaller `batch_size`."
+            f"The classifiers need half a batch, {compensation.batch_size // 2} transitions, of each domain to learn "
+            f"from; got {len(batches[0])} and {len(batches[1])}. Give more data, or a smaller `batch_size`."
         )
-    return dara
+
+
+def joined(batches: list[Transitions]) -> Transitions:
+    """Return several batches as one."""
+    names = ("observation", "action", "reward", "next_observation", "terminated", "domain")
+    return Transitions(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})
 
 
 def _require_one_space(source: Dataset, target: Dataset) -> None:
@@ -90,8 +119,3 @@ def _require_one_space(source: Dataset, target: Dataset) -> None:
                 f"Both datasets must have one {kind.replace('_', ' ')}; {source.directory} has {spaces[0]} and "
                 f"{target.directory} has {spaces[1]}. Give datasets of one pair."
             )
-
-
-def _joined(batches: list[Transitions]) -> Transitions:
-    names = ("observation", "action", "reward", "next_observation", "terminated", "domain")
-    return Transitions(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from transreward_wrappers.darc.darc import DARC
+from transreward_wrappers.darc.classified import Classified
 from transreward_wrappers.darc.memory import DOMAINS, Rows
 
 Array = NDArray[np.float64]
@@ -76,31 +76,31 @@ class ClassifierReport:
         return float((np.abs(self.log_ratios["source"]) >= self.clip).mean())
 
 
-def report(darc: DARC) -> ClassifierReport:
+def report(classified: Classified) -> ClassifierReport:
     """Return how the classifiers do on the transitions that were held out.
 
     Raises:
         ValueError: None were, of one of the domains.
     """
-    held_out = darc.learner.memory.held_out(JUDGED)
+    held_out = classified.learner.memory.held_out(JUDGED)
     count = min(map(len, held_out))
     if count == 0:
-        seen = " and ".join(str(darc.learner.memory.seen(domain)) for domain in range(2))
+        seen = " and ".join(str(classified.learner.memory.seen(domain)) for domain in range(2))
         raise ValueError(
             "Classifiers are judged by held-out transitions of both domains, the last 500 of each 5,000; they saw "
             f"{seen} of source and target. Train for longer."
         )
     rows = dict(zip(DOMAINS, held_out, strict=True))
-    logits = darc.learner.classify(np.concatenate([part[-count:] for part in held_out]))
+    logits = classified.learner.classify(np.concatenate([part[-count:] for part in held_out]))
     truth = np.repeat([False, True], count)
     of_pairs, of_triples = (_judge(one.astype(np.float64), truth) for one in logits)
     return ClassifierReport(
         of_pairs=of_pairs,
         of_triples=of_triples,
-        log_ratios={name: darc.learner.log_ratio(part) for name, part in rows.items()},
+        log_ratios={name: classified.learner.log_ratio(part) for name, part in rows.items()},
         rows=rows,
-        observation_size=darc.learner.observation_size,
-        clip=darc.clip,
+        observation_size=classified.learner.observation_size,
+        clip=classified.largest_log_ratio,
     )
 
 

@@ -1,0 +1,386 @@
+"""How far estimates of a policy's value in the target are off, against Monte-Carlo rollouts there.
+
+From source episodes of one policy and a tenth as many of the target, the value of another, less noisy one is estimated
+at the target's starts: by V alone, fitted Q evaluation (Le et al., 2019, arXiv:1903.08738), importance sampling alone,
+the direct doubly robust form with unit ratios of dynamics, and DRaE's residual form with every kind of ratio and
+several clips. V and Q are good, or poor, with a fifth of the gradient steps. Of a horizon, episodes are cut there, and
+V stands for the rest. Values are discounted, over an episode's time limit.
+
+    python -m tests.performance.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
+
+Rows are written as they come; the command goes on where it was interrupted, and the table is of all rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.settings import parse_settings
+from transreward_envs import Pair, get_pair
+from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.darc.classified import features_of
+from transreward_wrappers.datasets import Dataset, DatasetWriter, Episode
+from transreward_wrappers.drae import (
+    DRaE,
+    DynamicsRatio,
+    Trajectories,
+    direct,
+    dynamics_ratio,
+    residual,
+    weight,
+)
+from transreward_wrappers.drae.offline import PolicyRatio, fit
+from transreward_wrappers.networks import EnsembleMLP, seeded
+from transreward_wrappers.normalization import RunningNormalizer, side_by_side
+from transreward_wrappers.policies import GaussianPolicy, load_policy
+from transreward_wrappers.policies.scaling import scale_actions
+
+PAIRS = ("Hopper-mass-2.0", "Hopper-friction-2.0", "HalfCheetah-mass-2.0", "HalfCheetah-friction-2.0")
+GAMMA = 0.99
+NOISE = {"behaviour": 0.2, "policy": 0.15}
+"""Deviations of both policies' actions around those of the source's medium policy [-]."""
+
+QUALITIES = {"poor": 1, "good": 5}
+"""Gradient steps of V and Q for each of the classifiers'."""
+
+KINDS, CLIPS = ("one", "classifier", "interval", "slide"), (1.0, 2.0, 5.0)
+SIZES: dict[str, Any] = {"gamma": GAMMA, "batch_size": 256, "fit_decay": True}
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One estimate."""
+
+    pair: str
+    seed: int
+    settings: str
+    """Of DRaE, where they are not the usual ones."""
+
+    quality: str
+    horizon: int
+    estimator: str
+    clip: float
+
+    estimate: float
+    """Mean over the source's episodes; what is not finite has overflowed."""
+
+    spread: float
+    """Standard deviation over the source's episodes."""
+
+    truth: float
+    truth_error: float
+    """Standard error of the truth."""
+
+    episodes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command was told."""
+
+    episodes: int
+    rollouts: int
+    updates: int
+    horizons: tuple[int, ...]
+    changes: tuple[str, ...]
+    """Settings of DRaE, such as ``input_noise=1.0``."""
+
+    out: Path
+
+
+def policies(pair: Pair) -> dict[str, GaussianPolicy]:
+    """Return the policy that acts, and the one whose value is asked for."""
+    medium = load_policy(pair, "source", "medium")
+    return {
+        name: replace(medium, log_std=np.full_like(medium.log_std, np.log(deviation)))
+        for name, deviation in NOISE.items()
+    }
+
+
+def lanes_of(pair: Pair, role: str, count: int) -> Lanes:
+    """Return lanes of a domain."""
+    return Lanes(make_lanes(pair.spec(role).id, count, threads=1))
+
+
+def truth_of(pair: Pair, rollouts: int, out: Path) -> tuple[float, float]:
+    """Return the policy's discounted value in the target and its standard error, from a file if it is known."""
+    path = out / f"truth-{pair.name}-{rollouts}.csv"
+    if path.exists():
+        mean, error = np.loadtxt(path, delimiter=",")
+        return float(mean), float(error)
+    policy, generator, returns = policies(pair)["policy"], np.random.default_rng(0), []
+    with closing(lanes_of(pair, "target", min(rollouts, 250))) as lanes:
+        while len(returns) < rollouts:
+            episodes = first_episodes(policy, lanes, generator, seed=10_000 + len(returns))
+            returns += [float(episode.rewards @ GAMMA ** np.arange(len(episode))) for episode in episodes]
+    found = float(np.mean(returns)), float(np.std(returns) / len(returns) ** 0.5)
+    np.savetxt(path, [found], delimiter=",")
+    return found
+
+
+def dataset_of(pair: Pair, role: str, episodes: int, seed: int, out: Path) -> Dataset:
+    """Return whole episodes of a domain under the behaviour, from a folder if they are there."""
+    directory = out / "data" / f"{pair.name}-{role}-{episodes}-{seed}"
+    if directory.exists():
+        return Dataset(directory)
+    with closing(lanes_of(pair, role, episodes)) as lanes:
+        spaces = {"observation_space": lanes.envs.single_observation_space, "action_space": lanes.action_space}
+        with DatasetWriter(directory, metadata={"transreward": {"schema": 1}}, **spaces) as writer:
+            behaviour, generator = policies(pair)["behaviour"], np.random.default_rng(seed)
+            for episode in first_episodes(behaviour, lanes, generator, seed=seed):
+                writer.add(episode)
+    return Dataset(directory)
+
+
+def first_episodes(
+    policy: GaussianPolicy, lanes: Lanes, generator: np.random.Generator, *, seed: int
+) -> Iterator[Episode]:
+    """Yield the first episode of each lane: of those that end first, there would be too many short ones."""
+    observations, space = lanes.reset(seed=seed), lanes.action_space
+    stretch = float(np.log((space.high - space.low) / 2.0).sum())
+    going, lengths, taken = np.ones(lanes.num_envs, dtype=bool), np.zeros(lanes.num_envs, dtype=int), []
+    while going.any():
+        actions, log_densities = policy.sample(observations, generator)
+        steps = lanes.step(actions)
+        taken.append((observations, steps, scale_actions(actions, space), log_densities - stretch))
+        lengths += going
+        going &= ~steps.done
+        observations = steps.observations
+    for lane, length in enumerate(lengths):
+        mine = taken[:length]
+        last = mine[-1][1]
+        yield Episode(
+            observations=np.stack([*(one[0][lane] for one in mine), last.last_observations[lane]]).astype(np.float64),
+            actions=np.stack([one[2][lane] for one in mine]),
+            rewards=np.array([one[1].rewards[lane] for one in mine], dtype=np.float64),
+            terminated=bool(last.terminated[lane]),
+            log_densities=np.array([one[3][lane] for one in mine]),
+        )
+
+
+class FittedQ:
+    """Fitted Q evaluation of the policy from all transitions alike, whichever domain they are of."""
+
+    def __init__(self, batch: Transitions, policy: GaussianPolicy, space: Box, *, updates: int, seed: int) -> None:
+        self._policy, self._space, self._random = policy, space, np.random.default_rng(seed)
+        pairs = side_by_side(batch.observation, batch.action)
+        self._inputs = RunningNormalizer(pairs.shape[1])
+        self._inputs.observe(pairs)
+        discount = GAMMA * ~batch.terminated
+        self._offset = float(batch.reward.mean() / (1.0 - discount.mean()))  # V and Q begin at the same value
+        surplus = batch.reward - self._offset * (1.0 - discount)
+        self._scale = float(surplus.std() / (1.0 - GAMMA) ** 0.5) + 1e-8
+        columns = (surplus / self._scale, discount)
+        with seeded(seed):
+            self._net, self._slow = (EnsembleMLP(1, [pairs.shape[1], 64, 64, 1]) for _ in range(2))
+        self._slow.load_state_dict(self._net.state_dict())
+        adam = torch.optim.Adam(self._net.parameters(), lr=1e-3, fused=True)
+        for _ in range(updates):
+            index = self._random.integers(0, len(batch), 256)
+            some, (reward, kept) = batch.select(index), (torch.from_numpy(one[index]).float() for one in columns)
+            with torch.no_grad():
+                following = self._ask(self._slow, some.next_observation, self._drawn(some.next_observation))
+                goal = reward + kept * following
+            loss = (self._ask(self._net, some.observation, some.action) - goal).square().mean()
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            adam.step()
+            with torch.no_grad():
+                torch._foreach_lerp_(list(self._slow.parameters()), list(self._net.parameters()), 0.01)
+
+    @torch.no_grad()
+    def __call__(self, observations: Array) -> Array:
+        """Return the policy's value, as ``(B,)``."""
+        draws = [self._ask(self._slow, observations, self._drawn(observations)).numpy() for _ in range(32)]
+        mean: Array = np.mean(draws, axis=0) * self._scale + self._offset
+        return mean
+
+    def _drawn(self, observations: Array) -> Array:
+        return np.asarray(scale_actions(self._policy.sample(observations, self._random)[0], self._space), np.float64)
+
+    def _ask(self, net: EnsembleMLP, observations: Array, actions: Array) -> torch.Tensor:
+        values: torch.Tensor = net(torch.from_numpy(self._inputs(side_by_side(observations, actions)))[None])
+        return values[0, :, 0]
+
+
+def estimates(
+    drae: DRaE, source: Dataset, logs: Array, first_values: Array, horizon: int
+) -> Iterator[tuple[str, float, Array]]:
+    """Yield estimator, clip, and the estimate of each episode."""
+    flat = source.transitions()
+    starts = np.flatnonzero(np.diff(flat.episode, prepend=-1))
+    position = np.arange(len(flat)) - starts[flat.episode]
+    kept = position < horizon
+    batch = flat.as_transitions(0).select(kept)
+    ends = (position[kept] == horizon - 1) | (flat.terminated | flat.truncated)[kept]
+    steps = Trajectories(
+        reward=batch.reward,
+        value=drae.state_value(batch.observation),
+        next_value=drae.state_value(batch.next_observation),
+        terminated=batch.terminated,
+        ends=ends,
+    )
+    first, q, log_ratios = position[kept] == 0, drae.action_value(batch), drae.learner.log_ratios(features_of(batch))
+    nothing = np.zeros(len(steps))
+    empty = replace(steps, value=nothing, next_value=nothing)
+    yield "V", 0.0, steps.value[first]
+    yield "fitted Q", 0.0, first_values
+    for clip in CLIPS:
+        given = {"gamma": GAMMA, "policy_weight": weight(logs[kept], clip=clip)}
+        ratios = {kind: dynamics_ratio(log_ratios, kind, clip=clip) for kind in KINDS}
+        sampled = _guarded(empty, nothing, ratio=ratios["classifier"], **given)
+        yield "importance sampling", clip, sampled[first]
+        yield "direct, unit ratios", clip, _guarded(steps, q, form=direct, ratio=ratios["one"], **given)[first]
+        for kind in KINDS:
+            yield f"DRaE, {kind}", clip, _guarded(steps, q, ratio=ratios[kind], **given)[first]
+
+
+def _guarded(
+    steps: Trajectories, baseline: Array, *, ratio: DynamicsRatio, form: Any = residual, **given: Any
+) -> Array:
+    """Return an estimate; NaN for all, where weights have multiplied beyond all numbers."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            estimate: Array = form(steps, baseline, ratio=ratio, **given)
+    except ValueError:
+        return np.full(len(steps), np.nan)
+    return estimate
+
+
+def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row]:
+    """Yield the rows of one pair, seed and quality of values."""
+    truth, truth_error = truth_of(pair, settings.rollouts, settings.out)
+    source = dataset_of(pair, "source", settings.episodes, seed, settings.out)
+    target = dataset_of(pair, "target", max(settings.episodes // 10, 1), 1_000 + seed, settings.out)
+    ratio = PolicyRatio(policy=policies(pair)["policy"], clip=5.0)
+    sizes = {**SIZES, "value_updates": QUALITIES[quality], "seed": seed, **parse_settings(settings.changes)}
+    drae = fit(source, target, updates=settings.updates, ratio=ratio, settings=sizes)
+    parts = [data.transitions().as_transitions(0) for data in (source, target)]
+    names = [field.name for field in fields(Transitions)]
+    both = Transitions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    space = drae_space(source)
+    fitted = FittedQ(both, ratio.policy, space, updates=settings.updates * QUALITIES[quality], seed=seed)
+    logs = ratio.logs(source)
+    flat = source.transitions()
+    first_values = fitted(flat.observations[np.flatnonzero(np.diff(flat.episode, prepend=-1))])
+    for horizon in settings.horizons:
+        for estimator, clip, found in estimates(drae, source, logs, first_values, horizon):
+            yield Row(
+                pair=pair.name,
+                seed=seed,
+                settings=" ".join(settings.changes),
+                quality=quality,
+                horizon=horizon,
+                estimator=estimator,
+                clip=clip,
+                estimate=float(found.mean()),
+                spread=float(found.std()),
+                truth=truth,
+                truth_error=truth_error,
+                episodes=len(found),
+            )
+
+
+def drae_space(dataset: Dataset) -> Box:
+    """Return a dataset's space of actions."""
+    from minari.serialization import deserialize_space
+
+    space = deserialize_space(dataset.metadata["action_space"])
+    assert isinstance(space, Box)
+    return space
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows that are there."""
+    if not path.exists():
+        return []
+    kinds = {field.name: {"int": int, "float": float, "str": str}[str(field.type)] for field in fields(Row)}
+    with path.open() as file:
+        return [Row(**{name: kinds[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
+
+
+def append_rows(path: Path, rows: list[Row]) -> None:
+    """Write rows after those that are there."""
+    new = not path.exists()
+    with path.open("a") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        if new:
+            writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+def table(rows: list[Row]) -> Table:
+    """Return mean squared error, its interval over seeds, bias and variance, of each estimator in each case."""
+    shown = Table(
+        "pair",
+        "settings",
+        "V and Q",
+        "horizon",
+        "estimator",
+        "clip",
+        "MSE [95 %]",
+        "bias",
+        "variance",
+        "of one episode",
+    )
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.pair, row.settings, row.quality, row.horizon, row.estimator, row.clip].append(row)
+    generator = np.random.default_rng(0)
+    for (pair, changes, quality, horizon, estimator, clip), some in groups.items():
+        errors = np.array([row.estimate - row.truth for row in some])
+        drawn = np.square(errors[generator.integers(0, len(errors), (2_000, len(errors)))]).mean(axis=1)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        one = np.mean([row.spread**2 + (row.estimate - row.truth) ** 2 for row in some])
+        interval = f"{np.square(errors).mean():.3g} [{low:.3g}, {high:.3g}]"
+        numbers = (f"{errors.mean():+.3g}", f"{errors.var():.3g}", f"{one:.3g}")
+        named = (pair, changes, quality, str(horizon), estimator, f"{clip:g}" if clip else "")
+        shown.add_row(*named, interval, *numbers)
+    return shown
+
+
+def main() -> None:
+    """Run what is missing, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", nargs="+", default=PAIRS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    parser.add_argument("--horizons", nargs="+", type=int, default=[10, 100, 1_000])
+    parser.add_argument("--episodes", type=int, default=100, help="of the source; a tenth as many of the target")
+    parser.add_argument("--rollouts", type=int, default=10_000)
+    parser.add_argument("--updates", type=int, default=4_000, help="of the classifiers, and of poor values")
+    parser.add_argument("--set", nargs="+", default=[], help="settings of DRaE, such as input_noise=1.0")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    given.out.mkdir(parents=True, exist_ok=True)
+    sizes = {"episodes": given.episodes, "rollouts": given.rollouts, "updates": given.updates}
+    told = {"horizons": tuple(given.horizons), "changes": tuple(given.set), "out": given.out}
+    settings, path, changes = Settings(**sizes, **told), given.out / "errors.csv", " ".join(given.set)
+    for name in given.pairs:
+        for seed in given.seeds:
+            for quality in QUALITIES:
+                mine, there = (name, seed, changes, quality), read_rows(path)
+                if not any((row.pair, row.seed, row.settings, row.quality) == mine for row in there):
+                    append_rows(path, list(run(get_pair(name), seed, quality, settings)))
+                    print(f"{name}, seed {seed}, {quality} values: done", flush=True)
+    Console(width=170).print(table(read_rows(path)))
+
+
+if __name__ == "__main__":
+    main()
