@@ -354,6 +354,7 @@ def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
         ({"target_reward": "hold"}, ValueError, "Unknown target_reward 'hold'"),
         ({"averaging": 1.0}, ValueError, r"`averaging` must lie in \[0, 1\)"),
         ({"fit_decay": 1}, TypeError, "`fit_decay` must be True or False"),
+        ({"quadratic": 1}, TypeError, "`quadratic` must be True or False"),
         ({"members": 0}, ValueError, "`members` must be an integer >= 1"),
         ({"mode": "weight", "clip": 30.0}, ValueError, "exponent may be 20; got 1 \\* 30. Lower `clip`"),
         ({"parameterisation": "joined"}, ValueError, "Unknown parameterisation 'joined'. Did you mean 'joint'"),

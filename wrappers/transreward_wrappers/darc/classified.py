@@ -67,6 +67,10 @@ class Classified(Compensation):
     parameterisation: Parameterisation = "joint"
     """Two classifiers apart, or the second as the first plus an advantage."""
 
+    quadratic: bool = False
+    """Whether classifiers see the products of each two features too: where noise is Gaussian and motion linear, the
+    log-ratio is linear in them."""
+
     members: int = 1
     """Pairs of classifiers, of which the mean ratio counts."""
 
@@ -82,8 +86,9 @@ class Classified(Compensation):
         require_positive("learning_rate", self.learning_rate)
         require_non_negative("input_noise", self.input_noise)
         require_below_one("averaging", self.averaging)
-        if not isinstance(self.fit_decay, bool):
-            raise TypeError(f"`fit_decay` must be True or False; got {self.fit_decay!r}.")
+        for name in ("fit_decay", "quadratic"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"`{name}` must be True or False; got {getattr(self, name)!r}.")
         for name, least in {"warmup": 0, "fit_budget": 0, "update_every": 1, "updates": 0, "seed": 0}.items():
             require_count(name, getattr(self, name), at_least=least)
         for name in ("batch_size", "hidden"):
@@ -116,6 +121,7 @@ class Classified(Compensation):
             capacity=self.capacity,
             averaging=self.averaging,
             fit_decay=self.fit_decay,
+            quadratic=self.quadratic,
             seed=self.seed,
         )
         self._pending: list[tuple[Rows, NDArray[np.int64]]] = []

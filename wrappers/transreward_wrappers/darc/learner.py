@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from transreward_wrappers.darc.classifiers import DomainClassifiers, Parameterisation
 from transreward_wrappers.darc.memory import Memory, Rows
+from transreward_wrappers.darc.quadratic import quadratic_features, quadratic_size
 from transreward_wrappers.networks import one_thread, seeded
 from transreward_wrappers.normalization import RunningNormalizer
 from transreward_wrappers.storage import (
@@ -52,6 +53,7 @@ class ClassifierLearner:
         capacity: Transitions kept of each domain.
         averaging: Decay of the running average of the weights [per update].
         fit_decay: Whether the learning rate falls to 0 over the burst at the end of the warm-up.
+        quadratic: Whether classifiers see the products of each two features too.
         seed: Of initial weights, batches and noise.
     """
 
@@ -69,6 +71,7 @@ class ClassifierLearner:
         capacity: int,
         averaging: float,
         fit_decay: bool,
+        quadratic: bool,
         seed: int,
     ) -> None:
         self.observation_size = observation_size
@@ -76,9 +79,11 @@ class ClassifierLearner:
         self._width = 2 * observation_size + action_size
         self._members, self._half, self._noise = members, batch_size // 2, input_noise
         self._learning_rate, self._averaging, self._fit_decay = learning_rate, averaging, fit_decay
+        self._quadratic = quadratic
+        sizes = [quadratic_size(size) if quadratic else size for size in (self._pair_size, self._width)]
         with seeded(seed):
             self.classifiers = DomainClassifiers(
-                self._pair_size, self._width, hidden=hidden, parameterisation=parameterisation, members=members
+                *sizes, hidden=hidden, parameterisation=parameterisation, members=members
             )
         self._averaged = copy.deepcopy(self.classifiers)
         self._log_ratio = self._averaged.frozen_log_ratio()
@@ -115,7 +120,7 @@ class ClassifierLearner:
 
     def classify(self, features: Rows) -> tuple[Rows, Rows]:
         """Return the logits of ``(s, a)`` and of ``(s, a, s')`` of raw features, each ``(B,)``."""
-        return self._averaged.frozen()(self._normalizer(features))
+        return self._averaged.frozen()(self._inputs(features))
 
     def accuracies(self) -> dict[str, float]:
         """Return how many held-out transitions, of both domains alike, each classifier tells apart; none if too few."""
@@ -129,11 +134,11 @@ class ClassifierLearner:
 
     def log_ratio(self, features: Rows) -> NDArray[np.float64]:
         """Return ``log p_T(s' | s, a) - log p_S(s' | s, a)`` [nats] of raw features, as ``(B,)``."""
-        return self._log_ratio(self._normalizer(features)).astype(np.float64)
+        return self._log_ratio(self._inputs(features)).astype(np.float64)
 
     def log_ratios(self, features: Rows) -> NDArray[np.float64]:
         """Return what each member makes of :meth:`log_ratio`, as ``(members, B)``."""
-        return self._log_ratio.members(self._normalizer(features)).astype(np.float64)
+        return self._log_ratio.members(self._inputs(features)).astype(np.float64)
 
     def learn(self, source: Rows, target: Rows, *, updates: int, every: int, warmup: int, burst: int) -> int:
         """Take in transitions, and train for every full round of them; return the gradient steps that were taken.
@@ -218,8 +223,10 @@ class ClassifierLearner:
         """Take a gradient step on a balanced batch, with so much of the learning rate."""
         rows = self.memory.sample(self._half, self._generator, batches=self._members)
         features = torch.from_numpy(self._normalizer(rows))
-        inputs = self._noisy(features[..., : self._pair_size]), self._noisy(features)
-        of_pair, of_triple = self.classifiers.logits(*inputs)
+        pair, triple = self._noisy(features[..., : self._pair_size]), self._noisy(features)
+        if self._quadratic:
+            pair, triple = quadratic_features(pair, self._pair_size), quadratic_features(triple, self._pair_size)
+        of_pair, of_triple = self.classifiers.logits(pair, triple)
         loss = functional.binary_cross_entropy_with_logits(of_pair, self._labels)
         loss = loss + functional.binary_cross_entropy_with_logits(of_triple, self._labels)
         self._optimizer.zero_grad(set_to_none=True)
@@ -235,6 +242,13 @@ class ClassifierLearner:
         decay = min(self._averaging, (1.0 + self.updates) / (10.0 + self.updates))
         with torch.no_grad():
             torch._foreach_lerp_(list(self._averaged.parameters()), list(self.classifiers.parameters()), 1.0 - decay)
+
+    def _inputs(self, features: Rows) -> Rows:
+        """Return what classifiers see of raw features."""
+        normalised = self._normalizer(features)
+        if not self._quadratic:
+            return normalised
+        return quadratic_features(torch.from_numpy(normalised), self._pair_size).numpy()
 
     def _noisy(self, features: torch.Tensor) -> torch.Tensor:
         if self._noise == 0.0:
