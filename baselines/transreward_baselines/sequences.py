@@ -46,6 +46,7 @@ class SequenceBuffer:
     ) -> None:
         require_count("capacity", capacity, at_least=1)
         self._rows = max(capacity // num_envs, 2)
+        self.capacity = self._rows * num_envs
         self._written = np.zeros(num_envs, np.int64)
         self._ages = np.zeros(num_envs, np.int32)
         self._generator = np.random.default_rng(seed)
@@ -58,6 +59,11 @@ class SequenceBuffer:
             "last": np.zeros(shape, np.bool_),
             "ages": np.zeros(shape, np.int32),  # steps since the episode began
         }
+
+    @property
+    def size(self) -> int:
+        """Return the number of states that are there."""
+        return int((self._written - self._oldest()).sum())
 
     def add(self, observations: NDArray[Any], actions: NDArray[Any], steps: LaneSteps) -> int:
         """Add what a step of all lanes gave, but for lanes that only started again; return how many were added.
