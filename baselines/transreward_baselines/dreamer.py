@@ -28,22 +28,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from transreward_baselines.evaluation import Policy
-from transreward_baselines.lanes import Lanes, LaneSteps
+from transreward_baselines.lanes import Lanes, LaneSteps, make_lanes
+from transreward_baselines.latent_models import Sizes
 from transreward_baselines.normalization import RunningStatistics
-from transreward_baselines.player import LatentPolicy, Player, Sizes, make_network
+from transreward_baselines.player import LatentPolicy, Player, make_network
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
-from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.run_args import RunArgs
 from transreward_baselines.sequences import SequenceBuffer
-from transreward_baselines.tuned import Tuned, parse
-from transreward_envs.errors import (
-    BudgetSpentError,
-    require_below_one,
-    require_count,
-    require_non_negative,
-    require_positive,
-    require_share,
-)
+from transreward_baselines.training_ids import find_training_pair
+from transreward_baselines.tuned import Tuned, parse, robot_of
+from transreward_envs import ROBOTS, errors
+from transreward_envs.errors import BudgetSpentError, require_count, require_positive, require_share
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -74,11 +70,14 @@ class Args(RunArgs):
     total_steps: int = 100_000
     """Environment steps of all lanes together."""
 
+    pixels: bool = False
+    """Observe 64 x 64 pixels; for the ids of domains of dm_control."""
+
     updates_per_step: float = 0.125
     """Gradient steps of every network a transition, whatever the number of lanes."""
 
     buffer_size: int = 500_000
-    """States in the replay buffer."""
+    """States in the replay buffer; one of pixels takes 12 KiB."""
 
     learning_starts: int = 2_000
     """Transitions by random actions before the first gradient step."""
@@ -89,7 +88,7 @@ class Args(RunArgs):
     length: int = 32
     """Steps of a window."""
 
-    starts: int = 256
+    starts: int = 128
     """States of a batch that are imagined from."""
 
     horizon: int = 15
@@ -127,16 +126,36 @@ class Args(RunArgs):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        sizes = ("buffer_size", "batch_size", "length", "starts", "horizon", "belief", "stochastic", "hidden")
-        for name in sizes:
+        for name in ("buffer_size", "batch_size", "length", "starts", "horizon", "belief", "stochastic", "hidden"):
             require_count(name, getattr(self, name), at_least=1)
         require_count("learning_starts", self.learning_starts)
         for name in ("updates_per_step", "model_learning_rate", "actor_learning_rate", "critic_learning_rate"):
             require_positive(name, getattr(self, name))
-        require_below_one("gamma", self.gamma)
+        errors.require_below_one("gamma", self.gamma)
         for name in ("lambda_", "tau"):
             require_share(name, getattr(self, name))
-        require_non_negative("entropy", self.entropy)
+        errors.require_non_negative("entropy", self.entropy)
+        if self.pixels and not self._has_pixels():
+            raise ValueError(
+                "`pixels` is for ids of domains of dm_control, such as 'TransReward/CheetahRun-v0', and without "
+                f"`eval_both`; got {self.env_id!r}."
+            )
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords of the id."""
+        return {**super().keywords(), **({"pixels": True} if self.pixels else {})}
+
+    def _has_pixels(self) -> bool:
+        robot = robot_of(self.env_id)
+        shows = robot is not None and ROBOTS[robot].extra == "dmc"
+        return shows and find_training_pair(self.env_id) is None and not self.eval_both
+
+
+def make_env(args: Args) -> Lanes:
+    """Make the lanes to train in."""
+    keywords = args.keywords()
+    envs = make_lanes(args.env_id, args.num_envs, autoreset=args.autoreset, threads=args.threads, settings=keywords)
+    return Lanes(envs, pictures=args.pixels)
 
 
 class Dreamer:
@@ -145,7 +164,7 @@ class Dreamer:
     def __init__(self, args: Args, observation_size: int, action_size: int) -> None:
         self.device = args.torch_device()
         self.generator = torch.Generator(self.device).manual_seed(args.seed)
-        shared = {name: getattr(args, name) for name in ("belief", "stochastic", "hidden")}
+        shared = {name: getattr(args, name) for name in ("belief", "stochastic", "hidden", "pixels")}
         self.player = Player(Sizes(observation=observation_size, action=action_size, **shared)).to(self.device)
         self.model = self.player.model
         self.critic = make_network(self.model.state_size, args.hidden, args.hidden, 1).to(self.device)
@@ -156,8 +175,11 @@ class Dreamer:
             "critic": torch.optim.Adam(self.critic.parameters(), lr=args.critic_learning_rate, fused=True),
         }
         capacity = min(args.buffer_size, 2 * (args.total_steps + BLOCK * args.num_envs))
-        self.replay = SequenceBuffer(capacity, args.num_envs, observation_size, action_size, seed=args.seed)
-        self.statistics = {"observations": RunningStatistics(observation_size), "rewards": RunningStatistics(1)}
+        kept = {"seed": args.seed, "dtype": np.uint8 if args.pixels else np.float32}
+        self.replay = SequenceBuffer(capacity, args.num_envs, observation_size, action_size, **kept)
+        self.statistics = {"rewards": RunningStatistics(1)}
+        if not args.pixels:
+            self.statistics["observations"] = RunningStatistics(observation_size)
         self.figures = {"updates": 0.0, "owed": 0.0, "square": 1.0, "spread": 1.0}
         """Gradient steps so far and due; mean square and range of imagined returns."""
 
@@ -185,22 +207,21 @@ class Dreamer:
     def add(self, observations: NDArray[Any], actions: NDArray[Any], steps: LaneSteps) -> int:
         """Take in what a step of all lanes gave; return how many steps count."""
         kept = steps.valid & ~steps.failed
-        self.statistics["observations"].update(observations[kept])
-        self.statistics["rewards"].update(steps.rewards[kept, None])
+        told = {"observations": observations, "rewards": steps.rewards[:, None]}
+        for name, statistics in self.statistics.items():
+            statistics.update(told[name][kept])
         self._begins = torch.from_numpy(steps.done | ~steps.valid).to(self.device)
         return self.replay.add(observations, actions, steps)
 
     def take_scales(self) -> None:
         """Have the world model normalise by the statistics as they are now."""
-        for name, mean, std in (
-            ("observations", self.model.scales.mean, self.model.scales.std),
-            ("rewards", self.model.reward_mean, self.model.reward_std),
-        ):
-            statistics = self.statistics[name]
-            deviation = np.sqrt(statistics.variance)
-            varies = deviation > SMALLEST * np.maximum(np.abs(statistics.mean), 1.0)
-            mean.copy_(torch.from_numpy(statistics.mean).view(mean.shape))
-            std.copy_(torch.from_numpy(np.where(varies, deviation, 1.0)).view(std.shape))
+        scales, model = self.model.scales, self.model
+        buffers = {"observations": (scales.mean, scales.std), "rewards": (model.reward_mean, model.reward_std)}
+        for name, statistics in self.statistics.items():
+            mean, deviation = statistics.mean, np.sqrt(statistics.variance)
+            varies = deviation > SMALLEST * np.maximum(np.abs(mean), 1.0)
+            for buffer, values in zip(buffers[name], (mean, np.where(varies, deviation, 1.0)), strict=True):
+                buffer.copy_(torch.from_numpy(values).view(buffer.shape))
 
     def measure(self, returns: torch.Tensor) -> None:
         """Take in imagined returns, and keep the critics' values as they are in the changed unit."""

@@ -14,34 +14,10 @@ from torch import nn
 from torch.nn import functional
 
 from transreward_baselines.evaluation import Policy
+from transreward_baselines.latent_models import PixelModel, Sizes, StateModel
 from transreward_wrappers.storage import load_tensors, save_tensors
-from transreward_wrappers.world_models.rssm_network import RSSMNetwork
-from transreward_wrappers.world_models.rssm_settings import RSSMSettings
 
 LOG_STD_LIMITS = (-5.0, 1.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """Sizes of a world model and an actor."""
-
-    observation: int
-    action: int
-    belief: int
-    stochastic: int
-    hidden: int
-
-
-class WorldModel(RSSMNetwork):
-    """The network of a recurrent state-space model, without what tells how unsure it is."""
-
-    def __init__(self, sizes: Sizes) -> None:
-        settings = RSSMSettings(belief=sizes.belief, stochastic=sizes.stochastic, hidden=sizes.hidden, reward=True)
-        super().__init__(sizes.observation, sizes.action, settings)
-        del self.witnesses
-
-    def _disagreement(self, *_: Any) -> torch.Tensor:
-        return torch.zeros(())
 
 
 class Player(nn.Module):
@@ -50,7 +26,7 @@ class Player(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.model = WorldModel(sizes)
+        self.model = PixelModel(sizes) if sizes.pixels else StateModel(sizes)
         self.actor = make_network(self.model.state_size, sizes.hidden, sizes.hidden, 2 * sizes.action)
 
     @torch.no_grad()

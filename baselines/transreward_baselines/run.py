@@ -8,13 +8,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from transreward_baselines.evaluation import Policy, evaluate_id
+from transreward_baselines.agent import Agent, beginning
+from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.lanes import Lanes, find_shared
 from transreward_baselines.results import Evaluation, read_rows, write_rows
 from transreward_baselines.run_args import RunArgs
@@ -30,7 +31,6 @@ from transreward_baselines.training_ids import evaluation_ids, find_role
 from transreward_envs.errors import BudgetSpentError
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.policies import scale_actions
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
 
 POLICIES = "policies"
@@ -38,37 +38,6 @@ POLICIES = "policies"
 
 MAY_CHANGE = ("total_steps", "max_seconds", "device", "threads", "torch_threads", "out", "quiet")
 """Settings that may differ when a run is resumed."""
-
-
-class Exported(Protocol):
-    """A policy as data."""
-
-    def save(self, path: Path) -> None:
-        """Write it to a file."""
-
-
-class Agent(Protocol):
-    """What is trained, evaluated and kept."""
-
-    def act(self, observations: Any) -> Any:
-        """Return the deterministic actions in ``[-1, 1]``, as ``(B, action_size)``."""
-
-    def export(self, about: Mapping[str, Any]) -> Exported:
-        """Return the policy as it is now, as data."""
-
-    def files(self) -> dict[str, Tensors]:
-        """Return all that training changes, by the name of the file to keep it in."""
-
-    def load(self, files: Mapping[str, Tensors]) -> None:
-        """Put back what :meth:`files` returned."""
-
-
-@runtime_checkable
-class Remembers(Protocol):
-    """An agent whose actions depend on what it has seen in an episode before."""
-
-    def begin(self) -> Policy:
-        """Return what acts deterministically, in ``[-1, 1]``, in episodes that begin now."""
 
 
 class Run:
@@ -171,9 +140,8 @@ class Run:
         """Evaluate the policy in the plain domains; the clock stands still meanwhile."""
         space, spent = self.lanes.envs.single_action_space, self._spent()
         for domain, env_id in self._domains.items():
-            act = self.agent.begin() if isinstance(self.agent, Remembers) else self.agent.act
             returns = evaluate_id(
-                lambda observations, act=act: scale_actions(act(observations), space),  # type: ignore[misc]
+                beginning(self.agent, space),  # type: ignore[arg-type]
                 env_id,
                 episodes=self.args.eval_episodes,
                 threads=self.args.threads,
