@@ -9,14 +9,15 @@ Deviations from the papers: the posterior looks at the observation alone, so tha
 call; latent states are Gaussian, as in the first; observations are normalised by running statistics; the critic
 regresses returns over their running root mean square, and is corrected when that changes (van Hasselt et al. 2016,
 arXiv:1602.07714); as in the second, its targets come from a slow copy, and the actor's returns are divided by their
-range. An end by the time limit is no termination. Rewards are learned from as they were paid: under a training id that
-acts in both domains, the world model is of their mixture. A resumed run has its replay buffer, and starts new episodes
-and a new stream of random numbers.
+range; the coefficient of the actor's entropy is learned, as in SAC. An end by the time limit is no termination. Rewards
+are learned from as they were paid: under a training id that acts in both domains, the world model is of their mixture.
+A resumed run has its replay buffer, and starts new episodes and a new stream of random numbers.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.lanes import Lanes, LaneSteps, make_lanes
@@ -38,8 +39,8 @@ from transreward_baselines.run_args import RunArgs
 from transreward_baselines.sequences import SequenceBuffer
 from transreward_baselines.training_ids import find_training_pair
 from transreward_baselines.tuned import Tuned, parse, robot_of
-from transreward_envs import ROBOTS, errors
-from transreward_envs.errors import BudgetSpentError, require_count, require_positive, require_share
+from transreward_envs import ROBOTS
+from transreward_envs.errors import BudgetSpentError, require_below_one, require_count, require_positive, require_share
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -58,6 +59,9 @@ MOST_GRADIENT = 10.0
 
 SLOWNESS = 0.01
 """Share by which the returns' root mean square and range move to those of the newest batch."""
+
+TEMPERATURE_LEARNING_RATE = 3e-3
+"""Of Adam."""
 
 TUNED: Tuned = {}
 """Settings of robots, where they differ from the defaults of :class:`Args`."""
@@ -118,8 +122,8 @@ class Args(RunArgs):
     lambda_: float = 0.95
     """Of the returns: 0 is one step, 1 the whole of what is imagined."""
 
-    entropy: float = 1e-3
-    """Coefficient of the actor's entropy [1/nat]."""
+    temperature: float = 1e-2
+    """Coefficient of the actor's entropy at first [1/nat]; it moves so that this comes near one nat below 0 a joint."""
 
     tau: float = 0.02
     """Share by which the target critic moves to the critic after each gradient step."""
@@ -129,12 +133,12 @@ class Args(RunArgs):
         for name in ("buffer_size", "batch_size", "length", "starts", "horizon", "belief", "stochastic", "hidden"):
             require_count(name, getattr(self, name), at_least=1)
         require_count("learning_starts", self.learning_starts)
-        for name in ("updates_per_step", "model_learning_rate", "actor_learning_rate", "critic_learning_rate"):
+        rates = ("model_learning_rate", "actor_learning_rate", "critic_learning_rate")
+        for name in ("updates_per_step", "temperature", *rates):
             require_positive(name, getattr(self, name))
-        errors.require_below_one("gamma", self.gamma)
+        require_below_one("gamma", self.gamma)
         for name in ("lambda_", "tau"):
             require_share(name, getattr(self, name))
-        errors.require_non_negative("entropy", self.entropy)
         if self.pixels and not self._has_pixels():
             raise ValueError(
                 "`pixels` is for ids of domains of dm_control, such as 'TransReward/CheetahRun-v0', and without "
@@ -153,8 +157,8 @@ class Args(RunArgs):
 
 def make_env(args: Args) -> Lanes:
     """Make the lanes to train in."""
-    keywords = args.keywords()
-    envs = make_lanes(args.env_id, args.num_envs, autoreset=args.autoreset, threads=args.threads, settings=keywords)
+    how = {"autoreset": args.autoreset, "threads": args.threads, "settings": args.keywords()}
+    envs = make_lanes(args.env_id, args.num_envs, **how)
     return Lanes(envs, pictures=args.pixels)
 
 
@@ -168,11 +172,16 @@ class Dreamer:
         self.player = Player(Sizes(observation=observation_size, action=action_size, **shared)).to(self.device)
         self.model = self.player.model
         self.critic = make_network(self.model.state_size, args.hidden, args.hidden, 1).to(self.device)
+        self.log_temperature = nn.Parameter(torch.full((1,), math.log(args.temperature), device=self.device))
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
+        learners = {
+            "model": (self.model.parameters(), args.model_learning_rate),
+            "actor": (self.player.actor.parameters(), args.actor_learning_rate),
+            "critic": (self.critic.parameters(), args.critic_learning_rate),
+            "temperature": ([self.log_temperature], TEMPERATURE_LEARNING_RATE),
+        }
         self.optimizers = {
-            "model": torch.optim.Adam(self.model.parameters(), lr=args.model_learning_rate, fused=True),
-            "actor": torch.optim.Adam(self.player.actor.parameters(), lr=args.actor_learning_rate, fused=True),
-            "critic": torch.optim.Adam(self.critic.parameters(), lr=args.critic_learning_rate, fused=True),
+            name: torch.optim.Adam(parameters, lr=rate, fused=True) for name, (parameters, rate) in learners.items()
         }
         capacity = min(args.buffer_size, 2 * (args.total_steps + BLOCK * args.num_envs))
         kept = {"seed": args.seed, "dtype": np.uint8 if args.pixels else np.float32}
@@ -183,8 +192,7 @@ class Dreamer:
         self.figures = {"updates": 0.0, "owed": 0.0, "square": 1.0, "spread": 1.0}
         """Gradient steps so far and due; mean square and range of imagined returns."""
 
-        self._state: torch.Tensor | None = None
-        self._action: torch.Tensor | None = None
+        self._past: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
         self._begins = torch.ones(args.num_envs, dtype=torch.bool, device=self.device)
 
     def act(self, observations: Any) -> Any:
@@ -198,11 +206,11 @@ class Dreamer:
     @torch.no_grad()
     def explore(self, observations: NDArray[Any]) -> NDArray[Any]:
         """Return drawn actions in ``[-1, 1]`` for what lanes observe next, as ``(B, action_size)``."""
-        self._state = self.player.see(self._state, self._action, observations)
-        self._state[self._begins, : self.player.sizes.belief] = 0.0
-        self._action, _ = self.player.draw(self._state, self.generator)
-        actions: NDArray[Any] = self._action.cpu().numpy()
-        return actions
+        state = self.player.see(*self._past, observations)
+        state[self._begins, : self.player.sizes.belief] = 0.0
+        action, _ = self.player.draw(state, self.generator)
+        self._past = (state, action)
+        return np.asarray(action.cpu())
 
     def add(self, observations: NDArray[Any], actions: NDArray[Any], steps: LaneSteps) -> int:
         """Take in what a step of all lanes gave; return how many steps count."""
@@ -213,17 +221,7 @@ class Dreamer:
         self._begins = torch.from_numpy(steps.done | ~steps.valid).to(self.device)
         return self.replay.add(observations, actions, steps)
 
-    def take_scales(self) -> None:
-        """Have the world model normalise by the statistics as they are now."""
-        scales, model = self.model.scales, self.model
-        buffers = {"observations": (scales.mean, scales.std), "rewards": (model.reward_mean, model.reward_std)}
-        for name, statistics in self.statistics.items():
-            mean, deviation = statistics.mean, np.sqrt(statistics.variance)
-            varies = deviation > SMALLEST * np.maximum(np.abs(mean), 1.0)
-            for buffer, values in zip(buffers[name], (mean, np.where(varies, deviation, 1.0)), strict=True):
-                buffer.copy_(torch.from_numpy(values).view(buffer.shape))
-
-    def measure(self, returns: torch.Tensor) -> None:
+    def measure(self, returns: Tensor) -> None:
         """Take in imagined returns, and keep the critics' values as they are in the changed unit."""
         figures = self.figures
         rate = max(SLOWNESS, 1.0 / (figures["updates"] + 1.0))
@@ -231,10 +229,9 @@ class Dreamer:
         figures["spread"] += rate * (high - low - figures["spread"])
         before = figures["square"]
         figures["square"] += rate * (max(float(returns.square().mean()), SMALLEST) - before)
-        with torch.no_grad():
-            for critic in (self.critic, self.target):
-                for parameter in critic[-1].parameters():
-                    parameter.mul_((before / figures["square"]) ** 0.5)
+        for critic in (self.critic, self.target):
+            for parameter in critic[-1].parameters():
+                parameter.data.mul_((before / figures["square"]) ** 0.5)
 
     def export(self, about: Mapping[str, Any]) -> LatentPolicy:
         """Return the policy as it is now, as data."""
@@ -243,6 +240,7 @@ class Dreamer:
     def files(self) -> dict[str, Tensors]:
         """Return all that training changes."""
         tensors: Tensors = {name: torch.tensor(value, dtype=torch.float64) for name, value in self.figures.items()}
+        tensors["log_temperature"] = self.log_temperature
         for name, network in self._networks().items():
             tensors.update(with_prefix(name, network.state_dict()))
         for name, optimizer in self.optimizers.items():
@@ -255,6 +253,7 @@ class Dreamer:
         """Put back what :meth:`files` returned."""
         tensors = files["agent"]
         self.figures = {name: float(tensors[name]) for name in self.figures}
+        self.log_temperature.data.copy_(tensors["log_temperature"])
         for name, network in self._networks().items():
             network.load_state_dict(without_prefix(name, tensors))
         for name, optimizer in self.optimizers.items():
@@ -267,7 +266,7 @@ class Dreamer:
         return {"player": self.player, "critic": self.critic, "target": self.target}
 
 
-def update(agent: Dreamer, windows: Windows, args: Args) -> dict[str, torch.Tensor]:
+def update(agent: Dreamer, windows: Windows, args: Args) -> dict[str, Tensor]:
     """Step down the gradients of world model, actor and critic, and return what to log."""
     model_loss = agent.model.loss(windows, agent.generator)
     _descend(agent, "model", model_loss)
@@ -278,8 +277,11 @@ def update(agent: Dreamer, windows: Windows, args: Args) -> dict[str, torch.Tens
     returns = lambda_returns(rewards, discounts, values, args.lambda_)
     with torch.no_grad():  # how much of an imagined step there is: nothing of what comes after an end
         weights = torch.cat([torch.ones_like(discounts[:1]), discounts[:-1]]).cumprod(dim=0)
-    gain = returns / max(agent.figures["spread"], 1.0) - args.entropy * log_densities
+    temperature = agent.log_temperature.exp()
+    gain = returns / max(agent.figures["spread"], 1.0) - temperature.detach() * log_densities
     _descend(agent, "actor", -(weights * gain).mean())
+    excess = -log_densities.detach().mean() + agent.player.sizes.action  # of entropy, over one nat below 0 a joint
+    _descend(agent, "temperature", (temperature * excess).squeeze())
     predicted = agent.critic(path[:-1].detach()).squeeze(-1)
     critic_loss = (weights * (predicted - returns.detach() / unit).square()).mean()
     _descend(agent, "critic", critic_loss)
@@ -291,12 +293,12 @@ def update(agent: Dreamer, windows: Windows, args: Args) -> dict[str, torch.Tens
         "losses/model": model_loss.detach(),
         "losses/critic": critic_loss.detach(),
         "charts/imagined_return": returns.detach().mean(),
-        "charts/imagined_reward": rewards.detach().mean(),
         "charts/entropy": -log_densities.detach().mean(),
+        "charts/temperature": temperature.detach(),
     }
 
 
-def draw_starts(agent: Dreamer, windows: Windows, count: int) -> torch.Tensor:
+def draw_starts(agent: Dreamer, windows: Windows, count: int) -> Tensor:
     """Return states of windows that a step was taken from, drawn with replacement, as ``(count, state_size)``."""
     with torch.no_grad():
         states = agent.model.states(windows.observations, windows.actions)[:, :-1][windows.mask.bool()]
@@ -304,7 +306,7 @@ def draw_starts(agent: Dreamer, windows: Windows, count: int) -> torch.Tensor:
     return states[drawn]
 
 
-def imagine(agent: Dreamer, states: torch.Tensor, horizon: int) -> tuple[torch.Tensor, torch.Tensor]:
+def imagine(agent: Dreamer, states: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
     """Return states ``(horizon + 1, n, state_size)`` under the actor, and its actions' log-densities ``(horizon, n)``.
 
     Gradients go back from states to the actions before them, not through what the actor saw.
@@ -317,9 +319,7 @@ def imagine(agent: Dreamer, states: torch.Tensor, horizon: int) -> tuple[torch.T
     return torch.stack(path), torch.stack(log_densities)
 
 
-def lambda_returns(
-    rewards: torch.Tensor, discounts: torch.Tensor, values: torch.Tensor, lambda_: float
-) -> torch.Tensor:
+def lambda_returns(rewards: Tensor, discounts: Tensor, values: Tensor, lambda_: float) -> Tensor:
     """Return ``G_t = r_t + d_t ((1 - lambda) v_t + lambda G_{t+1})``, and ``v`` in place of what follows the last.
 
     Args:
@@ -335,7 +335,7 @@ def lambda_returns(
     return torch.stack(returns[::-1])
 
 
-def _descend(agent: Dreamer, name: str, loss: torch.Tensor) -> None:
+def _descend(agent: Dreamer, name: str, loss: Tensor) -> None:
     optimizer = agent.optimizers[name]
     parameters = optimizer.param_groups[0]["params"]
     optimizer.zero_grad()
@@ -355,7 +355,7 @@ def learn(
         BudgetSpentError: No step is left.
     """
     shape, steps = (lanes.num_envs, lanes.action_size), 0
-    report: dict[str, torch.Tensor] = {}
+    report: dict[str, Tensor] = {}
     for _ in range(BLOCK):
         started = agent.replay.size >= min(args.learning_starts, agent.replay.capacity)
         actions = agent.explore(observations) if started else generator.uniform(-1.0, 1.0, shape)
@@ -369,7 +369,7 @@ def learn(
         observations, steps = result.observations, steps + added
         if started:
             agent.figures["owed"] += added * args.updates_per_step
-        agent.take_scales()
+        agent.model.take_scales(agent.statistics)
         while agent.figures["owed"] >= 1.0:
             report = update(agent, agent.replay.draw(args.batch_size, args.length, agent.device), args)
             agent.figures["owed"] -= 1.0

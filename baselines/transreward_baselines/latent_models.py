@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from transreward_baselines.normalization import RunningStatistics
 from transreward_wrappers.world_models.rssm_network import RSSMNetwork
 from transreward_wrappers.world_models.rssm_settings import RSSMSettings
+from transreward_wrappers.world_models.scales import SMALLEST
 
 SIDE = 64
 """Height and width of pictures [pixels]."""
@@ -50,6 +54,18 @@ class StateModel(RSSMNetwork):
         del self.witnesses
         self.scales.low.fill_(-math.inf)  # what is decoded is not clipped
         self.scales.high.fill_(math.inf)
+
+    def take_scales(self, statistics: Mapping[str, RunningStatistics]) -> None:
+        """Normalise ``observations`` and ``rewards`` by what is known of them; what is not told stays as it is."""
+        buffers = {
+            "observations": (self.scales.mean, self.scales.std),
+            "rewards": (self.reward_mean, self.reward_std),
+        }
+        for name, told in statistics.items():
+            deviation = np.sqrt(told.variance)
+            varies = deviation > SMALLEST * np.maximum(np.abs(told.mean), 1.0)
+            for buffer, values in zip(buffers[name], (told.mean, np.where(varies, deviation, 1.0)), strict=True):
+                buffer.copy_(torch.from_numpy(values).view(buffer.shape))
 
     def _disagreement(self, *_: Any) -> torch.Tensor:
         return self.reward_mean.new_zeros(())
