@@ -70,10 +70,14 @@ class Player(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class LatentPolicy:
-    """A world model and an actor as data, with JSON on where they come from; it acts through :meth:`Player.begin`."""
+    """A world model and an actor as data, with JSON on where they come from."""
 
     player: Player
     about: Mapping[str, Any]
+
+    def begin(self) -> Policy:
+        """Return what acts deterministically in episodes that begin with what it is shown first."""
+        return self.player.begin()
 
     def save(self, path: Path) -> None:
         """Write it to a file."""

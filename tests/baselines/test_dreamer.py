@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.baselines.telltale import telltale_lanes
 from transreward_baselines import dreamer
 from transreward_baselines.agent import beginning
-from transreward_baselines.dreamer import Args, Dreamer, draw_starts, imagine, lambda_returns, learn, main, update
+from transreward_baselines.dreamer import Args, Dreamer, draw_starts, lambda_returns, learn, main, update
 from transreward_baselines.latent_models import PixelModel, Sizes
 from transreward_baselines.player import LatentPolicy
 from transreward_baselines.results import Evaluation, read_rows
@@ -289,7 +289,7 @@ def test_a_policy_in_a_file_acts_as_its_agent_does(tmp_path: Path) -> None:
     policy = LatentPolicy.load(tmp_path / "policy.safetensors")
     assert policy.about == {"steps": 5}
     observations = np.random.default_rng(0).normal(size=(3, 4, 3))
-    acts = agent.begin(), policy.player.begin()
+    acts = agent.begin(), policy.begin()
     for seen in observations:
         assert np.array_equal(*(act(seen) for act in acts))
 
