@@ -54,7 +54,7 @@ from transreward_wrappers.world_models.windows import Windows
 BLOCK = 16
 """Steps of each lane between two entries in the logs."""
 
-MOST_GRADIENT = 10.0
+MOST_GRADIENT = 100.0
 """Longer gradients are cut to this length."""
 
 SLOWNESS = 0.01
@@ -113,7 +113,7 @@ class Args(RunArgs):
     actor_learning_rate: float = 3e-4
     """Of Adam."""
 
-    critic_learning_rate: float = 3e-4
+    critic_learning_rate: float = 1e-3
     """Of Adam."""
 
     gamma: float = 0.99
@@ -125,7 +125,7 @@ class Args(RunArgs):
     temperature: float = 1e-2
     """Coefficient of the actor's entropy at first [1/nat]; it moves so that this comes near one nat below 0 a joint."""
 
-    tau: float = 0.02
+    tau: float = 0.05
     """Share by which the target critic moves to the critic after each gradient step."""
 
     def __post_init__(self) -> None:
@@ -157,7 +157,7 @@ class Args(RunArgs):
 
 def make_env(args: Args) -> Lanes:
     """Make the lanes to train in."""
-    how = {"autoreset": args.autoreset, "threads": args.threads, "settings": args.keywords()}
+    how: dict[str, Any] = {"autoreset": args.autoreset, "threads": args.threads, "settings": args.keywords()}
     envs = make_lanes(args.env_id, args.num_envs, **how)
     return Lanes(envs, pictures=args.pixels)
 
@@ -184,7 +184,7 @@ class Dreamer:
             name: torch.optim.Adam(parameters, lr=rate, fused=True) for name, (parameters, rate) in learners.items()
         }
         capacity = min(args.buffer_size, 2 * (args.total_steps + BLOCK * args.num_envs))
-        kept = {"seed": args.seed, "dtype": np.uint8 if args.pixels else np.float32}
+        kept: dict[str, Any] = {"seed": args.seed, "dtype": np.uint8 if args.pixels else np.float32}
         self.replay = SequenceBuffer(capacity, args.num_envs, observation_size, action_size, **kept)
         self.statistics = {"rewards": RunningStatistics(1)}
         if not args.pixels:
@@ -192,7 +192,7 @@ class Dreamer:
         self.figures = {"updates": 0.0, "owed": 0.0, "square": 1.0, "spread": 1.0}
         """Gradient steps so far and due; mean square and range of imagined returns."""
 
-        self._past: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
+        self._past: tuple[Tensor | None, Tensor | None] = (None, None)
         self._begins = torch.ones(args.num_envs, dtype=torch.bool, device=self.device)
 
     def act(self, observations: Any) -> Any:
