@@ -107,7 +107,7 @@ class Args(RunArgs):
     hidden: int = 128
     """Units in each hidden layer."""
 
-    model_learning_rate: float = 6e-4
+    model_learning_rate: float = 1e-3
     """Of Adam, of the world model."""
 
     actor_learning_rate: float = 3e-4

@@ -24,7 +24,7 @@ SIDE = 64
 CHANNELS = (3, 16, 32, 64, 128)
 """Of a picture, and after each of the four convolutions, which halve height and width."""
 
-OUTCOME_WEIGHT = 10.0
+OUTCOME_WEIGHT = 40.0
 """Of the loss of rewards and ends, against that of observations: an agent that learns in a model lives by them [-]."""
 
 NARROWEST = SIDE // 2 ** (len(CHANNELS) - 1)
