@@ -119,7 +119,7 @@ class Args(RunArgs):
     gamma: float = 0.99
     """Discount."""
 
-    lambda_: float = 0.95
+    return_lambda: float = 0.95
     """Of the returns: 0 is one step, 1 the whole of what is imagined."""
 
     temperature: float = 1e-2
@@ -137,7 +137,7 @@ class Args(RunArgs):
         for name in ("updates_per_step", "temperature", *rates):
             require_positive(name, getattr(self, name))
         require_below_one("gamma", self.gamma)
-        for name in ("lambda_", "tau"):
+        for name in ("return_lambda", "tau"):
             require_share(name, getattr(self, name))
         if self.pixels and not self._has_pixels():
             raise ValueError(
@@ -274,7 +274,7 @@ def update(agent: Dreamer, windows: Windows, args: Args) -> dict[str, Tensor]:
     rewards, goes_on = agent.model.outcomes(path[1:])
     discounts, unit = args.gamma * goes_on, agent.figures["square"] ** 0.5
     values = agent.target(path[1:]).squeeze(-1) * unit
-    returns = lambda_returns(rewards, discounts, values, args.lambda_)
+    returns = lambda_returns(rewards, discounts, values, args.return_lambda)
     with torch.no_grad():  # how much of an imagined step there is: nothing of what comes after an end
         weights = torch.cat([torch.ones_like(discounts[:1]), discounts[:-1]]).cumprod(dim=0)
     temperature = agent.log_temperature.exp()

@@ -353,7 +353,7 @@ def test_a_pendulum_is_balanced_after_twelve_thousand_steps(tmp_path: Path) -> N
         ({"horizon": 0}, "`horizon` must be an integer >= 1; got 0"),
         ({"learning_starts": -1}, "`learning_starts` must be an integer >= 0; got -1"),
         ({"gamma": 1.0}, r"`gamma` must"),
-        ({"lambda_": 1.5}, r"`lambda_` must lie in \[0, 1\]; got 1.5"),
+        ({"return_lambda": 1.5}, r"`return_lambda` must lie in \[0, 1\]; got 1.5"),
         ({"tau": 2.0}, r"`tau` must lie in \[0, 1\]; got 2.0"),
         ({"pixels": True}, "`pixels` is for ids of domains of dm_control, such as .*; got 'TransReward/Hopper-v0'"),
         (
