@@ -31,6 +31,7 @@ METHODS: dict[str, Method] = {
     "reward-transfer": Method(compensation="transreward_wrappers.reward_transfer:RewardTransfer", acts_in="target"),
     "darc": Method(compensation="transreward_wrappers.darc:DARC", acts_in="both"),
     "dara": Method(compensation="transreward_wrappers.darc:DARA", acts_in="both"),
+    "dtw": Method(compensation="transreward_wrappers.dtw:DTW", acts_in="target"),
 }
 
 

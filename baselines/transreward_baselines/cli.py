@@ -11,6 +11,7 @@ try:
     import tyro
     from rich.table import Table
 
+    from transreward_baselines.align.command import align
     from transreward_baselines.benchmark.command import benchmark
     from transreward_baselines.console import console
     from transreward_baselines.refine.args import RefineArgs
@@ -174,16 +175,16 @@ def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
         episodes: Episodes in each domain.
     """
     from transreward_baselines.checkpoint import load_policy
-    from transreward_baselines.evaluation import evaluate as evaluate_policy
-    from transreward_baselines.training_ids import evaluation_roles
+    from transreward_baselines.evaluation import evaluate_id
+    from transreward_baselines.sb3 import places_of
 
     config, policy = load_policy(run)
     pair = transreward_envs.get_pair(config.pair)
     table = Table(title=f"{pair.name}, {config.method}, seed {config.seed}: {episodes} episodes", box=None)
     for column in ("domain", "mean return", "standard deviation", "lowest", "highest"):
         table.add_column(column, justify="left" if column == "domain" else "right")
-    for role in reversed(evaluation_roles(pair)):
-        returns = evaluate_policy(policy, pair, role, episodes=episodes)
+    for role, (env_id, keywords) in reversed(places_of(config).items()):
+        returns = evaluate_id(policy, env_id, episodes=episodes, settings=keywords)
         figures = (returns.mean(), returns.std(), returns.min(), returns.max())
         table.add_row(role, *(f"{figure:.1f}" for figure in figures))
     console().print(table)
@@ -272,6 +273,7 @@ TOP: dict[str, Any] = {
     "evaluate": evaluate,
     "plot": plot,
     "render": render,
+    "align": align,
     "benchmark": benchmark,
     "policies": policies,
     "data": data,

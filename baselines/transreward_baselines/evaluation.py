@@ -54,13 +54,16 @@ def evaluate_id(
 
 
 def episode_returns(policy: Policy, envs: VectorEnv[Any, Any, Any], seed: int) -> NDArray[np.float64]:
-    """Return the return of the first episode in each lane, and close the lanes."""
+    """Return the return of the first episode in each lane, and close the lanes.
+
+    Where they pay something else, the environment's own rewards are added up.
+    """
     try:
         returns, running = np.zeros(envs.num_envs), np.ones(envs.num_envs, dtype=bool)
         observations, _ = envs.reset(seed=seed)
         while running.any():
-            observations, rewards, terminated, truncated, _ = envs.step(policy(observations))
-            returns += np.where(running, rewards, 0.0)
+            observations, paid, terminated, truncated, infos = envs.step(policy(observations))
+            returns += np.where(running, infos.get("reward/env", paid), 0.0)
             running &= ~(terminated | truncated)
         return returns
     finally:

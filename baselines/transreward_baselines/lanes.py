@@ -25,8 +25,8 @@ gym.register_envs(transreward_envs)
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-CompensationOf = Callable[[Transitions], Array]
-"""From transitions to what is added to their rewards, as ``(B,)``."""
+PaidFor = Callable[[Transitions, Bools], Array]
+"""From transitions, and in which of them the physics has failed, to what is paid for them, as ``(B,)``."""
 
 OWN = "transreward_"
 """How the modules of entry points begin whose lanes know both ways of starting again, and step by threads."""
@@ -131,15 +131,18 @@ class Lanes:
         )
 
     @property
-    def compensation(self) -> CompensationOf | None:
-        """What tells the compensation of transitions, as it is when asked; ``None`` where there is none.
+    def pays(self) -> PaidFor | None:
+        """What tells what is paid for transitions, as the compensation is when asked; ``None`` where there is none.
 
-        Their actions are in ``[-1, 1]``, as everywhere here.
+        It is ``None`` too where a compensation pays for whole episodes. Actions are in ``[-1, 1]``, as everywhere here.
         """
-        found: CompensationOf | None = find_shared(self.envs, "compensation_of")
-        if found is None:
+        found: PaidFor | None = find_shared(self.envs, "paid_for")
+        if found is None or find_shared(self.envs, "compensation").follows:
             return None
-        return lambda batch: found(replace(batch, action=scale_actions(batch.action, self.action_space).astype(float)))
+        space = self.action_space
+        return lambda batch, failed: found(
+            replace(batch, action=scale_actions(batch.action, space).astype(float)), failed
+        )
 
     def close(self) -> None:
         """Close the lanes."""

@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from transreward_baselines.lanes import CompensationOf, LaneSteps
+from transreward_baselines.lanes import LaneSteps, PaidFor
 from transreward_envs.errors import require_count, unknown
 from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.compensation import Transitions
 
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 LearnFrom = Literal["both", "source"]
 """Whose transitions are drawn: those of both domains, or of the source alone."""
 
@@ -44,16 +42,16 @@ class Batch:
 class ReplayBuffer:
     """Keeps the newest transitions, each of one episode, and draws from them at random.
 
-    With a compensation it keeps the environment's own rewards, and adds to those that are drawn what the compensation
-    says at that moment: one that learns says something else by then than when the transition was made.
+    With ``pays`` it keeps the environment's own rewards, and draws transitions with what a compensation makes of them
+    at that moment: one that learns says something else by then than when the transition was made.
 
     Args:
         capacity: Number of transitions that are kept.
         observation_size: Length of an observation.
         action_size: Length of an action.
         seed: Of the draws.
-        compensation: From transitions, with actions in ``[-1, 1]``, to what is added to the rewards that are drawn;
-            rewards stay as they were paid when ``None``.
+        pays: From transitions, with actions in ``[-1, 1]``, to what is paid for them when they are drawn; rewards stay
+            as they were paid when ``None``.
         learn_from: Draw transitions of both domains, or of the source alone.
 
     Raises:
@@ -67,15 +65,15 @@ class ReplayBuffer:
         action_size: int,
         *,
         seed: int,
-        compensation: CompensationOf | None = None,
+        pays: PaidFor | None = None,
         learn_from: LearnFrom = "both",
     ) -> None:
         require_count("capacity", capacity, at_least=1)
-        require_learn_from(learn_from, relabels=compensation is not None)
+        require_learn_from(learn_from, relabels=pays is not None)
         self.capacity, self.size = capacity, 0
         self._position = 0
         self._generator = np.random.default_rng(seed)
-        self._compensation, self._learn_from = compensation, learn_from
+        self._pays, self._learn_from = pays, learn_from
         self._arrays: dict[str, NDArray[Any]] = {
             "observations": np.zeros((capacity, observation_size), np.float32),
             "actions": np.zeros((capacity, action_size), np.float32),
@@ -83,7 +81,7 @@ class ReplayBuffer:
             "next_observations": np.zeros((capacity, observation_size), np.float32),
             "terminated": np.zeros(capacity, np.bool_),
         }
-        if compensation is not None:
+        if pays is not None:
             self._arrays |= {"domains": np.zeros(capacity, np.int8), "failed": np.zeros(capacity, np.bool_)}
 
     def add(self, observations: NDArray[Any], actions: NDArray[Any], steps: LaneSteps) -> int:
@@ -101,7 +99,7 @@ class ReplayBuffer:
             "next_observations": steps.last_observations,
             "terminated": steps.terminated,
         }
-        if self._compensation is not None:
+        if self._pays is not None:
             given |= {"rewards": steps.told("reward/env"), "domains": steps.told("domain"), "failed": steps.failed}
         self._append({name: values[steps.valid] for name, values in given.items()})
         return int(steps.valid.sum())
@@ -140,7 +138,7 @@ class ReplayBuffer:
     def _batch(self, where: NDArray[np.int64], device: torch.device) -> Batch:
         """Return the transitions at these positions, paid as the compensation says now."""
         drawn = {name: array[where] for name, array in self._arrays.items()}
-        if self._compensation is not None:
+        if self._pays is not None:
             domains, failed = drawn.pop("domains"), drawn.pop("failed")
             transitions = Transitions(
                 observation=drawn["observations"].astype(np.float64),
@@ -150,7 +148,7 @@ class ReplayBuffer:
                 terminated=drawn["terminated"],
                 domain=domains.astype(np.int64),
             )
-            drawn["rewards"] = paid_now(self._compensation, transitions, failed).astype(np.float32)
+            drawn["rewards"] = self._pays(transitions, failed).astype(np.float32)
         return Batch(**{name: torch.from_numpy(values).to(device) for name, values in drawn.items()})
 
     def _append(self, values: Mapping[str, NDArray[Any]]) -> None:
@@ -161,16 +159,6 @@ class ReplayBuffer:
             array[where] = values[name][given - count :]
         self._position = (self._position + count) % self.capacity
         self.size = min(self.size + count, self.capacity)
-
-
-def paid_now(compensation: CompensationOf, transitions: Transitions, failed: Bools) -> Array:
-    """Return rewards with the compensation of this moment, as ``(B,)``; steps whose physics failed get none."""
-    if not failed.any():
-        return transitions.reward + compensation(transitions)
-    paid = transitions.reward.copy()
-    if not failed.all():
-        paid[~failed] += compensation(transitions.select(~failed))
-    return paid
 
 
 def draw_source(

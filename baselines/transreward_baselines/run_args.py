@@ -10,11 +10,8 @@ import torch
 
 from transreward_baselines.lanes import Lanes, find_spec, make_lanes
 from transreward_baselines.settings import parse_settings
-from transreward_baselines.training_ids import evaluation_ids, find_training_pair, takes_seed
+from transreward_baselines.training_ids import TRAINING_KEYWORDS, evaluation_ids, find_training_pair, with_seed
 from transreward_envs.errors import require_count, require_positive, unknown
-
-TRAINING_KEYWORDS = ("target_budget", "shared_state", "lane_shifts", "threads")
-"""Keywords of an id that say how it is trained in, not what it is."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,8 +105,7 @@ class RunArgs:
     def keywords(self) -> dict[str, Any]:
         """Return the keywords of the id, the compensation's seed among them."""
         found = find_training_pair(self.env_id)
-        seed = {"seed": self.seed} if found and takes_seed(found[1]) else {}
-        return {**seed, **parse_settings(self.settings)}
+        return with_seed(found[1] if found else "", parse_settings(self.settings), self.seed)
 
 
 def make_env(args: RunArgs) -> Lanes:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from transreward_baselines.lanes import CompensationOf, Lanes
+from transreward_baselines.lanes import Lanes, PaidFor
 from transreward_baselines.replay import Batch, LearnFrom, ReplayBuffer, require_learn_from
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
@@ -84,8 +84,9 @@ class Args(RunArgs):
     """Share by which the target critics move to the critics after each gradient step."""
 
     relabel: bool = True
-    """Add to a reward, when it is drawn, what the compensation says by then; otherwise what was paid is learned from,
-    which grows stale as the compensation learns. Without effect on ids that have none."""
+    """Pay for a transition, when it is drawn, what the compensation says by then; otherwise what was paid is learned
+    from, which grows stale as the compensation learns. Without effect on ids that have none, or one that pays for whole
+    episodes."""
 
     learn_from: LearnFrom = "both"
     """Transitions that the agent learns from: those of both domains, or of the source alone, so that target transitions
@@ -107,9 +108,7 @@ class Args(RunArgs):
 class SAC:
     """Policy, twin critics with their targets, temperature, optimisers and replay buffer."""
 
-    def __init__(
-        self, args: Args, observation_size: int, action_size: int, compensation: CompensationOf | None = None
-    ) -> None:
+    def __init__(self, args: Args, observation_size: int, action_size: int, pays: PaidFor | None = None) -> None:
         self.device = args.torch_device()
         self.action_size = action_size
         self.policy = make_network(observation_size, args.hidden, 2 * action_size).to(self.device)
@@ -129,7 +128,7 @@ class SAC:
             observation_size,
             action_size,
             seed=args.seed,
-            compensation=compensation,
+            pays=pays,
             learn_from=args.learn_from,
         )
         self.owed = 0.0
@@ -300,8 +299,8 @@ def main(args: Args) -> list[Evaluation]:
     torch.set_num_threads(args.torch_threads)
     torch.manual_seed(args.seed)
     with closing(make_env(args)) as lanes:
-        compensation = lanes.compensation if args.relabel else None
-        agent = SAC(args, lanes.observation_size, lanes.action_size, compensation)
+        pays = lanes.pays if args.relabel else None
+        agent = SAC(args, lanes.observation_size, lanes.action_size, pays)
         with Run("sac", args, agent, lanes) as run:
             torch.manual_seed(args.seed + run.steps)
             generator = np.random.default_rng([args.seed, run.steps])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium as gym
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
@@ -14,9 +15,9 @@ from transreward_baselines.evaluation import Policy
 from transreward_baselines.lanes import make_lanes
 from transreward_baselines.sb3_lanes import VectorEnvAdapter, make_vec
 from transreward_baselines.sb3_replay import CompensatedReplayBuffer, compensated_replay
-from transreward_baselines.training_ids import takes_seed
+from transreward_baselines.training_ids import evaluation_places, with_seed
 from transreward_envs import METHODS, get_pair
-from transreward_envs.pairs import ROLES
+from transreward_envs.pairs import ROLES, Role
 
 __all__ = [
     "CompensatedReplayBuffer",
@@ -41,20 +42,30 @@ _PPO_ROLLOUT = 2048
 
 def make_training_env(config: RunConfig) -> VecEnv:
     """Make a run's lanes, normalised for PPO; they share one learner, and one budget."""
-    kwargs = dict(config.settings)
-    if config.target_budget is not None:
-        kwargs["target_budget"] = config.target_budget
-    if takes_seed(config.method):
-        kwargs.setdefault("seed", config.seed)
+    kwargs = training_keywords(config)
     made = make_lanes(get_pair(config.pair).id(config.method), config.n_envs, settings=kwargs)
     lanes = VectorEnvAdapter(made, reports=config.relabel)
     lanes.seed(config.seed)
     return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
 
 
+def training_keywords(config: RunConfig) -> dict[str, Any]:
+    """Return the keywords of the id that a run trains in."""
+    keywords = dict(config.settings)
+    if config.target_budget is not None:
+        keywords["target_budget"] = config.target_budget
+    return with_seed(config.method, keywords, config.seed)
+
+
+def places_of(config: RunConfig) -> dict[Role, tuple[str, dict[str, Any]]]:
+    """Return the ids, and their keywords, in which a run's policy is evaluated, by domain."""
+    return evaluation_places(get_pair(config.pair), config.method, training_keywords(config))
+
+
 def make_plain_env(config: RunConfig) -> VecEnv:
-    """Make one target domain, to hold a policy that is only evaluated."""
-    env = DummyVecEnv([lambda: get_pair(config.pair).make("target", disable_env_checker=True)])
+    """Make what a run's policy is evaluated in, to hold one that is only evaluated."""
+    env_id, keywords = places_of(config)["target"]
+    env = DummyVecEnv([lambda: gym.make(env_id, disable_env_checker=True, **keywords)])
     return VecNormalize(env, training=False) if config.agent == "sb3-ppo" else env
 
 
@@ -64,7 +75,8 @@ def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
         steps = max(_PPO_ROLLOUT // config.n_envs, 1)
         return PPO("MlpPolicy", env, seed=config.seed, n_steps=steps, device="cpu", **_PPO)
     size = min(config.steps, 1_000_000)
-    replay = compensated_replay(env, learn_from=config.learn_from) if config.relabel else {}
+    relabels = config.relabel and not env.get_attr("compensation", indices=[0])[0].follows
+    replay = compensated_replay(env, learn_from=config.learn_from) if relabels else {}
     return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **replay, **_SAC)
 
 

@@ -8,8 +8,7 @@ import gymnasium as gym
 from gymnasium.vector import SyncVectorEnv, VectorActionWrapper, VectorObservationWrapper, VectorWrapper
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
-from transreward_baselines.lanes import CompensationOf
-from transreward_baselines.replay import Array
+from transreward_baselines.lanes import Array, Bools, PaidFor
 from transreward_baselines.sb3_lanes import VectorEnvAdapter
 from transreward_wrappers.bound import HasCompensation
 from transreward_wrappers.compensation import Transitions
@@ -33,21 +32,28 @@ class LiveCompensation:
     """
 
     def __init__(self, env: Env | VecEnv | None = None) -> None:
-        self._of: CompensationOf | None = None if env is None else find_compensator(env).compensation_of
+        found = None if env is None else find_compensator(env)
+        self.replaces = found is not None and found.compensation.replaces
+        """Whether the environment's own rewards are no part of what is paid."""
+        self._pays: PaidFor | None = None if found is None else found.paid_for
 
-    def __call__(self, batch: Transitions) -> Array:
-        """Return what is added to the rewards of transitions, as ``(B,)``.
+    def __call__(self, batch: Transitions, failed: Bools) -> Array:
+        """Return what is paid for transitions, as ``(B,)``.
+
+        Args:
+            batch: The transitions.
+            failed: In which the physics has failed, as ``(B,)``.
 
         Raises:
             RuntimeError: It is detached.
             CompensationError: It is not finite.
         """
-        if self._of is None:
+        if self._pays is None:
             raise RuntimeError(
                 "A replay buffer that was loaded or copied has no compensation; the environment it came from stays "
                 "behind. Call `agent.replay_buffer.attach(env)` with the environment that the agent trains in."
             )
-        return self._of(batch)
+        return self._pays(batch, failed)
 
     def __reduce__(self) -> Any:
         """Leave the environments behind."""
@@ -59,14 +65,19 @@ def find_compensator(env: Env | VecEnv) -> HasCompensation:
 
     Raises:
         TypeError: These are no environments of this process.
-        ValueError: They have no compensation, do not learn together, or what is around it changes observations or
-            actions.
+        ValueError: They have no compensation, do not learn together, it pays for whole episodes, or what is around it
+            changes observations or actions.
     """
     found = [_compensator(stack) for stack in _stacks(env)]
     if any(one.compensation is not found[0].compensation for one in found):
         raise ValueError(
             f"Rewards are relabelled by one compensation; these {len(found)} environments have one each. Make lanes by "
             "`make_vec`, or call `transreward_envs.training.join_environments` on the environments first."
+        )
+    if found[0].compensation.follows:
+        raise ValueError(
+            f"Rewards are relabelled transition by transition; {type(found[0].compensation).__name__} pays for how an "
+            "episode goes, with these settings. Leave `compensated_replay` out."
         )
     return found[0]
 

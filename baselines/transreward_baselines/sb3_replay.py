@@ -19,7 +19,8 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
-from transreward_baselines.replay import Array, LearnFrom, draw_source, paid_now, require_learn_from
+from transreward_baselines.lanes import Array
+from transreward_baselines.replay import LearnFrom, draw_source, require_learn_from
 from transreward_baselines.sb3_compensation import Env, LiveCompensation
 from transreward_envs.batched.infos import FAILED
 from transreward_wrappers.compensation import Transitions
@@ -125,9 +126,10 @@ class CompensatedReplayBuffer(ReplayBuffer):
             ValueError: ``infos`` lack what the wrapper of rewards tells, or the rewards are not what it has paid.
         """
         own, added, domains = _told(infos)
-        if (np.abs(reward - (own + added)) > 1e-5 * (1.0 + np.abs(reward))).any():
+        paid = added if self.compensation.replaces else own + added
+        if (np.abs(reward - paid) > 1e-5 * (1.0 + np.abs(reward))).any():
             raise ValueError(
-                f"Rewards must be `reward/env` plus `reward/compensation`, {own + added}; got {reward}. Something "
+                f"Rewards must be what the compensation makes of the environment's, {paid}; got {reward}. Something "
                 "around the compensation changes them: leave it out, or scale them by `VecNormalize`."
             )
         row = self.pos
@@ -150,7 +152,7 @@ class CompensatedReplayBuffer(ReplayBuffer):
         """Return transitions of some lanes, normalised if ``env`` does so, paid as the compensation says now."""
         where, dtype = (rows, lanes), self.observations.dtype
         made = self._transitions(where)
-        paid = paid_now(self.compensation, made, self.failed[where]).astype(np.float32)
+        paid = self.compensation(made, self.failed[where]).astype(np.float32)
         over = self.dones[where] * (1 - self.timeouts[where])
         drawn = (
             self._normalize_obs(made.observation.astype(dtype, copy=False), env),

@@ -15,11 +15,9 @@ from tqdm import tqdm
 
 from transreward_baselines.checkpoint import load_checkpoint, save_checkpoint
 from transreward_baselines.config import RunConfig
-from transreward_baselines.evaluation import evaluate
+from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import Result, read_results, write_results
-from transreward_baselines.sb3 import budget_is_spent, make_agent, make_training_env, policy_of, steps_spent
-from transreward_baselines.training_ids import evaluation_roles
-from transreward_envs import get_pair
+from transreward_baselines.sb3 import budget_is_spent, make_agent, make_training_env, places_of, policy_of, steps_spent
 from transreward_envs.errors import BudgetSpentError
 
 Report = Callable[[int], None]
@@ -85,8 +83,11 @@ def _train(
 
 def _evaluation(agent: BaseAlgorithm, config: RunConfig, seconds: float) -> Result:
     """Evaluate the policy of an agent on the plain domains that it can act in."""
-    pair, policy, spent = get_pair(config.pair), policy_of(agent), steps_spent(agent, config)
-    returns = {role: evaluate(policy, pair, role, episodes=config.eval_episodes) for role in evaluation_roles(pair)}
+    policy, spent = policy_of(agent), steps_spent(agent, config)
+    returns = {
+        role: evaluate_id(policy, env_id, episodes=config.eval_episodes, settings=keywords)
+        for role, (env_id, keywords) in places_of(config).items()
+    }
     target, source = returns["target"], returns.get("source", np.array([np.nan]))
     return Result(
         step=agent.num_timesteps,

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 from transreward_envs import METHODS, PAIRS, Pair
 from transreward_envs.pairs import ROLES, Role
-from transreward_wrappers.bound import load_compensation
+from transreward_wrappers.bound import load_compensation, setting_names
+
+TRAINING_KEYWORDS = ("target_budget", "shared_state", "lane_shifts", "threads")
+"""Keywords of ids that are of training alone."""
 
 
 def find_training_pair(env_id: str) -> tuple[Pair, str] | None:
@@ -52,6 +57,33 @@ def evaluation_roles(pair: Pair) -> tuple[Role, ...]:
     return ("target", "source") if pair.source_robot is None else ("target",)
 
 
+def evaluation_places(pair: Pair, method: str, keywords: Mapping[str, Any]) -> dict[Role, tuple[str, dict[str, Any]]]:
+    """Return the ids, and their keywords, in which a policy trained in a pair is evaluated, by domain.
+
+    Those are the plain domains; where the method shows its agent more than these do, its own id, in which the
+    environment's own reward is told.
+
+    Args:
+        pair: The pair.
+        method: ``source``, ``target`` or a method.
+        keywords: Of its id.
+    """
+    if observes_more(method, keywords):
+        kept = {name: value for name, value in keywords.items() if name not in TRAINING_KEYWORDS}
+        return {"target": (pair.id(method), kept)}
+    return {role: (pair.id(role), {}) for role in evaluation_roles(pair)}
+
+
+def observes_more(method: str, keywords: Mapping[str, Any]) -> bool:
+    """Whether a method appends something to the observations of its agent."""
+    found = METHODS.get(method)
+    if found is None or found.compensation is None:
+        return False
+    cls = load_compensation(found.compensation)
+    own = setting_names(cls)
+    return cls(**{name: value for name, value in keywords.items() if name in own}).observed > 0
+
+
 def is_compensated(env_id: str) -> bool:
     """Whether an id is a training id of a method with a compensation."""
     found = find_training_pair(env_id)
@@ -64,9 +96,10 @@ def pair_of(env_id: str) -> Pair | None:
     return None if found is None else found[0]
 
 
-def takes_seed(method: str) -> bool:
-    """Whether a method has a compensation with a setting ``seed``."""
+def with_seed(method: str, keywords: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the keywords of a method's id, with the run's seed for its compensation, if that takes one."""
     found = METHODS.get(method)
     if found is None or found.compensation is None:
-        return False
-    return "seed" in inspect.signature(load_compensation(found.compensation)).parameters
+        return dict(keywords)
+    takes = "seed" in inspect.signature(load_compensation(found.compensation)).parameters
+    return {**({"seed": seed} if takes else {}), **keywords}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.baselines.drifting import LANES, Drifting, drifting_env, drifting_in, drifting_lanes
 from tests.baselines.telltale import Telltale, act, telltale_lanes
 from transreward_baselines.lanes import Lanes, make_lanes
-from transreward_baselines.replay import ReplayBuffer, draw_source, paid_now
+from transreward_baselines.replay import ReplayBuffer, draw_source
 from transreward_envs.training import join_environments
 from transreward_wrappers import Transitions
 from transreward_wrappers.policies import scale_actions
@@ -163,9 +163,9 @@ FORMS = {"lanes": drifting_lanes, "one by one": one_by_one}
 def relabelling(form: str, mode: str, steps: int = 60, **settings: Any) -> tuple[ReplayBuffer, Drifting, Lanes]:
     """Return a buffer that was filled by random actions, the compensation that it asks, and the lanes."""
     lanes = Lanes(FORMS[form](mode))
-    compensation = lanes.compensation
-    assert compensation is not None
-    buffer = ReplayBuffer(1_000, 4, 1, seed=0, compensation=compensation, **settings)
+    pays = lanes.pays
+    assert pays is not None
+    buffer = ReplayBuffer(1_000, 4, 1, seed=0, pays=pays, **settings)
     observations, generator = lanes.reset(seed=0), np.random.default_rng(0)
     for _ in range(steps):
         actions = generator.uniform(-1.0, 1.0, (LANES, 1)).astype(np.float32)
@@ -181,7 +181,7 @@ def relabelling(form: str, mode: str, steps: int = 60, **settings: Any) -> tuple
 def test_the_compensation_is_shown_what_it_was_shown_before(form: str, mode: str) -> None:
     buffer, compensation, _ = relabelling(form, mode)
     asked: list[Transitions] = []
-    buffer._compensation, ask = lambda batch: asked.append(batch) or ask(batch), buffer._compensation
+    buffer._pays, ask = lambda batch, failed: asked.append(batch) or ask(batch, failed), buffer._pays
     made, newest = compensation.log(), buffer.newest(1_000, CPU)
     assert len(newest.rewards) == len(made) == buffer.size
     scale = np.float64(3.0)  # of a pendulum's actions
@@ -250,25 +250,6 @@ def test_source_transitions_are_drawn_alike(share: float) -> None:
     assert np.allclose(counts, 1.0 / (200 * share), rtol=0.25)
 
 
-@given(failed=st.lists(st.booleans(), min_size=1, max_size=8))
-def test_steps_whose_physics_failed_are_shown_to_no_compensation(failed: list[bool]) -> None:
-    count, mask = len(failed), np.array(failed)
-    following = np.where(mask, np.nan, 1.0)[:, None]
-    batch = Transitions(
-        observation=np.zeros((count, 1)),
-        action=np.zeros((count, 1)),
-        reward=np.arange(count, dtype=float),
-        next_observation=following,
-        terminated=mask,
-        domain=np.zeros(count, dtype=np.int64),
-    )
-    asked = []
-    paid = paid_now(lambda batch: asked.append(len(batch)) or batch.next_observation[:, 0], batch, mask)
-    assert asked == [count - mask.sum()] * (not mask.all())
-    assert paid.tolist() == [index + (not one) for index, one in enumerate(failed)]
-    assert batch.reward.tolist() == list(range(count))
-
-
 def test_a_lane_whose_physics_fails_is_kept_as_an_end_without_compensation() -> None:
     buffer, compensation, lanes = relabelling("lanes", "SameStep", steps=3)
     lanes.envs.unwrapped._engine.qvel[1] = 1e12
@@ -283,7 +264,7 @@ def test_a_lane_whose_physics_fails_is_kept_as_an_end_without_compensation() -> 
 
 def test_a_buffer_that_relabels_survives_a_checkpoint_and_takes_no_other() -> None:
     buffer, _, _ = relabelling("lanes", "SameStep")
-    again = ReplayBuffer(1_000, 4, 1, seed=0, compensation=lambda batch: np.zeros(len(batch)))
+    again = ReplayBuffer(1_000, 4, 1, seed=0, pays=lambda batch, failed: np.zeros(len(batch)))
     again.load(buffer.tensors())
     assert all(torch.equal(again.tensors()[name], tensor) for name, tensor in buffer.tensors().items())
     assert not torch.equal(again.newest(9, CPU).rewards, buffer.newest(9, CPU).rewards)
@@ -295,5 +276,5 @@ def test_a_buffer_that_relabels_survives_a_checkpoint_and_takes_no_other() -> No
 
 
 def test_lanes_without_compensation_have_none_to_ask() -> None:
-    assert Lanes(make_lanes("TransReward/InvertedPendulum-gravity-2.0-mixture-v0", 2)).compensation is None
-    assert Lanes(make_lanes("Pendulum-v1", 2)).compensation is None
+    assert Lanes(make_lanes("TransReward/InvertedPendulum-gravity-2.0-mixture-v0", 2)).pays is None
+    assert Lanes(make_lanes("Pendulum-v1", 2)).pays is None

@@ -168,7 +168,7 @@ def test_a_run_that_relabels_keeps_the_environments_own_rewards_and_goes_on(lear
     kept = replay_of(tmp_path / "run")
     assert set(kept["rewards"].tolist()) == {0.0, 1.0}  # a pendulum's
     assert set(kept["domains"].tolist()) == {0, 1}
-    agent = SAC(args, 4, 1, lambda batch: np.where(batch.domain == 0, 5.0, -5.0))
+    agent = SAC(args, 4, 1, lambda batch, failed: np.where(batch.domain == 0, 5.0, -5.0))
     agent.replay.load(kept)
     assert (agent.replay.sample(500, agent.device).rewards.min() < 0.0) == (learn_from == "both")
     rows = main(dataclasses.replace(args, total_steps=384))

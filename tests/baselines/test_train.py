@@ -28,7 +28,10 @@ from transreward_wrappers.storage import load_tensors
 
 PAIR = "InvertedPendulum-gravity-2.0"
 DARC = {"warmup": 60, "fit_budget": 2, "update_every": 16, "batch_size": 16, "hidden": 8, "time_limit": 25}
-FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": DARC}
+DTW = {"fit_budget": 200, "reference_steps": 60, "segments": 0, "fit_updates": 2, "hidden": 8}
+FIT = {"reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8}, "darc": DARC, "dtw": DTW}
+FITTED = {"reward-transfer": 40, "dtw": 260}
+"""Steps that the fit of a compensation takes in both domains together."""
 
 
 def config(method: str = "darc", agent: str = "sb3-ppo", **changes: object) -> RunConfig:
@@ -47,8 +50,7 @@ def test_every_method_trains_under_every_agent(method: str, agent: str, tmp_path
     run = config(method, agent)
     (last,) = train(run, tmp_path / "run")
     assert last.step >= run.steps
-    fitted = 40 if method == "reward-transfer" else 0
-    assert last.source_steps + last.target_steps == last.step + fitted
+    assert last.source_steps + last.target_steps == last.step + FITTED.get(method, 0)
     assert (last.target_steps > 0) == (method != "source")
     assert (last.source_steps > 0) == (method != "target")
     assert read_results(tmp_path / "run") == [last]
@@ -61,7 +63,7 @@ def test_every_method_trains_under_every_agent(method: str, agent: str, tmp_path
 def test_across_robots_a_run_is_evaluated_in_the_target_alone(method: str, agent: str, tmp_path: Path) -> None:
     run = config(method, agent, pair="Walker2d-from-Hopper")
     (last,) = train(run, tmp_path / "run")
-    fitted = 40 if method == "reward-transfer" else 0
+    fitted = FITTED.get(method, 0)
     assert (last.source_steps, last.target_steps) == (fitted, last.step)
     assert np.isnan([last.source_return, last.source_spread]).all()
     assert np.isfinite([last.target_return, last.target_spread]).all()

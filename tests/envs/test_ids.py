@@ -20,6 +20,19 @@ from transreward_envs.methods import training_methods
 TINY = {
     "reward-transfer": {"fit_budget": 40, "fit_updates": 2, "hidden": 8, "horizon": 10},
     "darc": {"warmup": 2, "fit_budget": 2, "update_every": 1, "updates": 1, "batch_size": 2, "hidden": 8},
+    "dtw": {
+        "references": "search",
+        "reference_steps": 60,
+        "fit_budget": 200,
+        "segments": 1,
+        "horizon": 2,
+        "candidates": 4,
+        "iterations": 1,
+        "model_updates": 1,
+        "fit_updates": 2,
+        "hidden": 8,
+        "refit_every": 25,
+    },
 }
 """The real code, with next to nothing to fit."""
 
@@ -37,6 +50,7 @@ SAMPLE = [
     "TransReward/HalfCheetah-broken-bthigh-mixture-v0",
     "TransReward/Hopper-repeat-4to2-reward-transfer-v0",
     "TransReward/InvertedPendulum-gravity-2.0-darc-v0",
+    "TransReward/Hopper-mass-2.0-dtw-v0",
     "TransReward/Ant-morph-alllegs-hard-target-v0",
     "TransReward/Humanoid-obsnoise-0.05-target-v0",
     "TransReward/HalfCheetah-obstacle-mixture-v0",
@@ -46,6 +60,7 @@ SAMPLE = [
 ]
 
 pytestmark = [
+    pytest.mark.filterwarnings("ignore:The world model"),  # which is next to nothing
     pytest.mark.filterwarnings("ignore:.*We recommend you to use a symmetric and normalized.*"),
     pytest.mark.filterwarnings("ignore:.*Box observation space (min|max)imum value is.*"),
     pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version.*"),

@@ -8,6 +8,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.wrappers.transitions import some_transitions
 from transreward_envs import get_pair
@@ -114,7 +116,8 @@ def test_the_table_of_methods_tells_where_each_compensation_acts() -> None:
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.compensation is not None])
 def test_asking_a_compensation_leaves_no_trace(name: str, tmp_path: Path) -> None:
     cls = load_compensation(METHODS[name].compensation)
-    settings = {"warmup": 40, "fit_budget": 5, "update_every": 8, "batch_size": 8} if name == "darc" else {}
+    darc = {"warmup": 40, "fit_budget": 5, "update_every": 8, "batch_size": 8}
+    settings = {"darc": darc, "dtw": {"segments": 0, "refit_every": 0}}.get(name, {})
     asked, left_alone = (make_compensation(cls, settings) for _ in range(2))
     for compensation in (asked, left_alone):
         compensation.bind(3, 2)
@@ -137,12 +140,21 @@ def test_asking_a_compensation_leaves_no_trace(name: str, tmp_path: Path) -> Non
     assert all(torch.equal(tensor, kept[1][0][key]) for key, tensor in kept[0][0].items())
 
 
-def test_a_wrapper_tells_the_compensation_of_any_transitions() -> None:
-    env = compensated(amount=0.25)
+def test_a_wrapper_tells_what_it_would_pay_for_any_transitions() -> None:
     batch = some_transitions(5, observation_size=17, action_size=6)
-    assert env.compensation_of(batch).tolist() == [0.25] * 5
+    assert compensated(amount=0.25).paid_for(batch).tolist() == (batch.reward + 0.25).tolist()
     with pytest.raises(CompensationError, match="Constant returned nan at step 0"):
-        compensated(amount=float("nan")).compensation_of(batch)
+        compensated(amount=float("nan")).paid_for(batch)
+
+
+@given(failed=st.lists(st.booleans(), min_size=1, max_size=8))
+def test_steps_whose_physics_failed_are_shown_to_no_compensation(failed: list[bool]) -> None:
+    env, mask = Compensate(gym.make(MIXTURE), pair=PAIR, compensation=Recording), np.array(failed)
+    batch = some_transitions(len(failed), observation_size=17, action_size=6)
+    paid = env.paid_for(batch, mask)
+    assert paid.tolist() == batch.reward.tolist()
+    shown = [len(one) for one in env.compensation.paid]
+    assert shown == [len(failed) - mask.sum()] * (not mask.all())
 
 
 @dataclass(kw_only=True, eq=False)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.wrappers.enumerated import ExactValues, Process
 from transreward_wrappers import Transitions
+from transreward_wrappers.regression import FitSettings
 from transreward_wrappers.reward_transfer import RewardTransfer
-from transreward_wrappers.reward_transfer.fitting import FitSettings
 from transreward_wrappers.reward_transfer.optimal import Optimal
 from transreward_wrappers.reward_transfer.potential import Potential
 from transreward_wrappers.reward_transfer.values import Values

@@ -20,7 +20,7 @@ from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair
 from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.cache import fit_or_load
-from transreward_wrappers.compensation import RECENT, Compensation, Float, Transitions
+from transreward_wrappers.compensation import RECENT, Compensation, Float, Follower, Transitions
 from transreward_wrappers.errors import CompensationError
 from transreward_wrappers.storage import write_json
 
@@ -67,32 +67,67 @@ class BoundCompensation:
         self._steps = 0
         self._recent: deque[tuple[NDArray[np.int64], Float]] = deque(maxlen=RECENT)
 
-    def pay(self, batch: Transitions) -> Float:
+    @property
+    def replaces(self) -> bool:
+        """Whether the environment's reward is never read."""
+        return self.compensation.replaces
+
+    def follower(self, lanes: int) -> Follower | None:
+        """Return what follows the episodes of lanes, where the compensation pays for these."""
+        return self.compensation.follower(lanes) if self.compensation.follows else None
+
+    def own(self, rewards: Float) -> Float:
+        """Return what remains of the environment's rewards, as ``(B,)``: all, or nothing where they are replaced."""
+        return np.zeros(len(rewards)) if self.replaces else rewards.astype(np.float64)
+
+    def pay(self, batch: Transitions, follower: Follower | None, lanes: NDArray[np.bool_]) -> Float:
         """Return what is added to each reward, as ``(B,)``, and let the compensation learn from it.
+
+        Args:
+            batch: A transition of each of some lanes.
+            follower: Of the environment that they are from, if the compensation pays for episodes.
+            lanes: Which lanes these are, as ``(L,)``.
 
         Raises:
             CompensationError: It is not finite.
         """
         self._steps += len(batch)
-        delta = self.evaluate(batch)
+        delta = self.evaluate(batch) if follower is None else self._finite(follower.pay(batch, lanes))
         self._recent.append((batch.domain, delta))
         self.compensation.update(batch)
         return delta
+
+    def paid_for(self, batch: Transitions, failed: NDArray[np.bool_] | None = None) -> Float:
+        """Return what an agent would be paid for transitions now, as ``(B,)``; nothing is learnt from them.
+
+        Args:
+            batch: The transitions.
+            failed: In which the physics has failed, so that they are none, as ``(B,)``.
+
+        Raises:
+            CompensationError: It is not finite.
+            ValueError: It hangs on whole episodes.
+        """
+        paid = self.own(batch.reward)
+        if failed is None or not failed.any():
+            return paid + self.evaluate(batch)
+        if not failed.all():
+            paid[~failed] += self.evaluate(batch.select(~failed))
+        return paid
 
     def evaluate(self, batch: Transitions) -> Float:
         """Return what would be added to each reward, as ``(B,)``; nothing is learnt from it.
 
         Raises:
             CompensationError: It is not finite.
+            ValueError: It hangs on whole episodes.
         """
-        delta = np.asarray(self.compensation(batch), dtype=np.float64)
-        if not np.isfinite(delta).all():
-            raise CompensationError(
-                f"A compensation must be finite; {type(self.compensation).__name__} returned "
-                f"{delta[~np.isfinite(delta)][0]} at step {self._steps} of {self.pair.name}. Its networks have "
-                "diverged: lower their learning rate, or delete the fit in the cache if it was loaded from there."
+        if self.compensation.follows:
+            raise ValueError(
+                f"{type(self.compensation).__name__} pays for how an episode goes, with these settings; of single "
+                "transitions it cannot tell. Keep rewards as they were paid, without relabelling."
             )
-        return delta
+        return self._finite(self.compensation(batch))
 
     def diagnostics(self) -> dict[str, float]:
         """Return the compensation's figures, and mean and quantiles of what was lately paid in each domain."""
@@ -127,6 +162,21 @@ class BoundCompensation:
         self.prepare(fit=not Path(path).exists())
         if Path(path).exists():
             self.compensation.load(Path(path))
+
+    def _finite(self, delta: Float) -> Float:
+        """Return amounts that are finite.
+
+        Raises:
+            CompensationError: One is not.
+        """
+        delta = np.asarray(delta, dtype=np.float64)
+        if not np.isfinite(delta).all():
+            raise CompensationError(
+                f"A compensation must be finite; {type(self.compensation).__name__} returned "
+                f"{delta[~np.isfinite(delta)][0]} at step {self._steps} of {self.pair.name}. Its networks have "
+                "diverged: lower their learning rate, or delete the fit in the cache if it was loaded from there."
+            )
+        return delta
 
     def identity(self) -> dict[str, Any]:
         """Return what environments that learn together have in common."""
@@ -167,13 +217,18 @@ class HasCompensation:
         """Running figures of the compensation, for a logger."""
         return self._bound.diagnostics()
 
-    def compensation_of(self, batch: Transitions) -> Float:
-        """Return what would be added to the rewards of any transitions now, as ``(B,)``; nothing is learnt from them.
+    def paid_for(self, batch: Transitions, failed: NDArray[np.bool_] | None = None) -> Float:
+        """Return what an agent would be paid for any transitions now, as ``(B,)``; nothing is learnt from them.
+
+        Args:
+            batch: The transitions.
+            failed: In which the physics has failed, so that they are none, as ``(B,)``.
 
         Raises:
             CompensationError: It is not finite.
+            ValueError: It hangs on whole episodes.
         """
-        return self._bound.evaluate(batch)
+        return self._bound.paid_for(batch, failed)
 
     def save_state(self, path: str) -> None:
         """Write what the compensation has learnt, for a run to resume from."""

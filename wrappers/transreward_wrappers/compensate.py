@@ -1,4 +1,4 @@
-"""The reward wrapper: environment reward plus compensation."""
+"""The reward wrapper: environment reward plus compensation, or compensation in place of it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.spaces import Box
 from gymnasium.utils import RecordConstructorArgs
 
 from transreward_envs.pairs import Pair
 from transreward_envs.training.budget import join_environments
 from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.bound import BoundCompensation, HasCompensation, load_compensation
-from transreward_wrappers.compensation import Compensation, Transitions
+from transreward_wrappers.compensation import Compensation, Follower, Transitions
 
 Env = gym.Env[Any, Any]
+ONE = np.ones(1, dtype=np.bool_)
+"""The one lane that a single environment is."""
 
 
 class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Pay ``env reward + compensation``; observations, actions and the ends of episodes pass through untouched.
 
     ``info["reward/env"]`` and ``info["reward/compensation"]`` sum to the reward exactly; the return of compensated
-    rewards is ``info["episode_compensated"]``, beside the environment's own ``info["episode_env"]``. What the
+    rewards is ``info["episode_compensated"]``, beside the environment's own ``info["episode_env"]``. A compensation
+    that replaces the environment's reward is all that is paid; ``info["reward/env"]`` is for logging alone then. One
+    that pays for whole episodes may append to observations how far an episode has come. What the
     compensation must fit is fitted at the first reset, and cached. A reset with a seed reseeds both domains and the
     compensation; it forgets nothing that was learnt.
 
@@ -65,6 +70,9 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
             action_space=env.action_space,
             shared_state=shared_state,
         )
+        if observed := self.compensation.observed:
+            self.observation_space = extended(env.observation_space, observed)
+        self._follower: Follower | None = None
         self._observation: Any = None
         self._compensated_return, self._length = 0.0, 0
 
@@ -75,7 +83,11 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
             self.compensation.reseed(seed)
         self._observation, info = self.env.reset(seed=seed, options=options)
         self._compensated_return, self._length = 0.0, 0
-        return self._observation, {**info, "reward/env": 0.0, "reward/compensation": 0.0}
+        if self._follower is None:
+            self._follower = self._bound.follower(1)
+        if self._follower is not None:
+            self._follower.start(ONE)
+        return self._shown(), {**info, "reward/env": 0.0, "reward/compensation": 0.0}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Step, compensate, and let the compensation learn from what it has just paid."""
@@ -83,20 +95,20 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
         batch = Transitions(
             observation=np.asarray(self._observation)[None],
             action=np.asarray(action, dtype=np.float64)[None],
-            reward=np.array([reward], dtype=np.float64),
+            reward=self._bound.own(np.array([reward])),
             next_observation=np.asarray(following)[None],
             terminated=np.array([terminated]),
             domain=np.array([info.get("domain", DOMAIN_INDEX["target"])]),
         )
-        paid, delta = float(reward), float(self._bound.pay(batch)[0])
+        delta = float(self._bound.pay(batch, self._follower, ONE)[0])
         self._observation = following
-        total = paid + delta
+        total = float(batch.reward[0]) + delta
         self._compensated_return += total
         self._length += 1
-        info = {**info, "reward/env": paid, "reward/compensation": delta}
+        info = {**info, "reward/env": float(reward), "reward/compensation": delta}
         if terminated or truncated:
             info["episode_compensated"] = {"r": self._compensated_return, "l": self._length}
-        return following, total, terminated, truncated, info
+        return self._shown(), total, terminated, truncated, info
 
     def join(self, other: Compensate) -> None:
         """Learn, count steps and spend the budget together with another environment of this process.
@@ -109,8 +121,21 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
             raise ValueError(
                 f"Environments that learn together have the same compensation and settings; got {mine} and {theirs}."
             )
-        self._bound = other._bound
+        self._bound, self._follower = other._bound, None
         join_environments([other.env, self.env])
+
+    def _shown(self) -> Any:
+        """Return the observation, with what the compensation appends to it."""
+        if self._follower is None or not self.compensation.observed:
+            return self._observation
+        return np.concatenate([self._observation, self._follower.observe()[0]], dtype=self.observation_space.dtype)
+
+
+def extended(space: gym.Space[Any], numbers: int) -> Box:
+    """Return the space of observations to which so many numbers >= 0 are appended."""
+    assert isinstance(space, Box)
+    low, high = (np.append(bound, [edge] * numbers) for bound, edge in ((space.low, 0.0), (space.high, np.inf)))
+    return Box(low=low.astype(space.dtype), high=high.astype(space.dtype), dtype=space.dtype.type)
 
 
 def require_uncompensated(env: Any) -> None:

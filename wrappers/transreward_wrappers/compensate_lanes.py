@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from transreward_envs.batched.checks import lane_seeds, lanes_to_reset
@@ -15,8 +16,8 @@ from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.episodes import EpisodeSums
 from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.bound import BoundCompensation, HasCompensation, load_compensation
-from transreward_wrappers.compensate import require_uncompensated
-from transreward_wrappers.compensation import Compensation, Float, Transitions
+from transreward_wrappers.compensate import extended, require_uncompensated
+from transreward_wrappers.compensation import Compensation, Follower, Transitions
 
 Array = NDArray[Any]
 Info = dict[str, Any]
@@ -61,6 +62,10 @@ class CompensateLanes(HasCompensation, gym.vector.VectorWrapper[Any, Any, Any, A
             action_space=env.single_action_space,
             shared_state=shared_state,
         )
+        if observed := self.compensation.observed:
+            self.single_observation_space = extended(env.single_observation_space, observed)
+            self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self._follower: Follower | None = None
         self._mode = env.metadata["autoreset_mode"]
         self._observation: Array = np.zeros(0)
         self._domain = np.full(self.num_envs, DOMAIN_INDEX["target"])
@@ -79,22 +84,41 @@ class CompensateLanes(HasCompensation, gym.vector.VectorWrapper[Any, Any, Any, A
         self._domain = np.where(started, infos.get("domain", self._domain), self._domain)
         self._done &= ~started
         self._episodes.start(started)
+        if self._follower is None:
+            self._follower = self._bound.follower(self.num_envs)
+        self._start(started)
         for name in ("reward/env", "reward/compensation"):
             infos[name], infos[f"_{name}"] = np.zeros(self.num_envs), started.copy()
-        return observations, infos
+        return self._shown(observations), infos
 
     def step(self, actions: Any) -> tuple[Any, Array, Array, Array, Info]:
         """Step, compensate, and let the compensation learn from what it has just paid."""
         following, rewards, terminated, truncated, infos = self.env.step(actions)
         done = terminated | truncated
         took = ~self._done if self._mode == AutoresetMode.NEXT_STEP else np.ones(self.num_envs, dtype=np.bool_)
-        delta = self._pay(np.asarray(actions), following, rewards, terminated, took & ~self._failed(infos), infos)
-        total = rewards + delta
+        last = self._last(following, infos)
+        own, delta = self._bound.own(rewards), np.zeros(self.num_envs)
+        if (real := took & ~self._failed(infos)).any():
+            batch = Transitions(
+                observation=self._observation,
+                action=np.asarray(actions, dtype=np.float64),
+                reward=own,
+                next_observation=last,
+                terminated=terminated,
+                domain=self._domain,
+            )
+            delta[real] = self._bound.pay(batch if real.all() else batch.select(real), self._follower, real)
+        total = own + delta
         self._tell(infos, {"reward/env": rewards, "reward/compensation": delta}, total, took, done)
         self._observation = following.copy()
         self._domain = infos.get("domain", self._domain).copy()
         self._done = done if self._mode != AutoresetMode.SAME_STEP else np.zeros_like(done)
-        return following, total, terminated, truncated, infos
+        if self._mode == AutoresetMode.SAME_STEP and done.any():
+            ends = self._shown(last)
+            for lane in np.flatnonzero(done):
+                infos["final_obs"][lane] = ends[lane]
+        self._start(done if self._mode == AutoresetMode.SAME_STEP else ~took)
+        return self._shown(following), total, terminated, truncated, infos
 
     def steps(self) -> dict[Role, int]:
         """Return the steps taken in each domain."""
@@ -105,29 +129,24 @@ class CompensateLanes(HasCompensation, gym.vector.VectorWrapper[Any, Any, Any, A
         """Set the counts of a run that resumes."""
         self.env.unwrapped.restore_steps(source=source, target=target)  # type: ignore[attr-defined]
 
-    def _pay(
-        self, actions: Array, following: Array, rewards: Array, terminated: Array, real: Array, infos: Info
-    ) -> Float:
-        """Return the compensation of each lane, 0 where no transition was made, as ``(lanes,)``."""
-        delta = np.zeros(self.num_envs)
-        if not real.any():
-            return delta
+    def _last(self, following: Array, infos: Info) -> Array:
+        """Return what the actions led to, as ``(lanes, observation_size)``, which is never of the next episode."""
         last = following.copy()
         if self._mode == AutoresetMode.SAME_STEP and "final_obs" in infos:
             for lane in np.flatnonzero(infos["_final_obs"]):
                 last[lane] = infos["final_obs"][lane]
-        batch = Transitions(
-            observation=self._observation,
-            action=actions.astype(np.float64),
-            reward=rewards.astype(np.float64),
-            next_observation=last,
-            terminated=terminated,
-            domain=self._domain,
-        )
-        if real.all():
-            return self._bound.pay(batch)
-        delta[real] = self._bound.pay(batch.select(real))
-        return delta
+        return last
+
+    def _start(self, lanes: Array) -> None:
+        if self._follower is not None and lanes.any():
+            self._follower.start(lanes)
+
+    def _shown(self, observations: Array) -> Array:
+        """Return observations, with what the compensation appends to them."""
+        if self._follower is None or not self.compensation.observed:
+            return observations
+        shown: Array = np.concatenate([observations, self._follower.observe()], axis=1, dtype=observations.dtype)
+        return shown
 
     def _failed(self, infos: Info) -> Array:
         """Return in which lanes physics has failed; the last observation there is not of the episode."""

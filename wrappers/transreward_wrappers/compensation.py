@@ -54,6 +54,27 @@ class Transitions:
         return Transitions(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
 
 
+class Follower(ABC):
+    """Pays for how an episode goes, in lanes that each have their own; all of one environment or vector environment."""
+
+    @abstractmethod
+    def start(self, lanes: NDArray[np.bool_]) -> None:
+        """Begin an episode in some lanes, as ``(L,)``."""
+
+    @abstractmethod
+    def pay(self, batch: Transitions, lanes: NDArray[np.bool_]) -> Float:
+        """Return what is paid for a transition in each of some lanes.
+
+        Args:
+            batch: The transitions, one for each lane in ``lanes``.
+            lanes: Which lanes made one, as ``(L,)``.
+        """
+
+    def observe(self) -> Float:
+        """Return the numbers >= 0 that are appended to each lane's observation, as ``(L, observed)``."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to observe.")
+
+
 class Compensation(ABC):
     """What is added to the environment's reward.
 
@@ -63,6 +84,16 @@ class Compensation(ABC):
 
     acts_in: ClassVar[ActsIn] = "target"
     """Whether the agent acts in the target alone or in both domains by turns."""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it takes the place of the environment's reward, which it must not read then."""
+        return False
+
+    @property
+    def follows(self) -> bool:
+        """Whether what it pays hangs on the whole episode so far: :meth:`follower` pays then, not ``__call__``."""
+        return False
 
     def check(self, pair: Pair) -> None:  # noqa: B027  # a hook
         """Raise ``ValueError`` if the compensation cannot serve a pair."""
@@ -85,6 +116,15 @@ class Compensation(ABC):
     def fit_key(self, pair: Pair) -> dict[str, Any]:
         """Return what a cached fit depends on, as JSON types."""
         return {"pair": pair.to_json(), "settings": self.settings()}
+
+    @property
+    def observed(self) -> int:
+        """How many numbers >= 0 the follower appends to each observation."""
+        return 0
+
+    def follower(self, lanes: int) -> Follower:
+        """Return what follows the episodes of lanes; asked for after the fit, where :attr:`follows` says so."""
+        raise NotImplementedError(f"{type(self).__name__} follows no episodes.")
 
     def update(self, batch: Transitions) -> None:  # noqa: B027  # a hook
         """Learn from transitions that have just been compensated; what counts or anneals with steps does so here."""

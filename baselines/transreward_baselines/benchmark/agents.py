@@ -19,6 +19,7 @@ from transreward_baselines.player import LatentPolicy
 from transreward_baselines.policies.scores import FINAL_SEED
 from transreward_baselines.results import Evaluation, Result, read_results, read_rows
 from transreward_baselines.run import POLICIES
+from transreward_baselines.training_ids import evaluation_places, with_seed
 from transreward_baselines.tuned import tuned
 from transreward_envs.pairs import Role
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
@@ -82,13 +83,19 @@ def sb3_config(job: Job) -> RunConfig:
     )
 
 
-def final_returns(job: Job, role: Role) -> NDArray[np.float64]:
-    """Return the returns of a run's last deterministic policy in one plain domain, one an episode.
+def final_returns(job: Job) -> dict[Role, NDArray[np.float64]]:
+    """Return the returns of a run's last deterministic policy in each domain that it can act in, one an episode.
 
     The episodes are those that references are measured on, and none that a run is evaluated on before.
     """
-    envs = make_lanes(job.pair.spec(role), job.terms.final_episodes, threads=1)
-    return episode_returns(_last_policy(job, envs.single_action_space), envs, FINAL_SEED)
+    method = job.contender.suffix
+    found: dict[Role, NDArray[np.float64]] = {}
+    for role, (env_id, keywords) in evaluation_places(
+        job.pair, method, with_seed(method, job.budget.settings, job.seed)
+    ).items():
+        envs = make_lanes(env_id, job.terms.final_episodes, threads=1, settings=keywords)
+        found[role] = episode_returns(_last_policy(job, envs.single_action_space), envs, FINAL_SEED)
+    return found
 
 
 def _last_policy(job: Job, space: Any) -> Any:

@@ -7,7 +7,6 @@ from filelock import FileLock, Timeout
 from transreward_baselines.benchmark.agents import final_returns, read_curve, train
 from transreward_baselines.benchmark.job import Job, Outcome
 from transreward_baselines.config import import_modules
-from transreward_baselines.training_ids import evaluation_roles
 from transreward_envs import register_pair
 
 
@@ -33,8 +32,8 @@ def perform(job: Job, wait: bool) -> bool:
 
 def evaluate(job: Job) -> Outcome:
     """Evaluate the last policy of a run that is trained."""
-    target = final_returns(job, "target")
-    source = final_returns(job, "source") if "source" in evaluation_roles(job.pair) else None
+    returns = final_returns(job)
+    target, source = returns["target"], returns.get("source")
     last = read_curve(job.directory, job.agent)[-1]
     return Outcome(
         pair=job.pair.name,

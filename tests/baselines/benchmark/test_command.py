@@ -224,7 +224,7 @@ def test_the_last_policy_counts_over_more_episodes(agent: str, tmp_path: Path) -
     outcome, curve = read_outcome(job.outcome), read_curve(job.directory, agent)
     assert (outcome.step, outcome.target_steps) == (curve[-1].step, curve[-1].target_steps)
     for role, mean in (("target", outcome.target_return), ("source", outcome.source_return)):
-        returns = final_returns(job, role)
+        returns = final_returns(job)[role]
         assert len(returns) == outcome.episodes == 3
         assert returns.mean() == pytest.approx(mean)
     assert json.loads(job.outcome.read_text())["versions"]["numpy"] == np.__version__
@@ -236,8 +236,8 @@ def test_what_the_last_policy_returns_is_what_its_script_saw(tmp_path: Path, mon
     monkeypatch.setattr(agents, "FINAL_SEED", 1_000_000)  # the episodes on the way
     first, last = read_curve(job.directory, "ppo")
     assert first.target_return != last.target_return
-    assert final_returns(job, "target").mean() == pytest.approx(last.target_return)
-    assert final_returns(job, "source").mean() == pytest.approx(last.source_return)
+    assert final_returns(job)["target"].mean() == pytest.approx(last.target_return)
+    assert final_returns(job)["source"].mean() == pytest.approx(last.source_return)
     assert last.target_return != last.source_return
 
 

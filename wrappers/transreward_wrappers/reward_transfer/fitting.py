@@ -1,14 +1,12 @@
-"""How networks are fitted to source data, and what is said of a fit; the same for all estimators that learn."""
+"""What is held out of a fit to source data, and what is said of it; the same for all estimators that learn."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from transreward_wrappers.compensation import Transitions
 
@@ -17,36 +15,6 @@ STRETCH = 100
 
 HELD_OUT = 20
 """Every so many-th stretch is held out."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FitSettings:
-    """Sizes of an ensemble, and of its fit."""
-
-    members: int
-    """Networks in the ensemble."""
-
-    hidden: int
-    """Units in each of the two hidden layers."""
-
-    updates: int
-    """Gradient steps."""
-
-    batch_size: int
-    """Transitions in a batch, for each member."""
-
-    learning_rate: float
-    """Adam's, falling linearly to a twentieth."""
-
-    seed: int
-    """Of initial weights and batches."""
-
-    def optimizer(
-        self, parameters: Iterable[torch.nn.Parameter]
-    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """Return Adam, and the schedule of its learning rate."""
-        adam = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
-        return adam, torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.05, max(self.updates, 1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

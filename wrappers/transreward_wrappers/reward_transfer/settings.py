@@ -16,7 +16,7 @@ from transreward_envs.errors import (
     unknown,
 )
 from transreward_envs.pairs import Pair
-from transreward_wrappers.reward_transfer.fitting import FitSettings
+from transreward_wrappers.regression import FitSettings
 from transreward_wrappers.reward_transfer.source_data import SourceData
 from transreward_wrappers.reward_transfer.source_policies import source_policy
 from transreward_wrappers.reward_transfer.weight import LamMode, Weight

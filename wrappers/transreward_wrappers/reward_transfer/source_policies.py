@@ -7,7 +7,7 @@ from pathlib import Path
 from transreward_envs.pairs import Pair
 from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.policies import GaussianPolicy, load_domain_policy, snapshots
-from transreward_wrappers.policies.shipped import policy_path
+from transreward_wrappers.policies.shipped import LEVELS, policy_path
 
 
 def shipped_mixture(pair: Pair) -> list[GaussianPolicy]:
@@ -18,11 +18,8 @@ def shipped_mixture(pair: Pair) -> list[GaussianPolicy]:
     Raises:
         ValueError: The plain robot has no expert either.
     """
-    robot = pair.robot_of("source").name
-    shipped = policy_path(robot, "expert").parent
-    own = domain_name(pair, "source")
-    name = own if (shipped / f"{own}-expert.safetensors").exists() else robot
-    levels = [level for level in ("medium", "expert") if (shipped / f"{name}-{level}.safetensors").exists()]
+    robot, name = pair.robot_of("source").name, _shipped_name(pair)
+    levels = [level for level in LEVELS if policy_path(name, level).exists()]
     if "expert" not in levels:
         raise ValueError(
             f'`source_data="policies"` needs policies of {robot!r}, and none ship with the package. Train them, '
@@ -30,6 +27,21 @@ def shipped_mixture(pair: Pair) -> list[GaussianPolicy]:
             '`source_data="rollout"`, the file of a policy, or a dataset.'
         )
     return [*snapshots(robot), *(load_domain_policy(name, level) for level in levels)]
+
+
+def source_expert(pair: Pair) -> GaussianPolicy:
+    """Return the source's expert; a source without one has that of its plain robot.
+
+    Raises:
+        ValueError: The plain robot has none either.
+    """
+    return load_domain_policy(_shipped_name(pair), "expert")
+
+
+def _shipped_name(pair: Pair) -> str:
+    """Return the domain whose policies are the source's: its own, or the plain robot."""
+    own = domain_name(pair, "source")
+    return own if policy_path(own, "expert").exists() else pair.robot_of("source").name
 
 
 def source_policy(path: str | None, pair: Pair) -> GaussianPolicy:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from transreward_wrappers.compensation import Float, Transitions
 from transreward_wrappers.networks import EnsembleMLP, Frozen, one_thread, seeded
 from transreward_wrappers.normalization import RunningNormalizer, side_by_side
-from transreward_wrappers.reward_transfer.fitting import FitSettings
+from transreward_wrappers.regression import FitSettings
 from transreward_wrappers.storage import Tensors, with_prefix, without_prefix
 
 SLOWNESS = 0.05

@@ -18,6 +18,7 @@ from torch import nn
 
 from transreward_envs.errors import require_count, require_positive
 from transreward_wrappers.networks import one_thread, seeded
+from transreward_wrappers.storage import Tensors
 from transreward_wrappers.world_models.checks import require_domain, require_runs
 from transreward_wrappers.world_models.descent import Stage, descend
 from transreward_wrappers.world_models.episodes import EpisodeStore
@@ -153,6 +154,14 @@ class LSTMPrior:
         """
         tensors, told = read_model(path)
         require_identity(path, told, self._identity())
+        self.restore(tensors)
+
+    def tensors(self) -> Tensors:
+        """Return all that was learnt."""
+        return self._network.state_dict()
+
+    def restore(self, tensors: Tensors) -> None:
+        """Put back what :meth:`tensors` returned."""
         self._network.load_state_dict(tensors)
         self._fitted = True
 

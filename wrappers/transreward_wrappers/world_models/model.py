@@ -13,7 +13,7 @@ import torch
 
 from transreward_envs.errors import require_count
 from transreward_wrappers.networks import one_thread, seeded
-from transreward_wrappers.storage import tensors_digest
+from transreward_wrappers.storage import Tensors, tensors_digest
 from transreward_wrappers.world_models.checks import require_domain, require_runs, require_steps
 from transreward_wrappers.world_models.descent import Stage, descend
 from transreward_wrappers.world_models.episodes import EpisodeStore
@@ -168,9 +168,7 @@ class LearnedModel(ABC, Generic[S, N]):
         Raises:
             RuntimeError: It is not fitted.
         """
-        report = self._require_fitted()
-        about = {"data": self.fitted_to, "report": report.to_json()}
-        write_model(path, self.network.state_dict(), self.identity(), about)
+        write_model(path, self.network.state_dict(), self.identity(), self.about())
 
     def load(self, path: Path, *, data: str | None = None) -> None:
         """Read a model of the same kind, sizes, settings and domain from a file.
@@ -191,8 +189,20 @@ class LearnedModel(ABC, Generic[S, N]):
                 f"The world model must have been fitted to the episodes of digest {data[:12]}; {path} was to those of "
                 f"{told['data'][:12]}. Fit it again."
             )
+        self.restore(tensors, told)
+
+    def about(self) -> dict[str, Any]:
+        """Return what else there is to keep of a fit beside the network's tensors, as JSON types.
+
+        Raises:
+            RuntimeError: The model is not fitted.
+        """
+        return {"data": self.fitted_to, "report": self._require_fitted().to_json()}
+
+    def restore(self, tensors: Tensors, about: Mapping[str, Any]) -> None:
+        """Put back the network's tensors, and what :meth:`about` returned."""
         self.network.load_state_dict(tensors)
-        self.fitted_to, self.report = told["data"], ModelReport.from_json(told["report"])
+        self.fitted_to, self.report = about["data"], ModelReport.from_json(about["report"])
 
     def _begin(self, data: Stretches, *, afresh: bool) -> None:
         """Take the scales of data, or only widen their range."""

@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 import torch
 
 from transreward_envs.errors import require_non_negative
+from transreward_wrappers.storage import Tensors
 from transreward_wrappers.world_models.episodes import EpisodeStore
 from transreward_wrappers.world_models.model import AnyModel
 from transreward_wrappers.world_models.protocol import Values
@@ -36,7 +37,7 @@ class StateGuess:
 class InitialStatePrior(Protocol):
     """From runs of observations to states."""
 
-    kind: str
+    kind: ClassVar[str]
     """Name by which it is chosen."""
 
     def fit(self, store: EpisodeStore) -> float:
@@ -44,6 +45,12 @@ class InitialStatePrior(Protocol):
 
     def __call__(self, observations: Values) -> StateGuess:
         """Return what runs of observations, as ``(B, L, observation_size)``, say of the states at their ends."""
+
+    def tensors(self) -> Tensors:
+        """Return all that was learnt."""
+
+    def restore(self, tensors: Tensors) -> None:
+        """Put back what :meth:`tensors` returned."""
 
 
 class IdentityPrior:
@@ -76,3 +83,10 @@ class IdentityPrior:
         """Return the last observations and the model's error; see :class:`InitialStatePrior`."""
         mean = self._model.infer(observations)
         return StateGuess(mean=mean, std=(self._scale * self._model.network.scales.residual).expand_as(mean))
+
+    def tensors(self) -> Tensors:
+        """Return nothing."""
+        return {}
+
+    def restore(self, tensors: Tensors) -> None:
+        """There is nothing to put back."""

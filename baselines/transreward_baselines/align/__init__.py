@@ -1,0 +1,1 @@
+"""Pictures of how two trajectories align."""

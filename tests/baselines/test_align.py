@@ -1,0 +1,74 @@
+"""``transreward align``: figures and JSON of any two trajectories."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from transreward_baselines.cli import main
+from transreward_wrappers.alignment import Reference
+from transreward_wrappers.dtw import save_reference
+
+PAIR = "InvertedPendulum-gravity-2.0"
+TINY = ["fit_budget=200", "reference_steps=200", "segments=1", "horizon=5", "iterations=1", "candidates=6"]
+TINY += ["model_updates=3", "fit_updates=3"]
+
+pytestmark = pytest.mark.filterwarnings("ignore:The world model")
+
+
+def aligned(tmp_path: Path, *words: str) -> dict[str, float]:
+    main(["align", *words, "--out", str(tmp_path / "out")])
+    picture = Image.open(tmp_path / "out" / "alignment.png")
+    assert np.asarray(picture).std() > 10.0
+    return json.loads((tmp_path / "out" / "alignment.json").read_text())
+
+
+@pytest.fixture
+def walks(tmp_path: Path) -> tuple[str, str]:
+    walk = np.cumsum(np.random.default_rng(0).normal(size=(30, 3)), axis=0)
+    slow = np.repeat(walk, 2, axis=0)
+    for name, observations in {"source": walk, "target": slow}.items():
+        reference = Reference(observations=observations, rewards=np.ones(len(observations)))
+        save_reference(tmp_path / f"{name}.npz", reference)
+    return str(tmp_path / "source.npz"), str(tmp_path / "target.npz")
+
+
+@pytest.mark.parametrize("method", ["dtw", "soft_dtw", "ot", "orca", "min_distance"])
+def test_two_files_are_aligned(method: str, walks: tuple[str, str], tmp_path: Path) -> None:
+    told = aligned(tmp_path, "--source", walks[0], "--target", walks[1], "--method", method)
+    assert (told["source steps"], told["target steps"]) == (30, 60)
+    assert told["transport, plain"] == pytest.approx(30.0)
+    if method == "dtw":
+        assert told["total"] == 0.0
+        assert told["transport, gated"] == told["progress"] == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("target", ["source-expert", "random"])
+def test_policies_act_in_the_domains_of_a_pair(target: str, tmp_path: Path) -> None:
+    told = aligned(tmp_path, "--pair", PAIR, "--target", target, "--steps", "50", "--open-end")
+    assert told["source steps"] == 50
+    assert told["source's reward"] == 50.0
+
+
+def test_a_world_model_imagines_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSREWARD_CACHE", str(tmp_path / "cache"))
+    told = aligned(tmp_path, "--pair", PAIR, "--target", "imagined", "--set", *TINY)
+    assert told["target steps"] == 5
+    assert told["source steps"] <= 10
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--source", "expert", "--target", "random"], "A policy acts in a domain: name its `--pair`"),
+        (["--target", "imagined"], "What is `imagined` is a pair's target: name its `--pair`"),
+        (["--pair", PAIR, "--source", "exprt"], "Unknown trajectory 'exprt'. Did you mean 'expert'"),
+        (["--pair", PAIR, "--method", "dtw", "--target", "nowhere.npz"], "is none"),
+    ],
+)
+def test_what_means_nothing_is_refused(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["align", *words])
+    assert message in capsys.readouterr().err

@@ -1,0 +1,212 @@
+"""The form ``model``: fitted before training, fitted again with the agent's own episodes, never told the reward."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.wrappers import RecordEpisodeStatistics
+
+from tests.wrappers.dtw.conftest import PAIR, TINY
+from tests.wrappers.transitions import some_transitions
+from transreward_envs import Pair, get_pair
+from transreward_envs.training.schedule import DomainSchedule
+from transreward_wrappers import Compensate
+from transreward_wrappers.dtw import DTW
+from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.world_models import HorizonWarning, StaleModelError, domain_of, make_world_model
+
+ID = get_pair(PAIR).id("dtw")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The world model is too poor"),
+    pytest.mark.filterwarnings("ignore:The world model was validated for"),
+]
+
+
+def walk(env: gym.Env, steps: int = 100) -> Iterator[tuple[float, dict[str, Any]]]:
+    env.action_space.seed(1)
+    env.reset(seed=1)
+    for _ in range(steps):
+        _, reward, terminated, truncated, info = env.step(env.action_space.sample())
+        yield reward, info
+        if terminated or truncated:
+            env.reset()
+
+
+class Unpaid(gym.RewardWrapper):
+    """Pays NaN."""
+
+    def reward(self, reward: Any) -> float:
+        return float("nan")
+
+
+@pytest.mark.parametrize("changes", [{}, {"alignment": "min_distance"}, {"reward": "progress"}, {"reward": "alive"}])
+def test_the_targets_own_reward_is_never_read(
+    changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**TINY, **changes, "refit_every": 60}
+    expected = [reward for reward, _ in walk(gym.make(ID, **settings))]
+    make = Pair.make
+    monkeypatch.setattr(
+        Pair,
+        "make",
+        lambda pair, role, **more: Unpaid(make(pair, role, **more)) if role == "target" else make(pair, role),
+    )
+    monkeypatch.setenv("TRANSREWARD_CACHE", "elsewhere")
+    monkeypatch.setattr("transreward_wrappers.cache.cache_directory", lambda: Path(str(hash(str(settings)))))
+    pair = get_pair(PAIR)
+    env = Compensate(
+        Unpaid(RecordEpisodeStatistics(DomainSchedule(pair, acts_in="target"), stats_key="episode_env")),
+        pair=pair,
+        compensation=DTW,
+        settings=settings,
+    )
+    found = list(walk(env))
+    assert [reward for reward, _ in found] == expected
+    assert all(np.isnan(info["reward/env"]) and np.isfinite(reward) for reward, info in found)
+
+
+def test_the_reward_is_all_that_is_paid_unless_the_targets_own_is_asked_for() -> None:
+    for base in (False, True):
+        for reward, info in walk(gym.make(ID, base_reward=base, **TINY), 30):
+            own = info["reward/env"] if base else 0.0
+            assert reward == own + info["reward/compensation"]
+            assert info["reward/env"] == 1.0 or own == 0.0
+
+
+def test_what_is_paid_stays_within_what_the_model_was_fitted_to() -> None:
+    env = gym.make(ID, **TINY)
+    rewards = [reward for reward, _ in walk(env)]
+    low, high = env.get_wrapper_attr("compensation")._range
+    assert low <= min(rewards) <= max(rewards) <= high
+    far = dataclasses.replace(some_transitions(50, observation_size=4, action_size=1))
+    paid = env.get_wrapper_attr("compensation")(dataclasses.replace(far, next_observation=1e6 * far.next_observation))
+    assert ((low <= paid) & (paid <= high)).all()
+
+
+def test_both_models_learn_again_from_the_agents_own_episodes() -> None:
+    env = gym.make(ID, **TINY)
+    batch = some_transitions(20, observation_size=4, action_size=1)
+    list(walk(env, 140))
+    compensation = env.get_wrapper_attr("compensation")
+    before, digest = compensation(batch), compensation._target.model.digest()
+    list(walk(env, 20))
+    assert env.get_wrapper_attr("diagnostics")["rounds"] == 1.0
+    assert not np.array_equal(compensation(batch), before)
+    assert compensation._target.model.digest() != digest
+    list(walk(env, 160))
+    assert env.get_wrapper_attr("diagnostics")["rounds"] == 2.0
+
+
+def test_without_rounds_nothing_is_learnt_while_training() -> None:
+    env = gym.make(ID, **{**TINY, "refit_every": 0})
+    batch = some_transitions(20, observation_size=4, action_size=1)
+    env.reset(seed=0)
+    compensation = env.get_wrapper_attr("compensation")
+    before = compensation(batch)
+    list(walk(env, 200))
+    assert np.array_equal(compensation(batch), before)
+
+
+def test_lanes_fit_what_a_single_environment_does() -> None:
+    env, lanes = gym.make(ID, **TINY), gym.make_vec(ID, num_envs=2, **TINY)
+    batch = some_transitions(20, observation_size=4, action_size=1)
+    env.reset(seed=0)
+    lanes.reset(seed=0)
+    assert np.array_equal(env.get_wrapper_attr("compensation")(batch), lanes.compensation(batch))
+
+
+def test_steps_of_the_fit_are_told() -> None:
+    env = gym.make(ID, **TINY)
+    compensation = env.get_wrapper_attr("compensation")
+    assert compensation.fit_steps() == {"source": 200, "target": 200}
+    progress = gym.make(ID, reward="progress", reference_steps=70)
+    assert progress.get_wrapper_attr("compensation").fit_steps() == {"source": 70}
+
+
+def test_what_was_learnt_is_kept_and_goes_on_alike(tmp_path: Path) -> None:
+    env = gym.make(ID, **TINY)
+    list(walk(env, 140))
+    env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
+    again = gym.make(ID, **TINY)
+    again.get_wrapper_attr("load_state")(str(tmp_path / "state"))
+    batch = some_transitions(20, observation_size=4, action_size=1)
+    first, second = (one.get_wrapper_attr("compensation") for one in (env, again))
+    assert np.array_equal(first(batch), second(batch))
+    assert second.diagnostics() == first.diagnostics()
+    kept = [reference.observations for reference in first.references_followed]
+    assert all(map(np.array_equal, kept, [reference.observations for reference in second.references_followed]))
+    list(walk(again, 20))
+    assert second.diagnostics()["rounds"] == 1.0
+
+
+def test_a_state_of_another_form_or_pair_is_refused(tmp_path: Path) -> None:
+    env = gym.make(ID, **TINY)
+    env.reset(seed=0)
+    env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
+    with pytest.raises(CorruptFileError, match="is of form 'model', not 'progress'"):
+        gym.make(ID, reward="progress", reference_steps=60).get_wrapper_attr("load_state")(str(tmp_path / "state"))
+    other = gym.make("TransReward/InvertedPendulum-mass-0.5-dtw-v0", **TINY)
+    with pytest.raises(StaleModelError, match="must be of the model's own kind, sizes, settings and domain"):
+        other.get_wrapper_attr("load_state")(str(tmp_path / "state"))
+
+
+def test_a_world_model_can_be_handed_in_and_one_of_another_domain_is_refused(tmp_path: Path) -> None:
+    env = gym.make(ID, **TINY)
+    env.reset(seed=0)
+    made = env.get_wrapper_attr("compensation")._target.model
+    made.save(tmp_path / "model.safetensors")
+    given = {**TINY, "world_model": str(tmp_path / "model.safetensors")}
+    mine = gym.make(ID, **given)
+    mine.reset(seed=0)
+    list(walk(mine, 200))
+    assert mine.get_wrapper_attr("compensation")._target.model.digest() == made.digest()
+    with pytest.raises(StaleModelError, match="domain"):
+        gym.make("TransReward/InvertedPendulum-mass-0.5-dtw-v0", **given)
+    with pytest.raises(FileNotFoundError, match=r"there is no nowhere\.safetensors"):
+        gym.make(ID, world_model="nowhere.safetensors")
+
+
+def test_a_recurrent_world_model_serves_too() -> None:
+    env = gym.make(ID, **{**TINY, "world_model": "rssm", "segments": 1})
+    assert all(np.isfinite(reward) for reward, _ in walk(env, 20))
+
+
+def test_a_search_further_ahead_than_the_model_was_validated_for_warns() -> None:
+    env = gym.make(ID, **{**TINY, "horizon": 40, "random_share": 1.0, "fit_budget": 60})
+    with pytest.warns(HorizonWarning, match="was validated for .* steps ahead, and is asked for 40"):
+        env.reset(seed=0)
+
+
+def test_a_piece_of_a_reference_is_imagined_from_the_state_that_it_has_there() -> None:
+    env = gym.make(ID, **TINY)
+    env.reset(seed=0)
+    compensation = env.get_wrapper_attr("compensation")
+    (piece,) = compensation.imagine(1, seed=3)
+    assert piece.plan.observations.shape == (5, 4)
+    assert len(piece.labels) == 1 + TINY["bad"]
+    assert 2 <= len(piece.reference) <= 10
+    (again,) = compensation.imagine(1, seed=3)
+    assert again.plan.score == piece.plan.score
+    with pytest.raises(ValueError, match="To imagine takes a world model.* segments=0"):
+        next(iter(gym.make(ID, **{**TINY, "segments": 0}).get_wrapper_attr("compensation").imagine(1, seed=0)))
+
+
+def test_robots_that_differ_are_aligned_in_the_sources_observations() -> None:
+    env = gym.make("TransReward/Walker2d-from-Hopper-dtw-v0", **{**TINY, "fit_budget": 60})
+    compensation = env.get_wrapper_attr("compensation")
+    rewards = [reward for reward, _ in walk(env, 30)]
+    assert np.isfinite(rewards).all()
+    assert compensation.references_followed[0].size == 11
+    assert compensation._target is None
+
+
+def test_a_model_that_says_whose_it_is_is_refused_by_another(tmp_path: Path) -> None:
+    pair = get_pair(PAIR)
+    assert domain_of(pair) != domain_of(get_pair("InvertedPendulum-mass-0.5"))
+    model = make_world_model("ensemble", 4, 1, domain=domain_of(pair))
+    assert model.domain == domain_of(pair)

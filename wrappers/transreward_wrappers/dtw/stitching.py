@@ -1,0 +1,91 @@
+"""Episodes from transitions, whichever lane of whichever environment they come from."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from transreward_wrappers.compensation import Float, Transitions
+from transreward_wrappers.datasets import Episode
+
+PATIENCE = 1_000
+"""Transitions after which an episode that none of them has continued is over."""
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An episode under way."""
+
+    observations: list[Float] = field(default_factory=list)
+    actions: list[Float] = field(default_factory=list)
+    seen: int = 0
+    """How many transitions there had been when it was last continued."""
+
+
+class Stitcher:
+    """Keeps the newest episodes that transitions make up: one continues where another has ended.
+
+    Args:
+        capacity: Steps that are kept.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity, self._steps, self._added = capacity, 0, 0
+        self._begun: dict[bytes, _Begun] = {}
+        self._done: deque[Episode] = deque()
+
+    def add(self, batch: Transitions, actions: Float) -> None:
+        """Take in transitions.
+
+        Args:
+            batch: The transitions, one of each lane.
+            actions: Theirs in ``[-1, 1]``, as ``(B, action_size)``.
+        """
+        self._added += len(batch)
+        continued: dict[bytes, _Begun] = {}
+        for index in range(len(batch)):
+            first, last = batch.observation[index], batch.next_observation[index]
+            episode = self._begun.pop(first.tobytes(), None) or _Begun(observations=[first.copy()])
+            episode.observations.append(last.copy())
+            episode.actions.append(actions[index])
+            episode.seen = self._added
+            if batch.terminated[index]:
+                self._end(episode, terminated=True)
+            else:
+                continued[last.tobytes()] = episode
+        self._begun |= continued
+        if len(self._begun) > PATIENCE:
+            self._end_old()
+
+    def episodes(self) -> list[Episode]:
+        """Return the episodes that are over, the oldest first; those that nothing has continued of late are."""
+        self._end_old()
+        return list(self._done)
+
+    def restore(self, episodes: Iterable[Episode]) -> None:
+        """Put back what :meth:`episodes` returned."""
+        self._done = deque(episodes)
+        self._steps = sum(map(len, self._done))
+
+    def _end_old(self) -> None:
+        """End the episodes that nothing has continued of late."""
+        for key, episode in list(self._begun.items()):
+            if episode.seen <= self._added - PATIENCE:
+                del self._begun[key]
+                self._end(episode, terminated=False)
+
+    def _end(self, begun: _Begun, *, terminated: bool) -> None:
+        self._done.append(
+            Episode(
+                observations=np.array(begun.observations),
+                actions=np.array(begun.actions),
+                rewards=np.zeros(len(begun.actions)),
+                terminated=terminated,
+            )
+        )
+        self._steps += len(begun.actions)
+        while len(self._done) > 1 and self._steps - len(self._done[0]) >= self._capacity:
+            self._steps -= len(self._done.popleft())
