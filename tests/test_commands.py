@@ -10,6 +10,7 @@ import pytest
 import tyro
 
 from transreward_baselines.cli import group_of
+from transreward_baselines.dreamer import Args as DreamerArgs
 from transreward_baselines.ppo import Args as PpoArgs
 from transreward_baselines.sac import Args as SacArgs
 
@@ -22,7 +23,9 @@ LINES = [
     for line in re.sub(r"\\\n\s*", " ", block).splitlines()
 ]
 COMMANDS = [(name, line) for name, line in LINES if line.startswith("transreward ")]
-SCRIPTS = [(name, line) for name, line in LINES if re.match(r"python -m transreward_baselines\.(ppo|sac) ", line)]
+ARGS = {"ppo": PpoArgs, "sac": SacArgs, "dreamer": DreamerArgs}
+SCRIPT = re.compile(rf"python -m transreward_baselines\.({'|'.join(ARGS)}) ")
+SCRIPTS = [(name, line) for name, line in LINES if SCRIPT.match(line)]
 
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{name}: {line}" for name, line in COMMANDS])
@@ -39,9 +42,9 @@ def test_a_command_is_understood(page: str, line: str) -> None:
 
 @pytest.mark.parametrize(("page", "line"), SCRIPTS, ids=[f"{name}: {line}" for name, line in SCRIPTS])
 def test_a_script_is_understood(page: str, line: str) -> None:
-    words = shlex.split(line, comments=True)[3:]
+    _, _, module, *words = shlex.split(line, comments=True)
     if "--help" not in words:
-        tyro.cli(PpoArgs if ".ppo " in line else SacArgs, args=words)
+        tyro.cli(ARGS[module.rpartition(".")[2]], args=words)
 
 
 def _record(function: Any, called: list[str]) -> Any:

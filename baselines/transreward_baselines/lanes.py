@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -73,22 +74,25 @@ class Lanes:
 
     Args:
         envs: The lanes, under ``SameStep`` or ``NextStep``.
+        pictures: Whether observations are pictures, which are told as vectors.
 
     Raises:
-        ValueError: Observations are not vectors, actions are not bounded vectors, or lanes do not start again.
+        ValueError: Observations are not vectors, or not pictures where those were told, actions are not bounded
+            vectors, or lanes do not start again.
     """
 
-    def __init__(self, envs: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, envs: VectorEnv[Any, Any, Any], *, pictures: bool = False) -> None:
         space, action_space = envs.single_observation_space, envs.single_action_space
-        if not (isinstance(space, Box) and len(space.shape) == 1):
-            raise ValueError(f"Observations must be vectors, a one-dimensional Box; got {space}.")
+        if not (isinstance(space, Box) and len(space.shape) == (3 if pictures else 1)):
+            wanted = "pictures, a three-dimensional Box" if pictures else "vectors, a one-dimensional Box"
+            raise ValueError(f"Observations must be {wanted}; got {space}.")
         if not (isinstance(action_space, Box) and len(action_space.shape) == 1 and action_space.is_bounded()):
             raise ValueError(f"Actions must be bounded vectors, a one-dimensional Box; got {action_space}.")
         mode = envs.metadata.get("autoreset_mode")
         if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP):
             raise ValueError(f'Lanes must start again by themselves, by "SameStep" or "NextStep"; these have {mode}.')
         self.envs, self.num_envs = envs, envs.num_envs
-        self.observation_size, self.action_size = space.shape[0], action_space.shape[0]
+        self.observation_size, self.action_size = math.prod(space.shape), action_space.shape[0]
         self.action_space = action_space
         self._same_step = mode == AutoresetMode.SAME_STEP
         self._over = np.zeros(envs.num_envs, dtype=np.bool_)
@@ -100,18 +104,18 @@ class Lanes:
         """Start episodes in all lanes, with seeds ``seed``, ``seed + 1`` and so on."""
         observations, _ = self.envs.reset(seed=seed)
         self._over[:], self._returns[:], self._lengths[:] = False, 0.0, 0
-        return np.array(observations, dtype=np.float64)
+        return self._vectors(observations)
 
     def step(self, actions: NDArray[Any]) -> LaneSteps:
         """Step all lanes by actions in ``[-1, 1]``, as ``(B, action_size)``."""
         observed, rewards, terminated, truncated, infos = self.envs.step(scale_actions(actions, self.action_space))
-        observations, valid = np.array(observed, dtype=np.float64), ~self._over
+        observations, valid = self._vectors(observed), ~self._over
         done = (terminated | truncated) & valid
         last, told = observations, infos
         if self._same_step and done.any():
             last, told = observations.copy(), infos.get("final_info", {})
             for lane in np.flatnonzero(done):
-                last[lane] = infos["final_obs"][lane]
+                last[lane] = np.ravel(infos["final_obs"][lane])
         failed = np.asarray(told.get("physics_failed", False), dtype=np.bool_) & done
         self._count(np.where(valid, rewards, 0.0), valid, done)
         self._over = done & (not self._same_step)
@@ -143,6 +147,9 @@ class Lanes:
     def close(self) -> None:
         """Close the lanes."""
         self.envs.close()
+
+    def _vectors(self, observations: Any) -> Array:
+        return np.array(observations, dtype=np.float64).reshape(self.num_envs, -1)
 
     def _count(self, rewards: Array, valid: Bools, done: Bools) -> None:
         self._returns += rewards

@@ -8,12 +8,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from transreward_baselines.agent import Agent, beginning
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.lanes import Lanes, find_shared
 from transreward_baselines.results import Evaluation, read_rows, write_rows
@@ -30,7 +31,6 @@ from transreward_baselines.training_ids import evaluation_ids, find_role, find_t
 from transreward_envs.errors import BudgetSpentError
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.policies import GaussianPolicy, scale_actions
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, write_json
 
 POLICIES = "policies"
@@ -38,22 +38,6 @@ POLICIES = "policies"
 
 MAY_CHANGE = ("total_steps", "max_seconds", "device", "threads", "torch_threads", "out", "quiet")
 """Settings that may differ when a run is resumed."""
-
-
-class Agent(Protocol):
-    """What is trained, evaluated and kept."""
-
-    def act(self, observations: Any) -> Any:
-        """Return the deterministic actions in ``[-1, 1]``, as ``(B, action_size)``."""
-
-    def export(self, about: Mapping[str, Any]) -> GaussianPolicy:
-        """Return the policy as it is now, as data."""
-
-    def files(self) -> dict[str, Tensors]:
-        """Return all that training changes, by the name of the file to keep it in."""
-
-    def load(self, files: Mapping[str, Tensors]) -> None:
-        """Put back what :meth:`files` returned."""
 
 
 class Run:
@@ -160,7 +144,7 @@ class Run:
         space, spent = self.lanes.envs.single_action_space, self._spent()
         for domain, env_id in self._domains.items():
             returns = evaluate_id(
-                lambda observations: scale_actions(self.agent.act(observations), space),  # type: ignore[arg-type]
+                beginning(self.agent, space),  # type: ignore[arg-type]
                 env_id,
                 episodes=self.args.eval_episodes,
                 threads=self.args.threads,

@@ -15,7 +15,7 @@ Tuned = Mapping[str, Mapping[str, Any]]
 """Settings by robot."""
 
 
-def _robot(env_id: str) -> str | None:
+def robot_of(env_id: str) -> str | None:
     """Return the name of the robot that an id is of, one of Gymnasium's too; none where there is no such robot."""
     name = env_id.rpartition(":")[2].rpartition("/")[2].partition("-")[0]
     return name if name in ROBOTS else None
@@ -23,7 +23,7 @@ def _robot(env_id: str) -> str | None:
 
 def tuned(settings: Tuned, env_id: str) -> dict[str, Any]:
     """Return the settings of an id's robot that differ from a script's defaults; for most there are none."""
-    return dict(settings.get(_robot(env_id) or "", {}))
+    return dict(settings.get(robot_of(env_id) or "", {}))
 
 
 def parse(args: type[T], settings: Tuned, words: Sequence[str] | None = None) -> T:

@@ -1,18 +1,20 @@
 """Lanes in both autoreset modes, and the replay buffer that they fill."""
 
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.baselines.drifting import LANES, Drifting, drifting_env, drifting_in, drifting_lanes
-from tests.baselines.telltale import act, telltale_lanes
+from tests.baselines.telltale import Telltale, act, telltale_lanes
 from transreward_baselines.lanes import Lanes, make_lanes
 from transreward_baselines.replay import ReplayBuffer, draw_source
 from transreward_envs.training import join_environments
@@ -104,6 +106,31 @@ def test_actions_are_scaled_to_the_space() -> None:
     space = gym.spaces.Box(np.array([-3.0, 0.0]), np.array([3.0, 10.0]), dtype=np.float64)
     scaled = scale_actions(np.array([[-1.0, 1.0], [0.5, -7.0]]), space)
     assert scaled.tolist() == [[-3.0, 10.0], [1.5, 0.0]]
+
+
+class Pictured(Telltale):
+    """The same, observed as a picture of 1 x 3 pixels of one colour."""
+
+    observation_space = Box(-1.0, 1_000.0, (1, 3, 1), np.float64)
+
+    def _observe(self) -> np.ndarray:
+        return super()._observe()[None, :, None]
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_pictures_are_told_as_vectors(mode: AutoresetMode) -> None:
+    envs = SyncVectorEnv([partial(Pictured, lane) for lane in range(3)], autoreset_mode=mode)
+    pictured, plain = Lanes(envs, pictures=True), telltale_lanes(mode)
+    assert pictured.observation_size == 3
+    observations = pictured.reset(seed=0)
+    assert np.array_equal(observations, plain.reset(seed=0))
+    for _ in range(12):
+        one, other = (lanes.step(act(observations)) for lanes in (pictured, plain))
+        assert np.array_equal(one.observations, other.observations)
+        assert np.array_equal(one.last_observations, other.last_observations)
+        observations = one.observations
+    with pytest.raises(ValueError, match="Observations must be pictures, a three-dimensional Box; got Box"):
+        Lanes(plain.envs, pictures=True)
 
 
 def test_lanes_that_cannot_be_learned_from_are_refused() -> None:

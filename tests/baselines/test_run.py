@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from transreward_baselines import ppo, sac
+from transreward_baselines import dreamer, ppo, sac
 from transreward_baselines.ppo import Args, main
 from transreward_baselines.results import Evaluation, read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
@@ -40,11 +40,11 @@ def small(out: Path, **changes: object) -> Args:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU")
-@pytest.mark.parametrize("script", [ppo, sac])
+@pytest.mark.parametrize("script", [ppo, sac, dreamer])
 def test_a_run_trains_and_resumes_on_a_gpu(script: ModuleType, tmp_path: Path) -> None:
     shared = {"device": "cuda", "env_id": "TransReward/Hopper-v0", "out": tmp_path / "run", "num_envs": 4}
     small = {"eval_episodes": 2, "eval_every": 256, "checkpoint_every": 256}
-    more = {"learning_starts": 64} if script is sac else {"num_steps": 16}
+    more = {"num_steps": 16} if script is ppo else {"learning_starts": 64}
     for steps in (256, 512):
         assert script.main(script.Args(**shared, **small, **more, total_steps=steps))[-1].step == steps
 

@@ -10,11 +10,12 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from transreward_baselines import ppo, sac
+from transreward_baselines import dreamer, ppo, sac
 from transreward_baselines.benchmark.job import Job
 from transreward_baselines.config import LANES, AgentName, RunConfig
 from transreward_baselines.evaluation import episode_returns
 from transreward_baselines.lanes import make_lanes
+from transreward_baselines.player import LatentPolicy
 from transreward_baselines.policies.scores import FINAL_SEED
 from transreward_baselines.results import Evaluation, Result, read_results, read_rows
 from transreward_baselines.run import POLICIES
@@ -24,7 +25,7 @@ from transreward_envs.pairs import Role
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
 from transreward_wrappers.policies import GaussianPolicy, scale_actions
 
-SCRIPTS: dict[str, Any] = {"ppo": ppo, "sac": sac}
+SCRIPTS: dict[str, Any] = {"ppo": ppo, "sac": sac, "dreamer": dreamer}
 AGENTS: tuple[str, ...] = (*SCRIPTS, *get_args(AgentName))
 
 UNKNOWN = (math.nan, math.nan)
@@ -100,7 +101,8 @@ def final_returns(job: Job) -> dict[Role, NDArray[np.float64]]:
 def _last_policy(job: Job, space: Any) -> Any:
     """Return a run's newest policy, from raw observations to actions of a space."""
     if job.agent in SCRIPTS:
-        policy = GaussianPolicy.load(max((job.directory / POLICIES).glob("*.safetensors")))
+        newest = max((job.directory / POLICIES).glob("*.safetensors"))
+        policy = LatentPolicy.load(newest).begin() if job.agent == "dreamer" else GaussianPolicy.load(newest)
         return lambda observations: scale_actions(policy(observations), space)
     from transreward_baselines.checkpoint import load_policy
 

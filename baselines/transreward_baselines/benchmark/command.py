@@ -38,7 +38,7 @@ class BenchmarkArgs:
     need be: `darc:eta=0.1,clip=5`."""
 
     agents: tuple[str, ...] = ("ppo",)
-    """`ppo`, `sac`, `sb3-ppo`, `sb3-sac`."""
+    """`ppo`, `sac`, `dreamer`, `sb3-ppo`, `sb3-sac`."""
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Seeds of each contender."""

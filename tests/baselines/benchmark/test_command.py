@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from transreward_baselines.benchmark import agents, execute, perform
-from transreward_baselines.benchmark.agents import AGENTS, final_returns, read_curve, sb3_config, script_args
+from transreward_baselines.benchmark.agents import final_returns, read_curve, sb3_config, script_args
 from transreward_baselines.benchmark.choose import make_plan
 from transreward_baselines.benchmark.command import BenchmarkArgs
 from transreward_baselines.benchmark.job import Job, Outcome, read_outcome
@@ -217,7 +217,7 @@ def test_what_another_command_left_undone_is_trained_at_last(tmp_path: Path, mon
     assert busy.outcome.exists()
 
 
-@pytest.mark.parametrize("agent", ["ppo", "sb3-ppo"])
+@pytest.mark.parametrize("agent", ["ppo", "dreamer", "sb3-ppo"])
 def test_the_last_policy_counts_over_more_episodes(agent: str, tmp_path: Path) -> None:
     (job,) = make_jobs(tmp_path, agents=(agent,))
     assert perform.perform(job, True)
@@ -269,7 +269,7 @@ def test_scripts_have_the_settings_that_were_found_for_the_robot(tmp_path: Path)
 
 
 def test_agents_of_stable_baselines_have_the_same_terms(tmp_path: Path) -> None:
-    jobs = make_jobs(tmp_path, methods=("darc:eta=0.1", "target-10x", "source"), agents=AGENTS[2:])
+    jobs = make_jobs(tmp_path, methods=("darc:eta=0.1", "target-10x", "source"), agents=("sb3-ppo", "sb3-sac"))
     darc, more, source = map(sb3_config, jobs[:3])
     assert (darc.method, darc.steps, darc.target_budget, darc.n_envs) == ("darc", 560, 160, 8)
     assert darc.settings == {"threads": 1, "target_ratio": 160 / 560, "eta": 0.1}

@@ -87,10 +87,9 @@ class RSSMNetwork(Network):
         """
         truth = self.scales.normalise(windows.observations)
         mean, std = self.see(truth)
-        latent = mean + std * torch.randn(mean.shape, generator=generator)
+        latent = mean + std * _noise(mean, generator)
         beliefs = self._beliefs(latent[:, :-1], windows.actions)
-        first = torch.zeros(len(truth), 1, self._settings.belief)
-        states = torch.cat([torch.cat([first, beliefs], dim=1), latent], dim=-1)
+        states = self._joined(beliefs, latent)
         expected, deviation = _gaussian(self.prior(beliefs))
         imagined = self.decoder(torch.cat([beliefs, expected], dim=-1))
         there, later = windows.mask, truth[:, 1:]
@@ -117,11 +116,21 @@ class RSSMNetwork(Network):
         mean, _ = self.see(self.scales.normalise(observations))
         return self._beliefs(mean[:, :-1], actions)
 
+    def states(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Return the states of runs, the first with the belief of no past, as ``(B, L + 1, state_size)``.
+
+        Args:
+            observations: As ``(B, L + 1, observation_size)``.
+            actions: As ``(B, L, action_size)``.
+        """
+        mean, _ = self.see(self.scales.normalise(observations))
+        return self._joined(self._beliefs(mean[:, :-1], actions), mean)
+
     def infer(self, observations: torch.Tensor, actions: torch.Tensor | None) -> torch.Tensor:
         """Return beliefs and posterior means at the ends of runs; without actions, the belief is that of no past."""
         mean, _ = self.see(self.scales.normalise(observations))
         if actions is None or actions.shape[1] == 0:
-            belief = torch.zeros(len(mean), self._settings.belief)
+            belief = mean.new_zeros(len(mean), self._settings.belief)
         else:
             belief = self.beliefs(observations, actions)[:, -1]
         return torch.cat([belief, mean[:, -1]], dim=-1)
@@ -150,7 +159,7 @@ class RSSMNetwork(Network):
         belief = torch.gru_cell(inputs, belief, *self.recurrence.all_weights[0])
         mean, std = _gaussian(self.prior(belief))
         if generator is not None:
-            mean = mean + std * torch.randn(mean.shape, generator=generator)
+            mean = mean + std * _noise(mean, generator)
         return torch.cat([belief, mean], dim=-1)
 
     def decode(self, states: torch.Tensor) -> torch.Tensor:
@@ -164,8 +173,7 @@ class RSSMNetwork(Network):
         Raises:
             ValueError: The model has no reward head.
         """
-        rewards: torch.Tensor = self._require_outcome()(states)[..., 0]
-        return rewards * self.reward_std + self.reward_mean
+        return self.outcomes(states)[0]
 
     def continues(self, states: torch.Tensor) -> torch.Tensor:
         """Return how probable it is that the task goes on from states, as ``(...)``.
@@ -173,12 +181,22 @@ class RSSMNetwork(Network):
         Raises:
             ValueError: The model has no reward head.
         """
-        return torch.sigmoid(self._require_outcome()(states)[..., 1])
+        return self.outcomes(states)[1]
+
+    def outcomes(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return both :meth:`rewards` and :meth:`continues`, at the price of one."""
+        rewards, goes_on = self._require_outcome()(states).unbind(-1)
+        return rewards * self.reward_std + self.reward_mean, torch.sigmoid(goes_on)
 
     def _beliefs(self, latent: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return the beliefs after each of ``L`` steps, as ``(B, L, belief)``."""
         beliefs: torch.Tensor = self.recurrence(self.joint(torch.cat([latent, actions], dim=-1)))[0]
         return beliefs
+
+    def _joined(self, beliefs: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """Return the states of runs from the beliefs after each step and all latent states."""
+        first = beliefs.new_zeros(len(beliefs), 1, self._settings.belief)
+        return torch.cat([torch.cat([first, beliefs], dim=1), latent], dim=-1)
 
     def _divergence(self, seen: Gaussian, expected: Gaussian, there: torch.Tensor) -> torch.Tensor:
         """Return the divergence of what is seen from what was expected, mostly to move the latter."""
@@ -192,7 +210,8 @@ class RSSMNetwork(Network):
     ) -> torch.Tensor:
         """Return the witnesses' squared error; each sees about half of the steps."""
         told = self.witnesses(beliefs.flatten(0, 1).expand(WITNESSES, -1, -1))
-        shown = (torch.rand(told.shape[:2], generator=generator) < 0.5) * there.flatten()
+        drawn = torch.rand(told.shape[:2], generator=generator, device=told.device)
+        shown = (drawn < 0.5) * there.flatten()
         return _mean(_squares(told, later.flatten(0, 1)), shown)
 
     def _outcomes(self, states: torch.Tensor, windows: Windows) -> torch.Tensor:
@@ -220,6 +239,10 @@ def _mlp(*sizes: int) -> nn.Sequential:
 def _gaussian(outputs: torch.Tensor) -> Gaussian:
     mean, spread = outputs.chunk(2, dim=-1)
     return mean, LEAST_STD + (MOST_STD - LEAST_STD) * torch.sigmoid(spread)
+
+
+def _noise(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(like.shape, generator=generator, device=like.device)
 
 
 def _fixed(gaussian: Gaussian) -> Gaussian:
