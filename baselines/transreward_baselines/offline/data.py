@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box
+from minari.serialization import deserialize_space
 
 from transreward_baselines.offline.streams import Streams
 from transreward_wrappers.datasets import Dataset, load_dataset
+from transreward_wrappers.policies import unscale_actions
 
 JOIN = "+"
 """Between the datasets of one run."""
 
-FIELDS = ("observations", "actions", "rewards", "next_observations", "terminated")
+FIELDS = ("observations", "actions", "rewards", "next_observations", "terminated", "truncated")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +39,9 @@ class Batch:
 
     bootstrap: torch.Tensor
     """1 where values count beyond, 0 where the task ended, as ``(R, B)``."""
+
+    where: torch.Tensor
+    """Positions in all data, as ``(R, B)``."""
 
 
 class OfflineData:
@@ -61,9 +67,7 @@ class OfflineData:
         require_alike(sets)
         require_memory(sets, device)
         columns = {name: _columns(name, dataset) for name, dataset in sets.items()}
-        self._arrays = {
-            field: torch.cat([columns[name][field] for name in sets]).to(device) for field in FIELDS
-        }
+        self.arrays = {field: torch.cat([columns[name][field] for name in sets]).to(device) for field in FIELDS}
         lengths = {name: len(columns[name]["rewards"]) for name in sets}
         starts = dict(zip(sets, np.cumsum([0, *lengths.values()]).tolist(), strict=False))
         parts = [joined.split(JOIN) for joined in names]
@@ -78,8 +82,8 @@ class OfflineData:
         self.sizes = self._ends[:, -1].clone()
         """Transitions of each run, as ``(R,)``."""
         self._starts, self._ends = self._starts.to(device), self._ends.to(device)
-        self.observation_size = self._arrays["observations"].shape[1]
-        self.action_size = self._arrays["actions"].shape[1]
+        self.observation_size = self.arrays["observations"].shape[1]
+        self.action_size = self.arrays["actions"].shape[1]
         self.mean, self.deviation = self._statistics(columns, parts, device, normalise=normalise)
         """Of each run's observations, as ``(R, 1, observation_size)``."""
 
@@ -92,13 +96,14 @@ class OfflineData:
 
     def rows(self, where: torch.Tensor) -> Batch:
         """Return the transitions at positions ``(R, B)`` in all data."""
-        found = {field: array[where] for field, array in self._arrays.items()}
+        found = {field: array[where] for field, array in self.arrays.items()}
         return Batch(
             observations=self.normalised(found["observations"]),
             actions=found["actions"],
             rewards=found["rewards"],
             next_observations=self.normalised(found["next_observations"]),
             bootstrap=1.0 - found["terminated"],
+            where=where,
         )
 
     def normalised(self, observations: torch.Tensor) -> torch.Tensor:
@@ -129,16 +134,17 @@ def require_alike(sets: Mapping[str, Dataset]) -> None:
         for space in ("observation_space", "action_space"):
             if one.metadata[space] != other.metadata[space]:
                 raise ValueError(
-                    f"Runs that train at once have data of the same spaces; the {space.replace('_', ' ')} of {first} is "
-                    f"{one.metadata[space]}, that of {name} {other.metadata[space]}. Train them apart."
+                    f"Runs that train at once have data of the same spaces; the {space.replace('_', ' ')} of {first} "
+                    f"is {one.metadata[space]}, that of {name} {other.metadata[space]}. Train them apart."
                 )
 
 
 def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:
     """Raise ``MemoryError`` where data would take more memory than there is."""
     steps = sum(dataset.total_steps for dataset in sets.values())
-    width = sum(2 * int(np.prod(_shape(next(iter(sets.values())), name))) for name in ("observation_space",))
-    width += int(np.prod(_shape(next(iter(sets.values())), "action_space"))) + 2
+    one = next(iter(sets.values()))
+    observation, action = (int(np.prod(_space(one, name).shape)) for name in ("observation_space", "action_space"))
+    width = 2 * observation + action + 3
     needed, free = 4 * steps * width, free_memory(device)
     if needed > free:
         raise MemoryError(
@@ -157,26 +163,22 @@ def free_memory(device: torch.device) -> int:
     return 2**62
 
 
-def _shape(dataset: Dataset, space: str) -> tuple[int, ...]:
-    from minari.serialization import deserialize_space
-
-    return deserialize_space(dataset.metadata[space]).shape or ()
+def _space(dataset: Dataset, name: str) -> Box:
+    space = deserialize_space(dataset.metadata[name])
+    assert isinstance(space, Box)
+    return space
 
 
 def _columns(name: str, dataset: Dataset) -> dict[str, torch.Tensor]:
     """Return a dataset's columns in float32, with actions in ``[-1, 1]``."""
-    from minari.serialization import deserialize_space
-
-    from transreward_wrappers.policies import unscale_actions
-
     flat = dataset.transitions()
-    space = deserialize_space(dataset.metadata["action_space"])
     found = {
         "observations": flat.observations,
-        "actions": unscale_actions(flat.actions, space),
+        "actions": unscale_actions(flat.actions, _space(dataset, "action_space")),
         "rewards": flat.rewards,
         "next_observations": flat.next_observations,
         "terminated": flat.terminated,
+        "truncated": flat.truncated,
     }
     for field, values in found.items():
         if not np.isfinite(values).all():

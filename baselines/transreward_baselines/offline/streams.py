@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -43,12 +43,13 @@ class Streams:
         """Go on after so many draws of each purpose."""
         self.drawn, self._blocks = dict(drawn), {}
 
-    def _next(self, name: str, shape: tuple[int, ...], draw: type[torch.Tensor] | object) -> torch.Tensor:
-        """Return the next draw of a purpose, whose shape is always the same."""
+    def _next(self, name: str, shape: tuple[int, ...], draw: Callable[..., torch.Tensor]) -> torch.Tensor:
+        """Return the next draw of a purpose; each shape of one has a stream of its own."""
+        name = f"{name} {'x'.join(map(str, shape))}"
         count = self.drawn.get(name, 0)
         block, position = divmod(count, BLOCK)
         if position == 0 or name not in self._blocks:
-            parts = [draw(BLOCK, *shape, generator=generator_of(seed, name, block + 1)) for seed in self._seeds]  # type: ignore[operator]
+            parts = [draw(BLOCK, *shape, generator=generator_of(seed, name, block + 1)) for seed in self._seeds]
             self._blocks[name] = torch.stack(parts, dim=1).to(self._device)
         self.drawn[name] = count + 1
         return self._blocks[name][position]
