@@ -24,8 +24,8 @@ def rows(name: str) -> set[tuple[float, ...]]:
 def test_each_run_draws_from_all_of_its_own_sets_and_no_other() -> None:
     data = OfflineData(RUNS, device=CPU, normalise=False)
     streams, seen = Streams([0, 1, 2], CPU), [set[tuple[float, ...]](), set(), set()]
-    for _ in range(60):
-        for run, one in enumerate(data.sample(streams, 64).observations):
+    for _ in range(100):
+        for run, one in enumerate(data.sample(streams, 128).observations):
             seen[run] |= set(map(tuple, one.tolist()))
     assert seen == [rows(FIRST), rows(SECOND), rows(FIRST) | rows(SECOND)]
     assert data.sizes.tolist() == [len(one) for one in seen]
