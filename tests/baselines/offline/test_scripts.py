@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
-from transreward_baselines import iql, td3_bc
+from transreward_baselines import awr, brac_p, cql, iql, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import parse
 from transreward_baselines.offline.streams import Streams
@@ -20,8 +20,14 @@ from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
-SCRIPTS = [td3_bc, iql]
-AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL}
+SCRIPTS = [td3_bc, iql, awr, brac_p, cql]
+AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL, awr: awr.AWR, brac_p: brac_p.BRACP, cql: cql.CQL}
+FAST: dict[ModuleType, dict[str, Any]] = {
+    brac_p: {"policy_learning_rate": 3e-3, "alpha": 0.1, "warm_up": 5},
+    cql: {"policy_learning_rate": 3e-3, "alpha": 0.1, "draws": 4},
+}
+"""With what a script shows in few steps all that it does, where its defaults would not."""
+
 NAMES = [script.__name__.rpartition(".")[2] for script in SCRIPTS]
 
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=NAMES)
@@ -29,7 +35,7 @@ every_script = pytest.mark.parametrize("script", SCRIPTS, ids=NAMES)
 
 def args_of(script: ModuleType, **changes: Any) -> Any:
     small = {"pair": PAIR, "data": (FIRST,), "batch_size": 32, "hidden": 16, "eval_episodes": 2, "quiet": True}
-    return script.Args(**{**small, "eval_every": 10, "updates": 20, **changes})
+    return script.Args(**{**small, "eval_every": 10, "updates": 20, **FAST.get(script, {}), **changes})
 
 
 def timeless(rows: list[OfflineEvaluation]) -> list[OfflineEvaluation]:
@@ -138,6 +144,17 @@ def test_other_settings_need_another_directory(script: ModuleType, tmp_path: Pat
         (td3_bc, {"policy_every": 0}, "`policy_every` must be an integer >= 1"),
         (iql, {"expectile": 1.0}, "`expectile`"),
         (iql, {"tau": 2.0}, "`tau`"),
+        (awr, {"beta": 0.0}, "`beta` must be finite and > 0; got 0.0"),
+        (awr, {"gamma": 1.0}, r"`gamma` must lie in \[0, 1\); got 1.0"),
+        (brac_p, {"alpha": -1.0}, "`alpha` must be finite and >= 0"),
+        (brac_p, {"warm_up": -1}, "`warm_up` must be an integer >= 0"),
+        (brac_p, {"policy_learning_rate": 0.0}, "`policy_learning_rate` must be finite and > 0"),
+        (brac_p, {"tau": 2.0}, r"`tau` must lie in \[0, 1\]"),
+        (cql, {"alpha": -1.0}, "`alpha` must be finite and >= 0"),
+        (cql, {"draws": 0}, "`draws` must be an integer >= 1"),
+        (cql, {"layers": 0}, "`layers` must be an integer >= 1"),
+        (cql, {"learning_rate": 0.0}, "`learning_rate` must be finite and > 0"),
+        (cql, {"tau": 2.0}, r"`tau` must lie in \[0, 1\]"),
         (iql, {"data": ()}, "`data` must name one at least; got none"),
         (iql, {"seeds": (1, 1)}, "Runs differ in data or seed"),
         (iql, {"pair": "nobody"}, "Unknown pair 'nobody'"),
