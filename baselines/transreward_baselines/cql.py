@@ -109,8 +109,8 @@ class CQL:
         actions, log_densities = self._proposals(batch)
         count = 3 * self.args.draws
         values = self.values("critics", batch.observations.repeat(1, count, 1), actions)
-        ratios = (values - log_densities[:, None]).unflatten(2, (count, -1))
-        return ratios.logsumexp(dim=2) - math.log(count)
+        ratios = values - log_densities[:, None]
+        return ratios.view(*ratios.shape[:2], count, -1).logsumexp(dim=2) - math.log(count)
 
     @torch.no_grad()
     def _proposals(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
