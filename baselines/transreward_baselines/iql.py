@@ -1,0 +1,123 @@
+"""Implicit Q-learning, many runs at once: Kostrikov et al. 2022 (arXiv:2110.06169), in one file.
+
+    transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
+    python -m transreward_baselines.iql --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4
+
+V is the upper expectile of Q over the data's own actions, Q learns from V, and the policy imitates actions weighted
+by exp(beta (Q - V)). Deviations from the paper: no cosine schedule of the actor's rate; runs of all datasets and seeds
+take each gradient step together, along a leading axis R, and a run's numbers are those that it has alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from transreward_baselines.offline.args import OfflineArgs
+from transreward_baselines.offline.data import Batch, OfflineData
+from transreward_baselines.offline.parse import parse
+from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run
+from transreward_baselines.offline.streams import Streams
+from transreward_baselines.offline.training import OfflineEvaluation, train
+from transreward_envs.errors import require_below_one, require_positive, require_share
+
+MOST_WEIGHT = 100.0
+"""Of an action that is imitated."""
+
+LOG_STD_LIMITS = (-5.0, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Args(OfflineArgs):
+    """Settings of IQL."""
+
+    expectile: float = 0.7
+    """Of the values: towards 1 those of the best actions in the data."""
+
+    beta: float = 3.0
+    """Inverse temperature of the advantage weights."""
+
+    tau: float = 0.005
+    """Share by which target critics move after each step."""
+
+    learning_rate: float = 3e-4
+    """Of Adam."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("expectile", "beta", "learning_rate"):
+            require_positive(name, getattr(self, name))
+        require_below_one("expectile", self.expectile)
+        require_share("tau", self.tau)
+
+
+class IQL:
+    """Actors, values and twin critics of all runs, with the critics' targets."""
+
+    def __init__(self, args: Args, data: OfflineData, streams: Streams) -> None:
+        self.args = args
+        seeds, hidden = [run.seed for run in args.runs], args.hidden
+        observation, action = data.observation_size, data.action_size
+        critics = [observation + action, hidden, hidden, 1]
+        self.networks = nn.ModuleDict(
+            {
+                "actor": StackedMLP(seeds, [observation, hidden, hidden, action], name="actor"),
+                "value": StackedMLP(seeds, [observation, hidden, hidden, 1], name="values"),
+                "critics": StackedMLP(seeds, critics, name="critics", members=2),
+                "target_critics": StackedMLP(seeds, critics, name="critics", members=2),
+            }
+        )
+        self.networks["target_critics"].requires_grad_(False)
+        self.log_std = nn.Parameter(torch.zeros(len(seeds), 1, action))
+        self.networks["log_std"] = nn.ParameterList([self.log_std])
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(parameters, lr=args.learning_rate, fused=True)
+            for name, parameters in {
+                "actor": [*self.networks["actor"].parameters(), self.log_std],
+                "value": list(self.networks["value"].parameters()),
+                "critics": list(self.networks["critics"].parameters()),
+            }.items()
+        }
+
+    def act(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return the actors' means, as ``(R, B, action_size)``."""
+        return torch.tanh(self.networks["actor"](observations))
+
+    def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+        """Take a step of the values, the actors and the critics."""
+        pairs = torch.cat([batch.observations, batch.actions], dim=-1)
+        with torch.no_grad():
+            judged = self.networks["target_critics"](pairs)[..., 0].min(dim=1).values
+            following = self.networks["value"](batch.next_observations)[..., 0]
+            targets = batch.rewards + self.args.gamma * batch.bootstrap * following
+        advantages = judged - self.networks["value"](batch.observations)[..., 0]
+        weight = torch.where(advantages > 0.0, self.args.expectile, 1.0 - self.args.expectile)
+        value_loss = per_run(weight * advantages.square())
+        descend(self.optimizers["value"], value_loss)
+        actor_loss = self._imitation(batch, advantages.detach())
+        descend(self.optimizers["actor"], actor_loss)
+        errors = self.networks["critics"](pairs)[..., 0] - targets[:, None]
+        critic_loss = per_run(errors.square())
+        descend(self.optimizers["critics"], critic_loss)
+        follow(self.networks["target_critics"], self.networks["critics"], self.args.tau)
+        losses = {"value": value_loss, "actor": actor_loss, "critics": critic_loss}
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _imitation(self, batch: Batch, advantages: torch.Tensor) -> torch.Tensor:
+        """Return minus the weighted log-density of the data's actions, as ``(R,)``."""
+        weight = (self.args.beta * advantages).exp().clamp(max=MOST_WEIGHT)
+        log_std = self.log_std.clamp(*LOG_STD_LIMITS)
+        distance = (batch.actions - self.act(batch.observations)) / log_std.exp()
+        log_density = -(0.5 * distance.square() + log_std).sum(dim=-1)
+        return -per_run(weight * log_density)
+
+
+def main(args: Args) -> list[OfflineEvaluation]:
+    """Train all runs to the end, from the newest checkpoint if there is one, and return all evaluations."""
+    return train("iql", args, IQL)
+
+
+if __name__ == "__main__":
+    main(parse(Args))

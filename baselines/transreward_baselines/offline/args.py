@@ -1,0 +1,113 @@
+"""What every offline script can be told, and which runs that means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from transreward_envs import get_pair
+from transreward_envs.errors import require_count, require_share, unknown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfflineRun:
+    """One of the runs that train at once."""
+
+    data: str
+    """Its datasets, joined by ``+``."""
+
+    seed: int
+    """Of its networks, batches and noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineArgs:
+    """What every offline script can be told: each dataset is learnt from with each seed, all of these runs at once.
+
+    Raises:
+        TypeError: A number is not of its kind.
+        ValueError: A name is unknown or a number breaks its rule.
+    """
+
+    pair: str
+    """Name of the pair in whose target policies are evaluated."""
+
+    data: tuple[str, ...]
+    """Ids or folders of datasets; `<target's>+<source's>` for a run that learns from both together."""
+
+    seeds: tuple[int, ...] = (0,)
+    """Of networks, batches and noise."""
+
+    updates: int = 100_000
+    """Gradient steps of every network."""
+
+    batch_size: int = 256
+    """Transitions of a gradient step, in each run."""
+
+    hidden: int = 256
+    """Width of the two hidden layers of each network."""
+
+    gamma: float = 0.99
+    """Discount."""
+
+    normalise: bool = True
+    """Normalise observations by mean and deviation of each run's data."""
+
+    eval_every: int = 10_000
+    """Gradient steps between two evaluations, each followed by a checkpoint."""
+
+    eval_episodes: int = 10
+    """Episodes of an evaluation."""
+
+    out: Path | None = None
+    """Directory of the runs; `runs/<script>-<pair>` when left out."""
+
+    root: Path | None = None
+    """Folder of all datasets; Minari's when left out."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Of networks and data; `auto` is the GPU if there is one."""
+
+    bfloat16: bool = False
+    """Multiply matrices in bfloat16, where that is faster; weights stay in float32."""
+
+    compile: bool = False
+    """Compile the gradient step; pays on a GPU alone."""
+
+    torch_threads: int = 1
+    """Threads of PyTorch."""
+
+    quiet: bool = False
+    """Show neither a progress bar nor evaluations."""
+
+    def __post_init__(self) -> None:
+        get_pair(self.pair)
+        for name in ("data", "seeds"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+            if not getattr(self, name):
+                raise ValueError(f"`{name}` must name one at least; got none.")
+        for name in ("updates", "batch_size", "hidden", "eval_every", "eval_episodes", "torch_threads"):
+            require_count(name, getattr(self, name), at_least=1)
+        for seed in self.seeds:
+            require_count("seeds", seed)
+        if len(set(self.runs)) < len(self.runs):
+            raise ValueError(f"Runs differ in data or seed; some of {self.data} with {self.seeds} are the same.")
+        require_share("gamma", self.gamma)
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(unknown("device", self.device, ("auto", "cpu", "cuda")))
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("`device` can be 'cuda' where PyTorch finds a GPU; it finds none. Use 'cpu' or 'auto'.")
+
+    @property
+    def runs(self) -> tuple[OfflineRun, ...]:
+        """The runs, data by data."""
+        return tuple(OfflineRun(data=data, seed=seed) for data, seed in product(self.data, self.seeds))
+
+    def torch_device(self) -> torch.device:
+        """Return the device of networks and data."""
+        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        return torch.device(chosen)

@@ -1,0 +1,190 @@
+"""The data of many runs on one device: sets that several runs share are kept once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from minari.serialization import deserialize_space
+
+from transreward_baselines.offline.streams import Streams
+from transreward_wrappers.datasets import Dataset, load_dataset
+from transreward_wrappers.policies import unscale_actions
+
+JOIN = "+"
+"""Between the datasets of one run."""
+
+FIELDS = ("observations", "actions", "rewards", "next_observations", "terminated", "truncated")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """``B`` transitions of each of R runs."""
+
+    observations: torch.Tensor
+    """Normalised, as ``(R, B, observation_size)``."""
+
+    actions: torch.Tensor
+    """In ``[-1, 1]``, as ``(R, B, action_size)``."""
+
+    rewards: torch.Tensor
+    """As ``(R, B)``."""
+
+    next_observations: torch.Tensor
+    """Normalised, as ``(R, B, observation_size)``."""
+
+    bootstrap: torch.Tensor
+    """1 where values count beyond, 0 where the task ended, as ``(R, B)``."""
+
+    where: torch.Tensor
+    """Positions in all data, as ``(R, B)``."""
+
+
+class OfflineData:
+    """Draws batches for each run from the datasets that it has.
+
+    Args:
+        names: Of each run, the ids or folders of its datasets, joined by ``+``.
+        root: Folder of all datasets; Minari's when left out.
+        device: Where batches are needed.
+        normalise: Whether observations are normalised by mean and deviation of each run's own data.
+
+    Raises:
+        FileNotFoundError: A dataset is not there.
+        DatasetError: One is damaged, or of a newer schema.
+        ValueError: They have other spaces than one another, or values that are not finite.
+        MemoryError: They take more memory than there is.
+    """
+
+    def __init__(
+        self, names: Sequence[str], *, device: torch.device, normalise: bool = True, root: Path | None = None
+    ) -> None:
+        sets = {name: load_dataset(name, root) for joined in names for name in joined.split(JOIN)}
+        require_alike(sets)
+        require_memory(sets, device)
+        columns = {name: _columns(name, dataset) for name, dataset in sets.items()}
+        self.arrays = {field: torch.cat([columns[name][field] for name in sets]).to(device) for field in FIELDS}
+        lengths = {name: len(columns[name]["rewards"]) for name in sets}
+        starts = dict(zip(sets, np.cumsum([0, *lengths.values()]).tolist(), strict=False))
+        parts = [joined.split(JOIN) for joined in names]
+        most = max(map(len, parts))
+        self._starts, self._ends = torch.zeros(2, len(names), most, dtype=torch.int64)
+        for run, own in enumerate(parts):
+            ends = np.cumsum([lengths[name] for name in own]).tolist()
+            for index in range(most):
+                last = min(index, len(own) - 1)
+                self._starts[run, index] = starts[own[last]] - (ends[last] - lengths[own[last]])
+                self._ends[run, index] = ends[last]
+        self.sizes = self._ends[:, -1].clone()
+        """Transitions of each run, as ``(R,)``."""
+        self._starts, self._ends = self._starts.to(device), self._ends.to(device)
+        self.observation_size = self.arrays["observations"].shape[1]
+        self.action_size = self.arrays["actions"].shape[1]
+        self.mean, self.deviation = self._statistics(columns, parts, device, normalise=normalise)
+        """Of each run's observations, as ``(R, 1, observation_size)``."""
+
+    def sample(self, streams: Streams, count: int) -> Batch:
+        """Return transitions drawn with replacement, ``count`` for each run."""
+        drawn = streams.uniform("batch", count).double()
+        drawn = (drawn * self._ends[:, -1:]).long()
+        which = (drawn[:, :, None] >= self._ends[:, None, :-1]).sum(dim=2)
+        return self.rows(drawn + self._starts.gather(1, which))
+
+    def rows(self, where: torch.Tensor) -> Batch:
+        """Return the transitions at positions ``(R, B)`` in all data."""
+        found = {field: array[where] for field, array in self.arrays.items()}
+        return Batch(
+            observations=self.normalised(found["observations"]),
+            actions=found["actions"],
+            rewards=found["rewards"],
+            next_observations=self.normalised(found["next_observations"]),
+            bootstrap=1.0 - found["terminated"],
+            where=where,
+        )
+
+    def normalised(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return observations ``(R, B, observation_size)`` as networks take them."""
+        return (observations - self.mean) / self.deviation
+
+    def _statistics(
+        self,
+        columns: Mapping[str, Mapping[str, torch.Tensor]],
+        parts: Sequence[Sequence[str]],
+        device: torch.device,
+        *,
+        normalise: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = (len(parts), 1, self.observation_size)
+        if not normalise:
+            return torch.zeros(shape, device=device), torch.ones(shape, device=device)
+        joined = [torch.cat([columns[name]["observations"] for name in own]).double() for own in parts]
+        mean = torch.stack([one.mean(dim=0) for one in joined])[:, None]
+        deviation = torch.stack([one.std(dim=0, correction=0) for one in joined])[:, None] + 1e-3
+        return mean.float().to(device), deviation.float().to(device)
+
+
+def require_alike(sets: Mapping[str, Dataset]) -> None:
+    """Raise ``ValueError`` unless all datasets have the spaces of the first."""
+    (first, one), *others = sets.items()
+    for name, other in others:
+        for space in ("observation_space", "action_space"):
+            if one.metadata[space] != other.metadata[space]:
+                raise ValueError(
+                    f"Runs that train at once have data of the same spaces; the {space.replace('_', ' ')} of {first} "
+                    f"is {one.metadata[space]}, that of {name} {other.metadata[space]}. Train them apart."
+                )
+
+
+def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:
+    """Raise ``MemoryError`` where data would take more memory than there is."""
+    steps = sum(dataset.total_steps for dataset in sets.values())
+    one = next(iter(sets.values()))
+    observation, action = (int(np.prod(_space(one, name).shape)) for name in ("observation_space", "action_space"))
+    width = 2 * observation + action + 3
+    needed, free = 4 * steps * width, free_memory(device)
+    if needed > free:
+        raise MemoryError(
+            f"{len(sets)} datasets of {steps:,} transitions take {needed / 2**30:.1f} GiB on {device}, which has "
+            f"{free / 2**30:.1f} GiB free. Give fewer datasets to one command."
+        )
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    for line in Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []:
+        if line.startswith("MemAvailable:"):
+            return 1024 * int(line.split()[1])
+    return 2**62
+
+
+def _space(dataset: Dataset, name: str) -> Box:
+    space = deserialize_space(dataset.metadata[name])
+    assert isinstance(space, Box)
+    return space
+
+
+def _columns(name: str, dataset: Dataset) -> dict[str, torch.Tensor]:
+    """Return a dataset's columns in float32, with actions in ``[-1, 1]``."""
+    flat = dataset.transitions()
+    found = {
+        "observations": flat.observations,
+        "actions": unscale_actions(flat.actions, _space(dataset, "action_space")),
+        "rewards": flat.rewards,
+        "next_observations": flat.next_observations,
+        "terminated": flat.terminated,
+        "truncated": flat.truncated,
+    }
+    for field, values in found.items():
+        if not np.isfinite(values).all():
+            where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(values))[0])
+            raise ValueError(
+                f"Data must be finite; `{field}` of {name} is {values[where]} at {where}. Leave the dataset out, or "
+                "build it again."
+            )
+    return {field: torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)) for field, values in found.items()}

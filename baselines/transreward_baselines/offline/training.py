@@ -1,0 +1,232 @@
+"""Trains many runs of an offline algorithm at once: progress, evaluation in the target, checkpoints, results."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from transreward_baselines.lanes import make_lanes
+from transreward_baselines.offline.args import OfflineArgs
+from transreward_baselines.offline.data import Batch, OfflineData
+from transreward_baselines.offline.streams import Streams
+from transreward_baselines.results import read_rows, write_rows
+from transreward_baselines.run_directory import (
+    RunDirectoryError,
+    check_directory,
+    checkpoints,
+    new_checkpoint,
+    read_settings,
+)
+from transreward_envs import get_pair, normalized_score
+from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.policies import scale_actions
+from transreward_wrappers.storage import (
+    Tensors,
+    load_optimizer_tensors,
+    load_tensors,
+    optimizer_tensors,
+    save_tensors,
+    with_prefix,
+    without_prefix,
+    write_json,
+)
+
+EVALUATION_SEED = 2_000_000
+"""Of the first episode of an evaluation; each further one has the next."""
+
+MAY_CHANGE = ("updates", "out", "quiet", "torch_threads", "device", "root")
+"""Settings with which runs may go on that began with others."""
+
+
+class OfflineAgent(Protocol):
+    """R policies that learn from batches."""
+
+    networks: torch.nn.ModuleDict
+    """All networks."""
+
+    optimizers: dict[str, torch.optim.Optimizer]
+    """All optimisers."""
+
+    def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
+        """Take a gradient step; return figures of it, as ``(R,)`` each."""
+
+    def act(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return the actions to be evaluated, ``(R, B, action_size)`` in ``[-1, 1]``, on normalised observations."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfflineEvaluation:
+    """An evaluation of one run."""
+
+    update: int
+    """Gradient steps of it so far."""
+
+    data: str
+    seed: int
+    return_mean: float
+    return_std: float
+    episodes: int
+
+    score: float
+    """Normalised by the target's references; NaN where these are not measured."""
+
+    seconds: float
+    """Of training so far, of all runs together [s]."""
+
+
+MakeAgent = Callable[[Any, OfflineData, Streams], OfflineAgent]
+
+
+def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[OfflineEvaluation]:
+    """Train all runs to the end, from the newest checkpoint if there is one, and return all evaluations.
+
+    Args:
+        script: Name of the script.
+        args: What it was told.
+        make_agent: Makes the agent of all runs.
+
+    Raises:
+        RunDirectoryError: The directory belongs to other runs, or its checkpoint cannot be read.
+        FileNotFoundError: A dataset is not there.
+        ValueError: Data are of other spaces, or not finite.
+        MemoryError: They take more memory than there is.
+    """
+    torch.set_num_threads(args.torch_threads)
+    directory = args.out or Path("runs") / f"{script}-{args.pair}"
+    _claim(directory, script, args)
+    device, seeds = args.torch_device(), [run.seed for run in args.runs]
+    data = OfflineData([run.data for run in args.runs], device=device, normalise=args.normalise, root=args.root)
+    streams = Streams(seeds, device)
+    agent = make_agent(args, data, streams)
+    agent.networks.to(device)
+    training = _Training(directory, args, data, streams, agent)
+    training.load()
+    training.go()
+    return training.rows
+
+
+class _Training:
+    """What trains, and how far it has come."""
+
+    def __init__(
+        self, directory: Path, args: OfflineArgs, data: OfflineData, streams: Streams, agent: OfflineAgent
+    ) -> None:
+        self.directory, self.args, self.data, self.streams, self.agent = directory, args, data, streams, agent
+        self.step, self.seconds = 0, 0.0
+        self.rows: list[OfflineEvaluation] = []
+        update = self._update
+        self._step = torch.compile(update) if args.compile else update
+
+    def go(self) -> None:
+        """Train, evaluate and keep, by turns."""
+        args = self.args
+        title = f"{len(args.runs)} runs on {args.pair}"
+        bar = tqdm(total=args.updates, initial=self.step, desc=title, unit="step", disable=args.quiet or None)
+        with bar:
+            since = time.perf_counter()
+            while self.step < args.updates:
+                self._step(self.step)
+                self.step += 1
+                bar.update()
+                if self.step % args.eval_every == 0 or self.step == args.updates:
+                    self.seconds += time.perf_counter() - since
+                    self._evaluate(bar)
+                    self._save()
+                    since = time.perf_counter()
+
+    def load(self) -> None:
+        """Go back to the newest checkpoint, if there is one.
+
+        Raises:
+            RunDirectoryError: It cannot be read.
+        """
+        if not (found := checkpoints(self.directory)):
+            return
+        try:
+            tensors, progress = load_tensors(found[-1] / "agent.safetensors")
+            self.agent.networks.load_state_dict(without_prefix("networks", tensors))
+            for name, optimizer in self.agent.optimizers.items():
+                load_optimizer_tensors(optimizer, without_prefix(f"optimizer.{name}", tensors))
+            self.streams.restore(progress["drawn"])
+            self.step, self.seconds = int(progress["step"]), float(progress["seconds"])
+        except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
+            raise RunDirectoryError(f"The checkpoint {found[-1]} cannot be read ({error}). Delete it.") from error
+        self.rows = [row for row in read_rows(self.directory, OfflineEvaluation) if row.update <= self.step]
+
+    def _update(self, step: int) -> None:
+        batch = self.data.sample(self.streams, self.args.batch_size)
+        with torch.autocast(batch.actions.device.type, torch.bfloat16, enabled=self.args.bfloat16):
+            self.agent.update(batch, step)
+
+    def _evaluate(self, bar: Any) -> None:
+        returns = evaluate(self.agent, self.data, self.args)
+        for run, of_run in zip(self.args.runs, returns, strict=True):
+            row = OfflineEvaluation(
+                update=self.step,
+                data=run.data,
+                seed=run.seed,
+                return_mean=float(of_run.mean()),
+                return_std=float(of_run.std()),
+                episodes=len(of_run),
+                score=_score(self.args.pair, float(of_run.mean())),
+                seconds=self.seconds,
+            )
+            self.rows.append(row)
+            if not self.args.quiet:
+                bar.write(f"step {row.update}: return {row.return_mean:.0f}, score {row.score:.1f} ({row.data})")
+        write_rows(self.directory, self.rows, OfflineEvaluation)
+
+    def _save(self) -> None:
+        tensors: Tensors = with_prefix("networks", self.agent.networks.state_dict())
+        for name, optimizer in self.agent.optimizers.items():
+            tensors |= with_prefix(f"optimizer.{name}", optimizer_tensors(optimizer))
+        progress = {"step": self.step, "seconds": self.seconds, "drawn": self.streams.drawn}
+        with new_checkpoint(self.directory, self.step) as draft:
+            save_tensors(draft / "agent.safetensors", tensors, progress)
+
+
+@torch.no_grad()
+def evaluate(agent: OfflineAgent, data: OfflineData, args: OfflineArgs) -> NDArray[np.float64]:
+    """Return the returns of all runs' policies in the plain target, one an episode, as ``(R, episodes)``."""
+    runs, episodes = len(args.runs), args.eval_episodes
+    envs = make_lanes(get_pair(args.pair).spec("target"), runs * episodes)
+    try:
+        space = envs.single_action_space
+        seeds = list(range(EVALUATION_SEED, EVALUATION_SEED + episodes)) * runs
+        observations, _ = envs.reset(seed=seeds)  # type: ignore[arg-type]
+        returns, running = np.zeros(len(seeds)), np.ones(len(seeds), dtype=bool)
+        while running.any():
+            seen = torch.from_numpy(np.asarray(observations, dtype=np.float32)).to(data.mean.device)
+            actions = agent.act(data.normalised(seen.view(runs, episodes, -1))).flatten(0, 1).float().cpu().numpy()
+            observations, rewards, terminated, truncated, _ = envs.step(scale_actions(actions, space))  # type: ignore[arg-type]
+            returns += np.where(running, rewards, 0.0)
+            running &= ~(terminated | truncated)
+        return returns.reshape(runs, episodes)
+    finally:
+        envs.close()
+
+
+def _claim(directory: Path, script: str, args: OfflineArgs) -> None:
+    """Make a directory that of these runs, or check that it is."""
+    settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
+    check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
+    if not (directory / "config.json").exists():
+        write_json(directory / "config.json", settings)
+
+
+def _score(pair: str, value: float) -> float:
+    try:
+        return float(normalized_score(pair, value))
+    except ValueError:  # the target's references are not measured
+        return math.nan

@@ -1,0 +1,175 @@
+"""All offline scripts: a run among others is the run alone, resumes as if nothing had been, and learns what pays."""
+
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
+from transreward_baselines import awr, brac_p, cql, iql, td3_bc
+from transreward_baselines.offline.data import OfflineData
+from transreward_baselines.offline.parse import parse
+from transreward_baselines.offline.streams import Streams
+from transreward_baselines.offline.training import OfflineEvaluation
+from transreward_baselines.results import read_rows
+from transreward_baselines.run_directory import RunDirectoryError, checkpoints
+from transreward_wrappers.storage import load_tensors
+
+CPU = torch.device("cpu")
+SCRIPTS = [td3_bc, iql, awr, brac_p, cql]
+AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL, awr: awr.AWR, brac_p: brac_p.BRACP, cql: cql.CQL}
+FAST: dict[ModuleType, dict[str, Any]] = {
+    brac_p: {"policy_learning_rate": 3e-3, "alpha": 0.1, "warm_up": 5},
+    cql: {"policy_learning_rate": 3e-3, "alpha": 0.1, "draws": 4},
+}
+"""With what a script shows in few steps all that it does, where its defaults would not."""
+
+NAMES = [script.__name__.rpartition(".")[2] for script in SCRIPTS]
+
+every_script = pytest.mark.parametrize("script", SCRIPTS, ids=NAMES)
+
+
+def args_of(script: ModuleType, **changes: Any) -> Any:
+    small = {"pair": PAIR, "data": (FIRST,), "batch_size": 32, "hidden": 16, "eval_episodes": 2, "quiet": True}
+    return script.Args(**{**small, "eval_every": 10, "updates": 20, **FAST.get(script, {}), **changes})
+
+
+def timeless(rows: list[OfflineEvaluation]) -> list[OfflineEvaluation]:
+    """Return rows without what differs from NaN or from one time to the next."""
+    return [dataclasses.replace(row, seconds=0.0, score=0.0) for row in rows]
+
+
+def learnt(script: ModuleType, steps: int, **changes: Any) -> Any:
+    """Return an agent after some gradient steps, and the data that it learnt from."""
+    args = args_of(script, **changes)
+    data = OfflineData([run.data for run in args.runs], device=CPU)
+    streams = Streams([run.seed for run in args.runs], CPU)
+    agent = AGENTS[script](args, data, streams)
+    for step in range(steps):
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
+            figures = agent.update(data.sample(streams, args.batch_size), step)
+        assert all(values.shape == (len(args.runs),) and values.isfinite().all() for values in figures.values())
+    return agent, data
+
+
+@every_script
+def test_a_run_among_others_is_the_run_alone(script: ModuleType) -> None:
+    everyone = {"data": (FIRST, SECOND, f"{FIRST}+{SECOND}"), "seeds": (3, 4)}
+    together, _ = learnt(script, 12, **everyone)
+    for index, run in enumerate(args_of(script, **everyone).runs):
+        alone, _ = learnt(script, 12, data=(run.data,), seeds=(run.seed,))
+        seen = torch.randn(1, 9, 4, generator=torch.Generator().manual_seed(index))
+        mine = together.act(seen.expand(6, -1, -1))[index]
+        torch.testing.assert_close(mine, alone.act(seen)[0], rtol=1e-3, atol=1e-5)
+
+
+@every_script
+def test_runs_of_other_seeds_and_data_differ(script: ModuleType) -> None:
+    agent, _ = learnt(script, 20, data=(FIRST, SECOND), seeds=(3, 4))
+    actions = agent.act(torch.ones(4, 1, 4)).flatten()
+    apart = (actions[:, None] - actions).abs() + torch.eye(4)
+    assert apart.min() > 1e-4
+
+
+@every_script
+def test_a_policy_learns_the_action_that_pays(script: ModuleType) -> None:
+    agent, data = learnt(script, 400, seeds=(0, 1), gamma=0.0, hidden=32, learning_rate=3e-3)
+    raw = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 50, 4)) * np.arange(1, 5)).float()
+    actions = agent.act(data.normalised(raw)).mean(dim=(1, 2))
+    assert (actions > 0.2).all(), "an action of 0.5 pays most, the data's mean is 0"
+
+
+@every_script
+def test_bfloat16_changes_little(script: ModuleType) -> None:
+    exact, _ = learnt(script, 5)
+    rough, _ = learnt(script, 5, bfloat16=True)
+    seen = torch.ones(1, 1, 4)
+    first, second = exact.act(seen), rough.act(seen)
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(first, second, atol=0.05, rtol=0.1)
+    assert all(parameter.dtype == torch.float32 for parameter in rough.networks.parameters())
+
+
+@every_script
+def test_a_command_trains_evaluates_and_goes_on_as_if_it_had_not_stopped(script: ModuleType, tmp_path: Path) -> None:
+    changes = {"data": (FIRST, SECOND), "seeds": (0, 1)}
+    whole = script.main(args_of(script, out=tmp_path / "whole", **changes))
+    args = args_of(script, out=tmp_path / "parts", **changes)
+    script.main(dataclasses.replace(args, updates=10))
+    parts = script.main(args)
+    assert timeless(parts) == timeless(whole)
+    assert [(row.update, row.data, row.seed) for row in whole] == [
+        (update, data, seed) for update in (10, 20) for data in (FIRST, SECOND) for seed in (0, 1)
+    ]
+    assert all(row.return_mean >= 1.0 and row.episodes == 2 for row in whole)
+    first, second = (
+        load_tensors(checkpoints(tmp_path / name)[-1] / "agent.safetensors")[0] for name in ("whole", "parts")
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    assert len(read_rows(tmp_path / "parts", OfflineEvaluation)) == 8
+
+
+@every_script
+def test_a_run_that_is_done_is_not_trained_again(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = args_of(script, out=tmp_path / "run")
+    rows = script.main(args)
+    monkeypatch.setattr(AGENTS[script], "update", lambda *_: pytest.fail("it was trained again"))
+    assert timeless(script.main(args)) == timeless(rows)
+
+
+@every_script
+def test_other_settings_need_another_directory(script: ModuleType, tmp_path: Path) -> None:
+    args = args_of(script, out=tmp_path / "run")
+    script.main(args)
+    with pytest.raises(RunDirectoryError, match="has another .*gamma: 0.99 there, 0.5 asked for"):
+        script.main(dataclasses.replace(args, gamma=0.5))
+    path = checkpoints(tmp_path / "run")[-1] / "agent.safetensors"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(RunDirectoryError, match="cannot be read"):
+        script.main(dataclasses.replace(args, updates=30))
+
+
+@pytest.mark.parametrize(
+    ("script", "changes", "message"),
+    [
+        (td3_bc, {"alpha": 0.0}, "`alpha` must be finite and > 0; got 0.0"),
+        (td3_bc, {"policy_noise": -1.0}, "`policy_noise` must be finite and >= 0"),
+        (td3_bc, {"policy_every": 0}, "`policy_every` must be an integer >= 1"),
+        (iql, {"expectile": 1.0}, "`expectile`"),
+        (iql, {"tau": 2.0}, "`tau`"),
+        (awr, {"beta": 0.0}, "`beta` must be finite and > 0; got 0.0"),
+        (awr, {"gamma": 1.0}, r"`gamma` must lie in \[0, 1\); got 1.0"),
+        (brac_p, {"alpha": -1.0}, "`alpha` must be finite and >= 0"),
+        (brac_p, {"warm_up": -1}, "`warm_up` must be an integer >= 0"),
+        (brac_p, {"policy_learning_rate": 0.0}, "`policy_learning_rate` must be finite and > 0"),
+        (brac_p, {"tau": 2.0}, r"`tau` must lie in \[0, 1\]"),
+        (cql, {"alpha": -1.0}, "`alpha` must be finite and >= 0"),
+        (cql, {"draws": 0}, "`draws` must be an integer >= 1"),
+        (cql, {"layers": 0}, "`layers` must be an integer >= 1"),
+        (cql, {"learning_rate": 0.0}, "`learning_rate` must be finite and > 0"),
+        (cql, {"tau": 2.0}, r"`tau` must lie in \[0, 1\]"),
+        (iql, {"data": ()}, "`data` must name one at least; got none"),
+        (iql, {"seeds": (1, 1)}, "Runs differ in data or seed"),
+        (iql, {"pair": "nobody"}, "Unknown pair 'nobody'"),
+        (iql, {"device": "gpu"}, "Unknown device 'gpu'. Did you mean 'cpu'"),
+        (iql, {"batch_size": 0}, "`batch_size` must be an integer >= 1"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(script: ModuleType, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        args_of(script, **changes)
+
+
+def test_a_command_line_is_understood_or_refused_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--pair", PAIR, "--data", FIRST, SECOND, "--seeds", "3", "4"]
+    assert len(parse(iql.Args, words).runs) == 4
+    with pytest.raises(SystemExit):
+        parse(iql.Args, [*words, "--beta", "-1"])
+    assert "`beta` must be finite and > 0" in capsys.readouterr().err
