@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
-from transreward_baselines import iql, td3_bc
+from transreward_baselines import bcq, iql, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import parse
 from transreward_baselines.offline.streams import Streams
@@ -20,8 +20,8 @@ from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
-SCRIPTS = [td3_bc, iql]
-AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL}
+SCRIPTS = [td3_bc, iql, bcq]
+AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL, bcq: bcq.BCQ}
 NAMES = [script.__name__.rpartition(".")[2] for script in SCRIPTS]
 
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=NAMES)
