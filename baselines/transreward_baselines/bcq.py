@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
-from transreward_baselines.offline.candidates import best_action, best_value, repeated, soft_minimum
+from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
 from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.parse import parse
 from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run
@@ -85,8 +85,9 @@ class BCQ:
     def act(self, observations: torch.Tensor) -> torch.Tensor:
         """Return of many sampled actions those that the first critics value most, as ``(R, B, action_size)``."""
         count = self.args.acting_actions
-        seen = repeated(observations, count)
-        actions = self.sample("perturbation", seen, self._acting_noise.repeat(1, observations.shape[1], 1))
+        seen = observations.repeat(1, count, 1)
+        noise = self._acting_noise.repeat_interleave(observations.shape[1], dim=1)
+        actions = self.sample("perturbation", seen, noise)
         return best_action(actions, self.values("critics", seen, actions)[:, 0], count)
 
     def sample(self, name: str, observations: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
@@ -117,7 +118,7 @@ class BCQ:
     def _targets(self, batch: Batch) -> torch.Tensor:
         """Return r + gamma max over sampled actions of the soft minimum of Q', as ``(R, B)``."""
         count = self.args.target_actions
-        seen = repeated(batch.next_observations, count)
+        seen = batch.next_observations.repeat(1, count, 1)
         noise = self.streams.normal("target noise", seen.shape[1], self.vae.latent)
         actions = self.sample("target_perturbation", seen, noise)
         judged = soft_minimum(self.values("target_critics", seen, actions), self.args.min_share)

@@ -1,13 +1,8 @@
-"""Several actions for each observation, of which critics choose."""
+"""Several actions for each observation, of which critics choose; rows are in the order of ``repeat(1, count, 1)``."""
 
 from __future__ import annotations
 
 import torch
-
-
-def repeated(observations: torch.Tensor, count: int) -> torch.Tensor:
-    """Return each observation ``count`` times in a row, as ``(R, B count, observation_size)``."""
-    return observations.repeat_interleave(count, dim=1)
 
 
 def soft_minimum(values: torch.Tensor, share: float) -> torch.Tensor:
@@ -17,17 +12,17 @@ def soft_minimum(values: torch.Tensor, share: float) -> torch.Tensor:
 
 
 def best_value(values: torch.Tensor, count: int) -> torch.Tensor:
-    """Return the highest of each observation's ``count`` values, ``(R, B count)``, as ``(R, B)``."""
-    return values.unflatten(1, (-1, count)).amax(dim=2)
+    """Return the highest of each observation's ``count`` values, ``(R, count B)``, as ``(R, B)``."""
+    return values.unflatten(1, (count, -1)).amax(dim=1)
 
 
 def best_action(actions: torch.Tensor, values: torch.Tensor, count: int) -> torch.Tensor:
     """Return of each observation's ``count`` actions that of the highest value, as ``(R, B, action_size)``.
 
     Args:
-        actions: As ``(R, B count, action_size)``.
-        values: As ``(R, B count)``.
+        actions: As ``(R, count B, action_size)``.
+        values: As ``(R, count B)``.
         count: Actions for each observation.
     """
-    best = values.unflatten(1, (-1, count)).argmax(dim=2)[..., None, None]
-    return actions.unflatten(1, (-1, count)).take_along_dim(best, dim=2)[:, :, 0]
+    best = values.unflatten(1, (count, -1)).argmax(dim=1, keepdim=True)[..., None]
+    return actions.unflatten(1, (count, -1)).take_along_dim(best, dim=1)[:, 0]

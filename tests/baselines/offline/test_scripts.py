@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
-from transreward_baselines import bcq, iql, td3_bc
+from transreward_baselines import bcq, bear, iql, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import parse
 from transreward_baselines.offline.streams import Streams
@@ -20,8 +20,9 @@ from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
-SCRIPTS = [td3_bc, iql, bcq]
-AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL, bcq: bcq.BCQ}
+SCRIPTS = [td3_bc, iql, bcq, bear]
+AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL, bcq: bcq.BCQ, bear: bear.BEAR}
+QUICK = {bear: {"warmup": 5}}
 NAMES = [script.__name__.rpartition(".")[2] for script in SCRIPTS]
 
 every_script = pytest.mark.parametrize("script", SCRIPTS, ids=NAMES)
@@ -29,7 +30,7 @@ every_script = pytest.mark.parametrize("script", SCRIPTS, ids=NAMES)
 
 def args_of(script: ModuleType, **changes: Any) -> Any:
     small = {"pair": PAIR, "data": (FIRST,), "batch_size": 32, "hidden": 16, "eval_episodes": 2, "quiet": True}
-    return script.Args(**{**small, "eval_every": 10, "updates": 20, **changes})
+    return script.Args(**{**small, "eval_every": 10, "updates": 20, **QUICK.get(script, {}), **changes})
 
 
 def timeless(rows: list[OfflineEvaluation]) -> list[OfflineEvaluation]:
@@ -63,7 +64,7 @@ def test_a_run_among_others_is_the_run_alone(script: ModuleType) -> None:
 
 @every_script
 def test_runs_of_other_seeds_and_data_differ(script: ModuleType) -> None:
-    agent, _ = learnt(script, 20, data=(FIRST, SECOND), seeds=(3, 4))
+    agent, _ = learnt(script, 20, data=(FIRST, SECOND), seeds=(3, 4), learning_rate=3e-3)
     actions = agent.act(torch.ones(4, 1, 4)).flatten()
     apart = (actions[:, None] - actions).abs() + torch.eye(4)
     assert apart.min() > 1e-4
@@ -138,6 +139,14 @@ def test_other_settings_need_another_directory(script: ModuleType, tmp_path: Pat
         (td3_bc, {"policy_every": 0}, "`policy_every` must be an integer >= 1"),
         (iql, {"expectile": 1.0}, "`expectile`"),
         (iql, {"tau": 2.0}, "`tau`"),
+        (bcq, {"phi": -0.1}, "`phi` must be finite and >= 0; got -0.1"),
+        (bcq, {"min_share": 1.5}, "`min_share`"),
+        (bcq, {"acting_actions": 0}, "`acting_actions` must be an integer >= 1"),
+        (bear, {"kernel": "laplace"}, "Unknown kernel 'laplace'. Did you mean 'laplacian'"),
+        (bear, {"width": 0.0}, "`width` must be finite and > 0; got 0.0"),
+        (bear, {"tau": -1.0}, "`tau`"),
+        (bear, {"warmup": -1}, "`warmup` must be an integer >= 0"),
+        (bear, {"matched_actions": 0}, "`matched_actions` must be an integer >= 1"),
         (iql, {"data": ()}, "`data` must name one at least; got none"),
         (iql, {"seeds": (1, 1)}, "Runs differ in data or seed"),
         (iql, {"pair": "nobody"}, "Unknown pair 'nobody'"),
