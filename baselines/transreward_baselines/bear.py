@@ -159,8 +159,8 @@ class BEAR:
         discrepancy = per_run(self._discrepancy(own, seen))
         loss = self.log_multiplier.detach().exp() * discrepancy
         if by_value:
-            values = self.values("critics", seen, torch.tanh(own)).unflatten(2, (count, -1)).mean(dim=2)
-            loss = loss - per_run(values.amin(dim=1))
+            values = self.values("critics", seen, torch.tanh(own))
+            loss = loss - per_run(torch.unflatten(values, 2, (count, -1)).mean(dim=2).amin(dim=1))
         descend(self.optimizers["policy"], loss)
         excess = discrepancy.detach() - self.args.threshold
         descend(self.optimizers["log_multiplier"], -self.log_multiplier.exp() * excess)
@@ -173,8 +173,9 @@ class BEAR:
         noise = self.streams.normal("behaviour noise", seen.shape[1], self.vae.latent)
         with torch.no_grad():
             theirs = self.vae.sample(seen, noise)
-        sets = (one.unflatten(1, (self.args.matched_actions, -1)) for one in (own, theirs))
-        return (squared_discrepancy(*sets, self.args.kernel, self.args.width).clamp(min=0.0) + 1e-6).sqrt()
+        first, second = (torch.unflatten(one, 1, (self.args.matched_actions, -1)) for one in (own, theirs))
+        squared = squared_discrepancy(first, second, self.args.kernel, self.args.width)
+        return (squared.clamp(min=0.0) + 1e-6).sqrt()
 
 
 def drawn(policy: SquashedGaussian, observations: torch.Tensor, noise: torch.Tensor, count: int) -> torch.Tensor:

@@ -13,7 +13,7 @@ def soft_minimum(values: torch.Tensor, share: float) -> torch.Tensor:
 
 def best_value(values: torch.Tensor, count: int) -> torch.Tensor:
     """Return the highest of each observation's ``count`` values, ``(R, count B)``, as ``(R, B)``."""
-    return values.unflatten(1, (count, -1)).amax(dim=1)
+    return torch.unflatten(values, 1, (count, -1)).amax(dim=1)
 
 
 def best_action(actions: torch.Tensor, values: torch.Tensor, count: int) -> torch.Tensor:
@@ -24,5 +24,5 @@ def best_action(actions: torch.Tensor, values: torch.Tensor, count: int) -> torc
         values: As ``(R, count B)``.
         count: Actions for each observation.
     """
-    best = values.unflatten(1, (count, -1)).argmax(dim=1, keepdim=True)[..., None]
-    return actions.unflatten(1, (count, -1)).take_along_dim(best, dim=1)[:, 0]
+    best = torch.unflatten(values, 1, (count, -1)).argmax(dim=1, keepdim=True)[..., None]
+    return torch.unflatten(actions, 1, (count, -1)).take_along_dim(best, dim=1)[:, 0]

@@ -14,7 +14,7 @@ from transreward_baselines import bcq, bear, iql, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import parse
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation
+from transreward_baselines.offline.training import OfflineEvaluation, evaluate
 from transreward_baselines.results import read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.storage import load_tensors
@@ -60,6 +60,19 @@ def test_a_run_among_others_is_the_run_alone(script: ModuleType) -> None:
         seen = torch.randn(1, 9, 4, generator=torch.Generator().manual_seed(index))
         mine = together.act(seen.expand(6, -1, -1))[index]
         torch.testing.assert_close(mine, alone.act(seen)[0], rtol=1e-3, atol=1e-5)
+
+
+@every_script
+def test_a_run_is_evaluated_among_others_as_it_is_alone_and_each_time_the_same(script: ModuleType) -> None:
+    everyone, episodes = {"data": (FIRST, SECOND), "seeds": (3, 4)}, {"eval_episodes": 3}
+    together, data = learnt(script, 5, **everyone)
+    args = args_of(script, **everyone, **episodes)
+    returns = evaluate(together, data, args)
+    np.testing.assert_array_equal(evaluate(together, data, args), returns)
+    for index, run in enumerate(args.runs):
+        own = {"data": (run.data,), "seeds": (run.seed,)}
+        alone, own_data = learnt(script, 5, **own)
+        np.testing.assert_allclose(evaluate(alone, own_data, args_of(script, **own, **episodes)), returns[index][None])
 
 
 @every_script
