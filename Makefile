@@ -36,6 +36,7 @@ bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md k
 	$(BIN)/python tests/performance/drae_cost.py
 	$(BIN)/python tests/performance/alignment_cost.py
 	$(BIN)/python tests/performance/world_model_cost.py
+	$(BIN)/python -m tests.performance.offline_speed
 	$(BIN)/python -m tests.performance.sb3_speed
 	$(BIN)/python -m tests.performance.stepping
 	$(BIN)/python tests/performance/learning.py  # an hour or two; goes on where it was

@@ -33,7 +33,7 @@ class Args(OfflineArgs):
     alpha: float = 10.0
     """Weight of the divergence against the value."""
 
-    warm_up: int = 10_000
+    warmup: int = 10_000
     """First steps, in which the actor comes close to the clone and values do not count."""
 
     tau: float = 0.005
@@ -50,7 +50,7 @@ class Args(OfflineArgs):
         for name in ("learning_rate", "policy_learning_rate"):
             require_positive(name, getattr(self, name))
         require_non_negative("alpha", self.alpha)
-        require_count("warm_up", self.warm_up)
+        require_count("warmup", self.warmup)
         require_share("tau", self.tau)
 
 
@@ -91,7 +91,7 @@ class BRACP:
         errors = self.values("critics", batch.observations, batch.actions) - self._targets(batch)[:, None]
         critic_loss = 2.0 * per_run(errors.square())
         descend(self.optimizers["critics"], critic_loss)
-        distance = self._improve(batch, values_count=step >= self.args.warm_up)
+        distance = self._improve(batch, values_count=step >= self.args.warmup)
         follow(self.networks["target_critics"], self.networks["critics"], self.args.tau)
         return {"clone": clone_loss.detach(), "critics": critic_loss.detach(), "divergence": distance}
 

@@ -60,13 +60,13 @@ def test_the_divergence_moves_the_policy_alone() -> None:
     assert all(weight.grad is None for weight in other.parameters())
 
 
-def test_clones_learn_the_data_policys_mean_and_actors_that_warm_up_follow_them() -> None:
-    agent, distance = trained(200, warm_up=1_000)
+def test_clones_learn_the_data_policys_mean_and_actors_that_warmup_follow_them() -> None:
+    agent, distance = trained(200, warmup=1_000)
     assert (distance < 0.05).all()
     actions = agent.clone.mean_action(torch.zeros(2, 1, 4))
     assert (actions.abs() < 0.3).all(), "the data's actions are uniform in the box"
 
 
 def test_a_heavier_penalty_keeps_policies_nearer_to_the_data() -> None:
-    (_, light), (_, heavy) = trained(150, warm_up=0, alpha=0.1), trained(150, warm_up=0, alpha=10.0)
+    (_, light), (_, heavy) = trained(150, warmup=0, alpha=0.1), trained(150, warmup=0, alpha=10.0)
     assert (heavy < 0.2 * light).all()

@@ -10,20 +10,29 @@ import pytest
 import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
-from transreward_baselines import awr, brac_p, cql, iql, td3_bc
+from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import parse
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation
+from transreward_baselines.offline.training import OfflineEvaluation, evaluate
 from transreward_baselines.results import read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
-SCRIPTS = [td3_bc, iql, awr, brac_p, cql]
-AGENTS = {td3_bc: td3_bc.TD3BC, iql: iql.IQL, awr: awr.AWR, brac_p: brac_p.BRACP, cql: cql.CQL}
+SCRIPTS = [td3_bc, iql, awr, bcq, bear, brac_p, cql]
+AGENTS = {
+    td3_bc: td3_bc.TD3BC,
+    iql: iql.IQL,
+    awr: awr.AWR,
+    bcq: bcq.BCQ,
+    bear: bear.BEAR,
+    brac_p: brac_p.BRACP,
+    cql: cql.CQL,
+}
 FAST: dict[ModuleType, dict[str, Any]] = {
-    brac_p: {"policy_learning_rate": 3e-3, "alpha": 0.1, "warm_up": 5},
+    bear: {"warmup": 5},
+    brac_p: {"policy_learning_rate": 3e-3, "alpha": 0.1, "warmup": 5},
     cql: {"policy_learning_rate": 3e-3, "alpha": 0.1, "draws": 4},
 }
 """With what a script shows in few steps all that it does, where its defaults would not."""
@@ -68,8 +77,21 @@ def test_a_run_among_others_is_the_run_alone(script: ModuleType) -> None:
 
 
 @every_script
+def test_a_run_is_evaluated_among_others_as_it_is_alone_and_each_time_the_same(script: ModuleType) -> None:
+    everyone, episodes = {"data": (FIRST, SECOND), "seeds": (3, 4)}, {"eval_episodes": 3}
+    together, data = learnt(script, 5, **everyone)
+    args = args_of(script, **everyone, **episodes)
+    returns = evaluate(together, data, args)
+    np.testing.assert_array_equal(evaluate(together, data, args), returns)
+    for index, run in enumerate(args.runs):
+        own = {"data": (run.data,), "seeds": (run.seed,)}
+        alone, own_data = learnt(script, 5, **own)
+        np.testing.assert_allclose(evaluate(alone, own_data, args_of(script, **own, **episodes)), returns[index][None])
+
+
+@every_script
 def test_runs_of_other_seeds_and_data_differ(script: ModuleType) -> None:
-    agent, _ = learnt(script, 20, data=(FIRST, SECOND), seeds=(3, 4))
+    agent, _ = learnt(script, 20, data=(FIRST, SECOND), seeds=(3, 4), learning_rate=3e-3)
     actions = agent.act(torch.ones(4, 1, 4)).flatten()
     apart = (actions[:, None] - actions).abs() + torch.eye(4)
     assert apart.min() > 1e-4
@@ -147,7 +169,7 @@ def test_other_settings_need_another_directory(script: ModuleType, tmp_path: Pat
         (awr, {"beta": 0.0}, "`beta` must be finite and > 0; got 0.0"),
         (awr, {"gamma": 1.0}, r"`gamma` must lie in \[0, 1\); got 1.0"),
         (brac_p, {"alpha": -1.0}, "`alpha` must be finite and >= 0"),
-        (brac_p, {"warm_up": -1}, "`warm_up` must be an integer >= 0"),
+        (brac_p, {"warmup": -1}, "`warmup` must be an integer >= 0"),
         (brac_p, {"policy_learning_rate": 0.0}, "`policy_learning_rate` must be finite and > 0"),
         (brac_p, {"tau": 2.0}, r"`tau` must lie in \[0, 1\]"),
         (cql, {"alpha": -1.0}, "`alpha` must be finite and >= 0"),
@@ -155,6 +177,14 @@ def test_other_settings_need_another_directory(script: ModuleType, tmp_path: Pat
         (cql, {"layers": 0}, "`layers` must be an integer >= 1"),
         (cql, {"learning_rate": 0.0}, "`learning_rate` must be finite and > 0"),
         (cql, {"tau": 2.0}, r"`tau` must lie in \[0, 1\]"),
+        (bcq, {"phi": -0.1}, "`phi` must be finite and >= 0; got -0.1"),
+        (bcq, {"min_share": 1.5}, "`min_share`"),
+        (bcq, {"acting_actions": 0}, "`acting_actions` must be an integer >= 1"),
+        (bear, {"kernel": "laplace"}, "Unknown kernel 'laplace'. Did you mean 'laplacian'"),
+        (bear, {"width": 0.0}, "`width` must be finite and > 0; got 0.0"),
+        (bear, {"tau": -1.0}, "`tau`"),
+        (bear, {"warmup": -1}, "`warmup` must be an integer >= 0"),
+        (bear, {"matched_actions": 0}, "`matched_actions` must be an integer >= 1"),
         (iql, {"data": ()}, "`data` must name one at least; got none"),
         (iql, {"seeds": (1, 1)}, "Runs differ in data or seed"),
         (iql, {"pair": "nobody"}, "Unknown pair 'nobody'"),
