@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.baselines.telltale import telltale_lanes
+from tests.wrappers.dtw.conftest import TINY
 from transreward_baselines import dreamer
 from transreward_baselines.agent import beginning
 from transreward_baselines.dreamer import Args, Dreamer, draw_starts, lambda_returns, learn, main, update
@@ -264,9 +265,12 @@ def test_the_same_seed_gives_the_same_run_and_another_gives_another(tmp_path: Pa
     assert not torch.equal(kept["a"], kept["c"])
 
 
+@pytest.mark.filterwarnings("ignore::transreward_wrappers.world_models.PoorModelWarning")
+@pytest.mark.filterwarnings("ignore::transreward_wrappers.world_models.HorizonWarning")
 @pytest.mark.parametrize(
     ("env_id", "settings"),
     [
+        ("TransReward/InvertedPendulum-mass-0.5-dtw-v0", tuple(f"{name}={value}" for name, value in TINY.items())),
         ("TransReward/Hopper-gravity-2.0-target-v0", ()),
         ("TransReward/Hopper-gravity-2.0-darc-v0", ("warmup=60", "hidden=8", "batch_size=16", "update_every=16")),
         ("Pendulum-v1", ()),
