@@ -44,7 +44,7 @@ class StackedMLP(nn.Module):
             hidden = inputs[:, None].expand(-1, self.members, -1, -1).flatten(0, 1)
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, torch.relu(hidden) if layer else hidden, weight)
-        return hidden if self.members == 1 else hidden.unflatten(0, (self.runs, self.members))
+        return hidden if self.members == 1 else hidden.view(self.runs, self.members, *hidden.shape[1:])
 
 
 def per_run(values: torch.Tensor) -> torch.Tensor:
