@@ -5,20 +5,21 @@
 
 Actions are those that a conditional autoencoder of the data samples, each moved by at most phi towards what the critic
 values; targets take the best of 10 by 0.75 min Q + 0.25 max Q, the policy the best of 100 by the first critic.
-Deviations from the paper: all networks are as wide as each other, and the 100 latents from which a policy chooses
-are drawn once, so that it is a function of the observation. Runs of all datasets and seeds take each gradient step
-together, along a leading axis R, and a run's numbers are those that it has alone.
+Deviations from the paper: batches of 256, all networks as wide as each other, and the 100 latents from which a policy
+chooses are drawn once, so that it is a function of the observation. Runs of all datasets and seeds take each gradient
+step together, along a leading axis R, and a run's numbers are those that it has alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
-from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
+from transreward_baselines.offline.candidates import best_action, best_value, in_parts, soft_minimum
 from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.parse import parse
 from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run
@@ -93,13 +94,14 @@ class BCQ:
     def sample(self, name: str, observations: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         """Return actions that the data might have, each moved a little, as ``(R, B, action_size)``."""
         actions = torch.tanh(self.vae.sample(observations, noise))
-        moves = torch.tanh(self.networks[name](torch.cat([observations, actions], dim=-1)))
+        network = cast(StackedMLP, self.networks[name])
+        moves = torch.tanh(in_parts(network, torch.cat([observations, actions], dim=-1)))
         return (actions + self.args.phi * moves).clamp(-1.0, 1.0)
 
     def values(self, name: str, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return what both critics of each run say, as ``(R, 2, B)``."""
-        found: torch.Tensor = self.networks[name](torch.cat([observations, actions], dim=-1))[..., 0]
-        return found
+        network = cast(StackedMLP, self.networks[name])
+        return in_parts(network, torch.cat([observations, actions], dim=-1))[..., 0]
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Take a step of the autoencoders, of the critics, and of the perturbations."""

@@ -5,22 +5,22 @@
 
 A Gaussian policy maximises min Q under a bound on its maximum mean discrepancy from a conditional autoencoder of the
 data, held by a learned multiplier; targets take the best of 10 of its actions by 0.75 min Q + 0.25 max Q, and it acts
-by the best of 10 by the first critic. Deviations from the paper: no term of the critics' deviation (the authors' own
-code leaves it out for two critics), all networks are as wide as each other, and the noise of the 10 actions is drawn
-once, so that the policy is a function of the observation. Runs of all datasets and seeds take each gradient step
-together, along a leading axis R, and a run's numbers are those that it has alone.
+by the best of 10 by the first critic. Deviations from the paper: no term of the critics' deviation, all networks are as
+wide as each other and learn at one rate, and the noise of the 10 actions is drawn once, so that the policy is a
+function of the observation. Runs of all datasets and seeds take each gradient step together, along a leading axis R,
+and a run's numbers are those that it has alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
-from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
+from transreward_baselines.offline.candidates import best_action, best_value, in_parts, soft_minimum
 from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.gaussian import SquashedGaussian
 from transreward_baselines.offline.parse import parse
@@ -123,8 +123,8 @@ class BEAR:
 
     def values(self, name: str, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return what both critics of each run say, as ``(R, 2, B)``."""
-        found: torch.Tensor = self.networks[name](torch.cat([observations, actions], dim=-1))[..., 0]
-        return found
+        network = cast(StackedMLP, self.networks[name])
+        return in_parts(network, torch.cat([observations, actions], dim=-1))[..., 0]
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Take a step of the autoencoders, of the critics, of the policies, and of the multipliers."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from transreward_baselines.offline.candidates import in_parts
 from transreward_baselines.offline.stacked import StackedMLP, per_run
 
 LOG_STD_LIMITS = (-4.0, 15.0)
@@ -60,5 +61,4 @@ class StackedVAE(nn.Module):
 
     def decode(self, observations: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
         """Return actions before tanh, as ``(R, B, action)``."""
-        decoded: torch.Tensor = self.decoder(torch.cat([observations, latents], dim=-1)).float()
-        return decoded
+        return in_parts(self.decoder, torch.cat([observations, latents], dim=-1)).float()
