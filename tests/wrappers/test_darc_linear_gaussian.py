@@ -21,7 +21,7 @@ SETTINGS = {
     "quadratic": True,
     "parameterisation": "advantage",
     "input_noise": 0.0,
-    "hidden": 64,
+    "hidden": 16,
     "batch_size": 4096,
     "learning_rate": 3e-3,
     "averaging": 0.998,
