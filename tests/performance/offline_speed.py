@@ -74,7 +74,7 @@ def contender(name: str, runs: int, precision: str, root: Path) -> Callable[[], 
 
     def step() -> None:
         batch = data.sample(streams, args.batch_size)
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16, cache_enabled=False):
             agent.update(batch, taken[0])
         taken[0] += 1
 

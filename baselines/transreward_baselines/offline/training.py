@@ -166,7 +166,7 @@ class _Training:
 
     def _update(self, step: int) -> None:
         batch = self.data.sample(self.streams, self.args.batch_size)
-        with torch.autocast(batch.actions.device.type, torch.bfloat16, enabled=self.args.bfloat16):
+        with torch.autocast(batch.actions.device.type, torch.bfloat16, enabled=self.args.bfloat16, cache_enabled=False):
             self.agent.update(batch, step)
 
     def _evaluate(self, bar: Any) -> None:

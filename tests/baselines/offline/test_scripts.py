@@ -59,7 +59,7 @@ def learnt(script: ModuleType, steps: int, **changes: Any) -> Any:
     streams = Streams([run.seed for run in args.runs], CPU)
     agent = AGENTS[script](args, data, streams)
     for step in range(steps):
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16, cache_enabled=False):
             figures = agent.update(data.sample(streams, args.batch_size), step)
         assert all(values.shape == (len(args.runs),) and values.isfinite().all() for values in figures.values())
     return agent, data
