@@ -52,13 +52,12 @@ def test_the_targets_own_reward_is_never_read(
     settings = {**TINY, **changes, "refit_every": 60}
     expected = [reward for reward, _ in walk(gym.make(ID, **settings))]
     make = Pair.make
-    monkeypatch.setattr(
-        Pair,
-        "make",
-        lambda pair, role, **more: Unpaid(make(pair, role, **more)) if role == "target" else make(pair, role),
-    )
-    monkeypatch.setenv("TRANSREWARD_CACHE", "elsewhere")
-    monkeypatch.setattr("transreward_wrappers.cache.cache_directory", lambda: Path(str(hash(str(settings)))))
+
+    def unpaid(pair: Pair, role: str, **more: Any) -> gym.Env:
+        return Unpaid(make(pair, role, **more)) if role == "target" else make(pair, role, **more)
+
+    monkeypatch.setattr(Pair, "make", unpaid)
+    monkeypatch.setenv("TRANSREWARD_CACHE", str(tmp_path / "elsewhere"))
     pair = get_pair(PAIR)
     env = Compensate(
         Unpaid(RecordEpisodeStatistics(DomainSchedule(pair, acts_in="target"), stats_key="episode_env")),
