@@ -27,7 +27,7 @@ from transreward_baselines.run_directory import (
     new_checkpoint,
     read_settings,
 )
-from transreward_baselines.training_ids import evaluation_ids, find_role, find_training_pair, observes_more
+from transreward_baselines.training_ids import evaluation_ids, find_role
 from transreward_envs.errors import BudgetSpentError
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
@@ -70,10 +70,7 @@ class Run:
             write_json(self.directory / "config.json", _as_json(settings))
         self._load()
         self.results = [row for row in read_rows(self.directory, Evaluation) if row.step <= self.steps]
-        found = find_training_pair(args.env_id)
-        self._domains = evaluation_ids(args.env_id, both=args.eval_both)
-        if found is not None and observes_more(found[1], args.keywords()):
-            self._domains = {"target": args.env_id}
+        self._domains = evaluation_ids(args.env_id, both=args.eval_both, keywords=args.keywords())
         self._bar = tqdm(
             total=args.total_steps,
             initial=self.steps,

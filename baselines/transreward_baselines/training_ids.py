@@ -34,11 +34,16 @@ def find_role(env_id: str) -> tuple[Pair, Role] | None:
     return None
 
 
-def evaluation_ids(env_id: str, *, both: bool = False) -> dict[str, str]:
-    """Return the ids of the plain domains in which a policy trained under an id is evaluated, by name.
+def evaluation_ids(env_id: str, *, both: bool = False, keywords: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return the ids in which a policy trained under an id is evaluated, by name.
 
-    Those are ``target`` and ``source`` for a training id, without the source where it has another robot, and ``plain``,
-    the id itself, for any other; where ``both`` is asked for, the two for the id of a pair's source or target too.
+    That is ``plain``, the id itself, for an id of no method, or both domains for that of a pair's source or target
+    where ``both`` is asked for. For a training id they are those of :func:`evaluation_places`.
+
+    Args:
+        env_id: The id that is trained under.
+        both: Whether the ids of domains are evaluated in both.
+        keywords: Of the id.
 
     Raises:
         ValueError: Both are asked for, and one policy cannot act in both.
@@ -49,7 +54,9 @@ def evaluation_ids(env_id: str, *, both: bool = False) -> dict[str, str]:
             "`eval_both` is for the ids of pairs, and not for a source of another robot, whose policy cannot act in "
             f"the target; got {env_id!r}."
         )
-    return {"plain": env_id} if found is None else {role: found[0].id(role) for role in evaluation_roles(found[0])}
+    if found is None:
+        return {"plain": env_id}
+    return {role: place for role, (place, _) in evaluation_places(*found, keywords or {}).items()}
 
 
 def evaluation_roles(pair: Pair) -> tuple[Role, ...]:
