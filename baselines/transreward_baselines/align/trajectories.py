@@ -17,7 +17,7 @@ from transreward_envs.pairs import Role
 from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.datasets import load_dataset
-from transreward_wrappers.dtw import DTW, load_references
+from transreward_wrappers.dtw import DTW, load_reference
 from transreward_wrappers.dtw.references import Deterministic, sizes_of
 from transreward_wrappers.policies import GaussianPolicy, UniformPolicy, for_sizes, load_domain_policy
 from transreward_wrappers.reward_transfer.source_policies import source_expert
@@ -43,7 +43,7 @@ def load_trajectory(word: str, pair: Pair | None, role: Role, *, seed: int) -> R
         ValueError: It means nothing, a policy has no pair to act in, or an episode does not exist.
     """
     if word.endswith(".npz"):
-        return load_references(Path(word))[0]
+        return load_reference(Path(word))
     if word in POLICIES or word.endswith(".safetensors"):
         if pair is None:
             raise ValueError(f"A policy acts in a domain: name its `--pair`; got {word!r} and no pair.")

@@ -9,7 +9,7 @@ from tests.wrappers.dtw.conftest import PAIR
 from transreward_baselines.data.builder import BuildArgs, build
 from transreward_envs import get_pair
 from transreward_wrappers.alignment import Reference
-from transreward_wrappers.dtw import load_references, save_reference
+from transreward_wrappers.dtw import load_reference, save_reference
 from transreward_wrappers.dtw.imagined_references import STEPS
 from transreward_wrappers.dtw.references import ReferenceData
 from transreward_wrappers.policies.shipped import policy_path
@@ -74,10 +74,10 @@ def test_references_that_are_none_are_refused(arrays: dict[str, np.ndarray], mes
 
 def test_files_and_datasets_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is none .*save_reference"):
-        load_references(tmp_path / "nowhere.npz")
+        load_reference(tmp_path / "nowhere.npz")
     (tmp_path / "broken.npz").write_bytes(b"PK not a zip")
     with pytest.raises(ValueError, match="is none"):
-        load_references(tmp_path / "broken.npz")
+        load_reference(tmp_path / "broken.npz")
     with pytest.raises(ValueError, match="`references` must be 'expert', 'imagined', .* got 'nobody'"):
         gathered("nobody")
 

@@ -55,7 +55,7 @@ class ReferenceData:
         """Return the source steps that references take."""
         if self._acts or self.kind == SEARCH:
             return self.budget
-        return len(load_references(Path(self.kind))[0]) if self._recorded else self._dataset().total_steps
+        return len(load_reference(Path(self.kind))) if self._recorded else self._dataset().total_steps
 
     def key(self, pair: Pair) -> dict[str, Any]:
         """Return what references depend on besides the source itself, as JSON types."""
@@ -66,7 +66,7 @@ class ReferenceData:
             fitted = {"updates": self.updates} if self.kind == IMAGINED else {}
             return {**run, **fitted, "policy": self._policy(pair).digest()}
         if self._recorded:
-            reference = load_references(Path(self.kind))[0]
+            reference = load_reference(Path(self.kind))
             return {"observations": reference.observations.tolist(), "rewards": reference.rewards.tolist()}
         return {"dataset": self._dataset().digest(), "count": self.count}
 
@@ -81,7 +81,7 @@ class ReferenceData:
             ValueError: They are of another robot or domain, shorter than two steps, not finite, or there are none.
         """
         if self._recorded:
-            references = load_references(Path(self.kind))
+            references = [load_reference(Path(self.kind))]
         elif self.kind == IMAGINED:
             policy = for_sizes(self._policy(pair), pair, *sizes_of(source))
             episodes = collect(SyncVectorEnv([lambda: source]), policy, self.budget, seed=self.seed)
@@ -191,8 +191,8 @@ def save_reference(path: Path | str, reference: Reference) -> None:
     write_bytes(Path(path), buffer.getvalue())
 
 
-def load_references(path: Path | str) -> list[Reference]:
-    """Return the trajectory in a file, as the one reference that it is.
+def load_reference(path: Path | str) -> Reference:
+    """Return the trajectory in a file.
 
     Raises:
         ValueError: There is no such file, it is none of a trajectory, or a value in it is not finite.
@@ -205,7 +205,7 @@ def load_references(path: Path | str) -> list[Reference]:
             f"A recorded trajectory is an .npz file of `observations` (T, D) and `rewards` (T,), each paid on arrival; "
             f"{path} is none ({error}). Write it with transreward_wrappers.dtw.save_reference."
         ) from error
-    return [Reference(**arrays)]
+    return Reference(**arrays)
 
 
 def sizes_of(domain: Env) -> list[int]:
