@@ -223,10 +223,8 @@ class ClassifierLearner:
         """Take a gradient step on a balanced batch, with so much of the learning rate."""
         rows = self.memory.sample(self._half, self._generator, batches=self._members)
         features = torch.from_numpy(self._normalizer(rows))
-        pair, triple = self._noisy(features[..., : self._pair_size]), self._noisy(features)
-        if self._quadratic:
-            pair, triple = quadratic_features(pair, self._pair_size), quadratic_features(triple, self._pair_size)
-        of_pair, of_triple = self.classifiers.logits(pair, triple)
+        parts = (features[..., : self._pair_size], features)
+        of_pair, of_triple = self.classifiers.logits(*(self._expanded(self._noisy(part)) for part in parts))
         loss = functional.binary_cross_entropy_with_logits(of_pair, self._labels)
         loss = loss + functional.binary_cross_entropy_with_logits(of_triple, self._labels)
         self._optimizer.zero_grad(set_to_none=True)
@@ -245,10 +243,10 @@ class ClassifierLearner:
 
     def _inputs(self, features: Rows) -> Rows:
         """Return what classifiers see of raw features."""
-        normalised = self._normalizer(features)
-        if not self._quadratic:
-            return normalised
-        return quadratic_features(torch.from_numpy(normalised), self._pair_size).numpy()
+        return self._expanded(torch.from_numpy(self._normalizer(features))).numpy()
+
+    def _expanded(self, features: torch.Tensor) -> torch.Tensor:
+        return quadratic_features(features, self._pair_size) if self._quadratic else features
 
     def _noisy(self, features: torch.Tensor) -> torch.Tensor:
         if self._noise == 0.0:

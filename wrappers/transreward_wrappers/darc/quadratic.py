@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
 
@@ -21,11 +23,15 @@ def quadratic_features(features: torch.Tensor, pair_size: int) -> torch.Tensor:
         As ``(..., width + width (width + 1) / 2)``, of which the first ``quadratic_size(pair_size)`` are what the
         features of ``(s, a)`` alone would give.
     """
-    width = features.shape[-1]
-    first, second = torch.triu_indices(width, width)
-    of_pair = second < pair_size
-    order = torch.cat([torch.nonzero(of_pair)[:, 0], torch.nonzero(~of_pair)[:, 0]])
-    products = features[..., first[order]] * features[..., second[order]]
-    count = int(of_pair.sum())
+    first, second = _factors(features.shape[-1], pair_size)
+    products, count = features[..., first] * features[..., second], pair_size * (pair_size + 1) // 2
     parts = (features[..., :pair_size], products[..., :count], features[..., pair_size:], products[..., count:])
     return torch.cat(parts, dim=-1)
+
+
+@cache
+def _factors(width: int, pair_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which two features each product is of, the products within the first ``pair_size`` of them first."""
+    first, second = torch.triu_indices(width, width)
+    order = torch.argsort((second >= pair_size).long(), stable=True)
+    return first[order], second[order]
