@@ -13,16 +13,15 @@ step together, along a leading axis R, and a run's numbers are those that it has
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
-from transreward_baselines.offline.candidates import best_action, best_value, in_parts, soft_minimum
+from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
 from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.parse import parse
-from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run
+from transreward_baselines.offline.stacked import StackedMLP, descend, follow, in_parts, per_run, values_of
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, train
 from transreward_baselines.offline.vae import StackedVAE
@@ -94,14 +93,12 @@ class BCQ:
     def sample(self, name: str, observations: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         """Return actions that the data might have, each moved a little, as ``(R, B, action_size)``."""
         actions = torch.tanh(self.vae.sample(observations, noise))
-        network = cast(StackedMLP, self.networks[name])
-        moves = torch.tanh(in_parts(network, torch.cat([observations, actions], dim=-1)))
+        moves = torch.tanh(in_parts(self.networks[name], torch.cat([observations, actions], dim=-1)))
         return (actions + self.args.phi * moves).clamp(-1.0, 1.0)
 
     def values(self, name: str, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return what both critics of each run say, as ``(R, 2, B)``."""
-        network = cast(StackedMLP, self.networks[name])
-        return in_parts(network, torch.cat([observations, actions], dim=-1))[..., 0]
+        return values_of(self.networks[name], observations, actions)
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Take a step of the autoencoders, of the critics, and of the perturbations."""

@@ -14,17 +14,17 @@ and a run's numbers are those that it has alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
-from transreward_baselines.offline.candidates import best_action, best_value, in_parts, soft_minimum
+from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
 from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.gaussian import SquashedGaussian
 from transreward_baselines.offline.parse import parse
-from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run
+from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run, values_of
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, train
 from transreward_baselines.offline.vae import StackedVAE
@@ -123,8 +123,7 @@ class BEAR:
 
     def values(self, name: str, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return what both critics of each run say, as ``(R, 2, B)``."""
-        network = cast(StackedMLP, self.networks[name])
-        return in_parts(network, torch.cat([observations, actions], dim=-1))[..., 0]
+        return values_of(self.networks[name], observations, actions)
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Take a step of the autoencoders, of the critics, of the policies, and of the multipliers."""
@@ -191,6 +190,7 @@ def squared_discrepancy(first: torch.Tensor, second: torch.Tensor, kernel: str, 
     """
 
     def mean_kernel(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Return the mean of the kernel over all pairs, as ``(R, B)``."""
         apart = one[:, :, None] - other[:, None]
         distance = (apart.abs() if kernel == "laplacian" else apart.square()).sum(dim=-1)
         return (-distance / (2.0 * width)).exp().mean(dim=(1, 2))

@@ -22,7 +22,7 @@ from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.gaussian import SquashedGaussian
 from transreward_baselines.offline.parse import parse
-from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run
+from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run, values_of
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, train
 from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share
@@ -90,8 +90,7 @@ class CQL:
 
     def values(self, name: str, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return what both critics of each run say, as ``(R, 2, B)``."""
-        found: torch.Tensor = self.networks[name](torch.cat([observations, actions], dim=-1))[..., 0]
-        return found
+        return values_of(self.networks[name], observations, actions)
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Take a step of the critics, the actors and the temperatures."""

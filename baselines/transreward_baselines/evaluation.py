@@ -1,8 +1,8 @@
-"""Evaluation on plain domains."""
+"""Evaluation of policies: the returns of whole episodes, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,31 +10,13 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from transreward_baselines.lanes import make_lanes
-from transreward_envs import Pair
 from transreward_envs.errors import require_count
-from transreward_envs.pairs import Role
 
 Policy = Callable[[Any], Any]
 """From raw observations ``(B, observation_size)`` to actions ``(B, action_size)``."""
 
 EVALUATION_SEED = 1_000_000
 """Far from the seeds of training, so that no start of an episode is met twice."""
-
-
-def evaluate(
-    policy: Policy, pair: Pair, role: Role, *, episodes: int, seed: int = EVALUATION_SEED
-) -> NDArray[np.float64]:
-    """Return the returns of a policy in one plain domain, one an episode, as ``(episodes,)``.
-
-    Args:
-        policy: What is evaluated.
-        pair: The pair.
-        role: The domain.
-        episodes: Number of episodes; they run side by side.
-        seed: Of the first episode; each further one has the next.
-    """
-    require_count("episodes", episodes, at_least=1)
-    return episode_returns(policy, make_lanes(pair.spec(role), episodes), seed)
 
 
 def evaluate_id(
@@ -53,14 +35,14 @@ def evaluate_id(
     return episode_returns(policy, make_lanes(env_id, episodes, **keywords), seed)
 
 
-def episode_returns(policy: Policy, envs: VectorEnv[Any, Any, Any], seed: int) -> NDArray[np.float64]:
+def episode_returns(policy: Policy, envs: VectorEnv[Any, Any, Any], seed: int | Sequence[int]) -> NDArray[np.float64]:
     """Return the return of the first episode in each lane, and close the lanes.
 
     Where they pay something else, the environment's own rewards are added up.
     """
     try:
         returns, running = np.zeros(envs.num_envs), np.ones(envs.num_envs, dtype=bool)
-        observations, _ = envs.reset(seed=seed)
+        observations, _ = envs.reset(seed=seed)  # type: ignore[arg-type]
         while running.any():
             observations, paid, terminated, truncated, infos = envs.step(policy(observations))
             returns += np.where(running, infos.get("reward/env", paid), 0.0)

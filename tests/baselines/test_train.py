@@ -16,7 +16,7 @@ import torch
 
 from transreward_baselines.checkpoint import _agent_tensors, checkpoints, load_checkpoint, load_policy, save_checkpoint
 from transreward_baselines.config import RunConfig, RunDirectoryError, read_config
-from transreward_baselines.evaluation import evaluate
+from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.plot import plot_learning_curves, runs_by_method
 from transreward_baselines.results import Result, read_results, write_results
 from transreward_baselines.sb3 import make_agent, make_training_env
@@ -71,7 +71,7 @@ def test_across_robots_a_run_is_evaluated_in_the_target_alone(method: str, agent
     (kept,) = read_results(tmp_path / "run")
     assert np.array_equal(list(asdict(kept).values()), list(asdict(last).values()), equal_nan=True)
     _, policy = load_policy(tmp_path / "run")
-    returns = evaluate(policy, get_pair(run.pair), "target", episodes=run.eval_episodes)
+    returns = evaluate_id(policy, get_pair(run.pair).id("target"), episodes=run.eval_episodes)
     assert returns.mean() == pytest.approx(last.target_return)
     assert train(config(method, agent, pair=run.pair, steps=run.steps + 64), tmp_path / "run")[-1].step > last.step
     plot_learning_curves(runs_by_method([tmp_path / "run"]), tmp_path / "figure.png", title="across robots")
@@ -292,7 +292,7 @@ def test_the_logger_sees_the_environments_own_return_whatever_is_paid(method: st
 def test_a_loaded_policy_scores_what_was_recorded(tmp_path: Path) -> None:
     (last,) = train(config(), tmp_path / "run")
     run, policy = load_policy(tmp_path / "run")
-    returns = evaluate(policy, get_pair(run.pair), "target", episodes=run.eval_episodes)
+    returns = evaluate_id(policy, get_pair(run.pair).id("target"), episodes=run.eval_episodes)
     assert returns.mean() == pytest.approx(last.target_return)
 
 
@@ -302,7 +302,7 @@ def test_an_evaluation_is_that_of_episodes_run_one_by_one() -> None:
     def policy(observations: np.ndarray) -> np.ndarray:
         return np.tanh(observations[:, :3]).astype(np.float32)
 
-    returns = evaluate(policy, pair, "target", episodes=3, seed=5)
+    returns = evaluate_id(policy, pair.id("target"), episodes=3, seed=5)
     for lane in range(3):
         env = pair.make("target")
         observation, _ = env.reset(seed=5 + lane)

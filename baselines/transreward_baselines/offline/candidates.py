@@ -2,27 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
-
-from transreward_baselines.offline.stacked import StackedMLP
-
-ROWS_AT_ONCE = 2048
-"""Of all runs together, on a CPU: layers of more outgrow its cache."""
-
-LEAST_ROWS = 256
-"""Of each run, for which a matrix product still pays."""
-
-
-def in_parts(network: StackedMLP, inputs: torch.Tensor) -> torch.Tensor:
-    """Return ``network(inputs)`` for ``(R, B, inputs)``, on a CPU part by part where B is large."""
-    rows = max(LEAST_ROWS, ROWS_AT_ONCE // len(inputs))
-    parts = math.ceil(inputs.shape[1] / rows)
-    if inputs.device.type != "cpu" or parts == 1:
-        whole: torch.Tensor = network(inputs)
-        return whole
-    return torch.cat([network(part) for part in inputs.chunk(parts, dim=1)], dim=-2)
 
 
 def soft_minimum(values: torch.Tensor, share: float) -> torch.Tensor:

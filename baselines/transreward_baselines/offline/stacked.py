@@ -14,6 +14,12 @@ from torch import nn
 
 from transreward_baselines.offline.streams import generator_of
 
+ROWS_AT_ONCE = 2048
+"""Of all runs together, on a CPU: layers of more outgrow its cache."""
+
+LEAST_ROWS = 256
+"""Of each run, for which a matrix product still pays."""
+
 
 class StackedMLP(nn.Module):
     """MLPs of the same sizes, ``members`` for each of R runs.
@@ -45,6 +51,21 @@ class StackedMLP(nn.Module):
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, torch.relu(hidden) if layer else hidden, weight)
         return hidden if self.members == 1 else hidden.view(self.runs, self.members, *hidden.shape[1:])
+
+
+def in_parts(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """Return ``network(inputs)`` for ``(R, B, inputs)``, on a CPU part by part where B is large."""
+    rows = max(LEAST_ROWS, ROWS_AT_ONCE // len(inputs))
+    parts = math.ceil(inputs.shape[1] / rows)
+    if inputs.device.type != "cpu" or parts == 1:
+        whole: torch.Tensor = network(inputs)
+        return whole
+    return torch.cat([network(part) for part in inputs.chunk(parts, dim=1)], dim=-2)
+
+
+def values_of(critics: nn.Module, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    """Return what the critics of each run say of actions, ``(R, B, ...)`` both, as ``(R, K, B)``."""
+    return in_parts(critics, torch.cat([observations, actions], dim=-1))[..., 0]
 
 
 def per_run(values: torch.Tensor) -> torch.Tensor:

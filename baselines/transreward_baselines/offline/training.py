@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from transreward_baselines.evaluation import EVALUATION_SEED, episode_returns
 from transreward_baselines.lanes import make_lanes
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import Batch, OfflineData
@@ -41,9 +43,6 @@ from transreward_wrappers.storage import (
     without_prefix,
     write_json,
 )
-
-EVALUATION_SEED = 2_000_000
-"""Of the first episode of an evaluation; each further one has the next."""
 
 MAY_CHANGE = ("updates", "out", "quiet", "torch_threads", "device", "root")
 """Settings with which runs may go on that began with others."""
@@ -201,20 +200,17 @@ def evaluate(agent: OfflineAgent, data: OfflineData, args: OfflineArgs) -> NDArr
     """Return the returns of all runs' policies in the plain target, one an episode, as ``(R, episodes)``."""
     runs, episodes = len(args.runs), args.eval_episodes
     envs = make_lanes(get_pair(args.pair).spec("target"), runs * episodes)
-    try:
-        space = envs.single_action_space
-        seeds = list(range(EVALUATION_SEED, EVALUATION_SEED + episodes)) * runs
-        observations, _ = envs.reset(seed=seeds)  # type: ignore[arg-type]
-        returns, running = np.zeros(len(seeds)), np.ones(len(seeds), dtype=bool)
-        while running.any():
-            seen = torch.from_numpy(np.asarray(observations, dtype=np.float32)).to(data.mean.device)
-            actions = agent.act(data.normalised(seen.view(runs, episodes, -1))).flatten(0, 1).float().cpu().numpy()
-            observations, rewards, terminated, truncated, _ = envs.step(scale_actions(actions, space))  # type: ignore[arg-type]
-            returns += np.where(running, rewards, 0.0)
-            running &= ~(terminated | truncated)
-        return returns.reshape(runs, episodes)
-    finally:
-        envs.close()
+    space = envs.single_action_space
+    assert isinstance(space, Box)
+
+    def policy(observations: Any) -> NDArray[Any]:
+        """Return what each run does in its own lanes, in actions of the space."""
+        seen = torch.from_numpy(np.asarray(observations, dtype=np.float32)).to(data.mean.device)
+        actions = agent.act(data.normalised(seen.view(runs, episodes, -1))).flatten(0, 1)
+        return scale_actions(actions.float().cpu().numpy(), space)
+
+    seeds = list(range(EVALUATION_SEED, EVALUATION_SEED + episodes)) * runs
+    return episode_returns(policy, envs, seeds).reshape(runs, episodes)
 
 
 def _claim(directory: Path, script: str, args: OfflineArgs) -> None:

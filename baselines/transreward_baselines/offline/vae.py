@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from transreward_baselines.offline.candidates import in_parts
-from transreward_baselines.offline.stacked import StackedMLP, per_run
+from transreward_baselines.offline.stacked import StackedMLP, in_parts, per_run
 
 LOG_STD_LIMITS = (-4.0, 15.0)
 """Of latents, in nats."""

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from transreward_baselines.offline.candidates import LEAST_ROWS, best_action, best_value, in_parts, soft_minimum
-from transreward_baselines.offline.stacked import StackedMLP
+from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
+from transreward_baselines.offline.stacked import LEAST_ROWS, StackedMLP, in_parts
 
 
 def test_the_soft_minimum_lies_between_the_critics_by_its_share() -> None:
