@@ -139,6 +139,23 @@ def test_an_actor_learns_what_imagined_rewards_ask_for(tmp_path: Path, monkeypat
     assert float(agent.act(observations)[0, 0]) == pytest.approx(0.5, abs=0.1)
 
 
+def test_what_is_imagined_beyond_an_end_teaches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = []
+    for beyond in (0.0, 100.0):
+        agent, args = agent_of(tmp_path)
+
+        def outcomes(path: torch.Tensor, beyond: float = beyond) -> tuple[torch.Tensor, torch.Tensor]:
+            """Return a reward of 1 and the end at once, and more of both to no avail."""
+            rewards, goes_on = torch.full(path.shape[:2], beyond), torch.ones(path.shape[:2])
+            rewards[0], goes_on[0] = 1.0, 0.0
+            return rewards + 0.0 * path.sum(-1), goes_on
+
+        monkeypatch.setattr(agent.model, "outcomes", outcomes)
+        losses.append(update(agent, some_windows(), args)["losses/critic"])
+    assert losses[0] == losses[1]
+    assert losses[0] > 0.0
+
+
 def test_starts_are_states_that_a_step_was_taken_from(tmp_path: Path) -> None:
     agent, _ = agent_of(tmp_path)
     windows = some_windows()
