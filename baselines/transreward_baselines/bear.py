@@ -23,7 +23,7 @@ from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
 from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.gaussian import SquashedGaussian
-from transreward_baselines.offline.parse import parse
+from transreward_baselines.offline.parse import run_script
 from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run, values_of
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, train
@@ -204,4 +204,4 @@ def main(args: Args) -> list[OfflineEvaluation]:
 
 
 if __name__ == "__main__":
-    main(parse(Args))
+    run_script(main, Args)

@@ -17,7 +17,7 @@ from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import Batch, OfflineData
-from transreward_baselines.offline.parse import parse
+from transreward_baselines.offline.parse import run_script
 from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, train
@@ -120,4 +120,4 @@ def main(args: Args) -> list[OfflineEvaluation]:
 
 
 if __name__ == "__main__":
-    main(parse(Args))
+    run_script(main, Args)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import tyro
 
@@ -13,10 +13,19 @@ from transreward_baselines.offline.args import OfflineArgs
 T = TypeVar("T", bound=OfflineArgs)
 
 
-def parse(args: type[T], words: Sequence[str] | None = None) -> T:
-    """Return what a command line means; a mistake in it ends the program with a message."""
+def run_script(main: Callable[[T], Any], args: type[T], words: Sequence[str] | None = None) -> None:
+    """Run a script as its command line says; what cannot be done ends the program with a message.
+
+    Args:
+        main: Of the script.
+        args: What it can be told.
+        words: The command line; that of the process when left out.
+    """
     try:
-        return tyro.cli(args, args=words)
-    except (ValueError, TypeError) as error:
-        print(f"{error}", file=sys.stderr)
+        main(tyro.cli(args, args=words))
+    except (ValueError, TypeError, RuntimeError, OSError, MemoryError) as error:
+        print(error, file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("Stopped; run the same command again to resume.", file=sys.stderr)
+        sys.exit(130)

@@ -103,9 +103,12 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     """
     torch.set_num_threads(args.torch_threads)
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
-    _claim(directory, script, args)
+    settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
+    check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
     device, seeds = args.torch_device(), [run.seed for run in args.runs]
     data = OfflineData([run.data for run in args.runs], device=device, normalise=args.normalise, root=args.root)
+    if not (directory / "config.json").exists():  # only now is it clear that there is anything to run
+        write_json(directory / "config.json", settings)
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)
@@ -211,14 +214,6 @@ def evaluate(agent: OfflineAgent, data: OfflineData, args: OfflineArgs) -> NDArr
 
     seeds = list(range(EVALUATION_SEED, EVALUATION_SEED + episodes)) * runs
     return episode_returns(policy, envs, seeds).reshape(runs, episodes)
-
-
-def _claim(directory: Path, script: str, args: OfflineArgs) -> None:
-    """Make a directory that of these runs, or check that it is."""
-    settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
-    check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
-    if not (directory / "config.json").exists():
-        write_json(directory / "config.json", settings)
 
 
 def _score(pair: str, value: float) -> float:

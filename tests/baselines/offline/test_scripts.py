@@ -12,7 +12,7 @@ import torch
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, td3_bc
 from transreward_baselines.offline.data import OfflineData
-from transreward_baselines.offline.parse import parse
+from transreward_baselines.offline.parse import run_script
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, evaluate
 from transreward_baselines.results import read_rows
@@ -197,9 +197,28 @@ def test_settings_that_mean_nothing_are_refused(script: ModuleType, changes: dic
         args_of(script, **changes)
 
 
-def test_a_command_line_is_understood_or_refused_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--pair", PAIR, "--data", FIRST, SECOND, "--seeds", "3", "4"]
-    assert len(parse(iql.Args, words).runs) == 4
-    with pytest.raises(SystemExit):
-        parse(iql.Args, [*words, "--beta", "-1"])
-    assert "`beta` must be finite and > 0" in capsys.readouterr().err
+def test_a_command_line_is_understood_or_refused_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, seen = ["--pair", PAIR, "--data", FIRST, SECOND, "--seeds", "3", "4", "--out", str(tmp_path / "run")], []
+    run_script(seen.append, iql.Args, words)
+    assert len(seen[0].runs) == 4
+    for more, message in {
+        ("--beta", "-1"): "`beta` must be finite and > 0",
+        ("--data", "nobody"): "There is no dataset in",
+    }.items():
+        with pytest.raises(SystemExit) as stop:
+            run_script(iql.main, iql.Args, [*words, *more])
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "run").exists(), "what cannot be run takes no directory"
+
+
+def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stop:
+        run_script(interrupted, iql.Args, ["--pair", PAIR, "--data", FIRST])
+    assert stop.value.code == 130
+    assert "run the same command again to resume" in capsys.readouterr().err
