@@ -1,5 +1,6 @@
 """The form ``model``: fitted before training, fitted again with the agent's own episodes, never told the reward."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,13 @@ def test_a_model_that_says_whose_it_is_is_refused_by_another(tmp_path: Path) -> 
     assert domain_of(pair) != domain_of(get_pair("InvertedPendulum-mass-0.5"))
     model = make_world_model("ensemble", 4, 1, domain=domain_of(pair))
     assert model.domain == domain_of(pair)
+
+
+def test_processes_that_share_a_budget_are_told_that_each_learns_by_itself(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="each learns from its own episodes.* Give refit_every=0"):
+        gym.make(ID, shared_state=str(tmp_path / "shared"), **TINY).reset(seed=0)
+    env = gym.make(ID, shared_state=str(tmp_path / "fixed"), **{**TINY, "refit_every": 0})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", message="The world model")
+        env.reset(seed=0)

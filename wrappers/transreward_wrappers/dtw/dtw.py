@@ -10,6 +10,7 @@ imagines of actions that were searched to follow the source. The step-by-step fo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -187,6 +188,15 @@ class DTW(DTWSettings, Compensation):
             if self._target is not None:
                 self._target.fit(self._first, self._own.episodes())
             self._learn()
+
+    def share(self, directory: Path) -> None:
+        """Say that what learns from the agent's own episodes does so in each process by itself."""
+        if self.reward == "model" and self.refit_every:
+            warnings.warn(
+                "Processes share a budget of target steps, but not the models of DTW: each learns from its own episodes, "
+                "so that they come to pay differently. Give refit_every=0, or train lanes in one process.",
+                stacklevel=2,
+            )
 
     def diagnostics(self) -> dict[str, float]:
         """Return the rounds of learning so far, and how far the world model sees."""
