@@ -30,7 +30,6 @@ from transreward_wrappers.dtw.follower import FollowReference
 from transreward_wrappers.dtw.imagination import Imagination, Imagined
 from transreward_wrappers.dtw.kept import episodes_of, episodes_tensors, references_of, references_tensors
 from transreward_wrappers.dtw.labels import Labeller, Labels, identity
-from transreward_wrappers.dtw.references import ReferenceData
 from transreward_wrappers.dtw.settings import FOLLOWING, DTWSettings
 from transreward_wrappers.dtw.stitching import Stitcher
 from transreward_wrappers.dtw.target import Kinds, TargetModel, first_episodes
@@ -129,13 +128,13 @@ class DTW(DTWSettings, Compensation):
         """Return the source steps of references, and the target steps that the models are fitted to."""
         if not self.fits:
             return {}
-        steps: dict[Role, int] = {"source": self._data().steps()}
+        steps: dict[Role, int] = {"source": self.reference_data().steps()}
         return steps | {"target": self.fit_budget} if self.reward == "model" else steps
 
     def fit_key(self, pair: Pair) -> dict[str, Any]:
         """Return both domains, the settings, and what the references depend on."""
         given = self._target.digest() if self._target is not None else None
-        return {**super().fit_key(pair), "references": self._data().key(pair), "world_model": given}
+        return {**super().fit_key(pair), "references": self.reference_data().key(pair), "world_model": given}
 
     def fit(self, source: Env, target: Env) -> None:
         """Gather references; for ``model``, make the first target steps, and fit both models to them.
@@ -145,12 +144,12 @@ class DTW(DTWSettings, Compensation):
             StaleModelError: The world model in the file is of another domain.
         """
         assert self._pair is not None, "check(pair) comes before fit"
-        self._references = self._data().gather(source, self._pair)
+        self._references = self.reference_data().gather(source, self._pair)
         if self.reward != "model":
             return
         assert isinstance(target.action_space, Box)
         self._actions = target.action_space
-        policy = None if self._map else self._data().policy(self._pair)  # one of another robot cannot act here
+        policy = None if self._map else self.reference_data().policy(self._pair)  # one of another robot cannot act here
         self._first = first_episodes(self, self._pair, target, policy)
         if self._target is not None:
             self._target.fit(self._first, [])
@@ -193,8 +192,8 @@ class DTW(DTWSettings, Compensation):
         """Say that what learns from the agent's own episodes does so in each process by itself."""
         if self.reward == "model" and self.refit_every:
             warnings.warn(
-                "Processes share a budget of target steps, but not the models of DTW: each learns from its own episodes, "
-                "so that they come to pay differently. Give refit_every=0, or train lanes in one process.",
+                "Processes share a budget of target steps, but not the models of DTW: each learns from its own "
+                "episodes, and comes to pay differently. Give refit_every=0, or train lanes in one process.",
                 stacklevel=2,
             )
 
@@ -291,12 +290,3 @@ class DTW(DTWSettings, Compensation):
             return []
         pieces = self.imagine(self.segments, seed=self.seed + self._rounds)
         return [label for piece in pieces for label in piece.labels]
-
-    def _data(self) -> ReferenceData:
-        return ReferenceData(
-            kind=self.references,
-            count=self.reference_count,
-            budget=self.reference_steps,
-            updates=self.model_updates,
-            seed=self.seed,
-        )

@@ -14,6 +14,7 @@ from transreward_envs.errors import (
     unknown,
 )
 from transreward_wrappers.alignment import METHODS, MethodName
+from transreward_wrappers.dtw.references import ReferenceData
 from transreward_wrappers.regression import FitSettings
 from transreward_wrappers.world_models import MODELS, PlanSettings
 
@@ -150,6 +151,16 @@ class DTWSettings:
     def imagines(self) -> bool:
         """Whether there is a world model."""
         return self.reward == "model" and self.alignment == "dtw" and self.segments > 0
+
+    def reference_data(self) -> ReferenceData:
+        """Return where references come from."""
+        return ReferenceData(
+            kind=self.references,
+            count=self.reference_count,
+            budget=self.reference_steps,
+            updates=self.model_updates,
+            seed=self.seed,
+        )
 
     def plan_settings(self) -> PlanSettings:
         """Return how target actions are searched."""
