@@ -84,7 +84,7 @@ class EnsembleNetwork(Network):
         imagined, spreads = [], []
         for step in range(actions.shape[1]):
             predicted = self._step(rows, actions[:, step].expand(members, -1, -1))
-            spreads.append(predicted.var(dim=0).mean(dim=-1).sqrt())  # before all of them are clipped to one bound
+            spreads.append(_spread(predicted))  # before all of them are clipped to one bound
             rows = self.scales.clip(predicted)
             imagined.append(rows.mean(dim=0))
         return self.scales.restore(torch.stack(imagined, dim=1)), torch.stack(spreads, dim=1)
@@ -109,6 +109,15 @@ class EnsembleNetwork(Network):
     def _step(self, state: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         change: torch.Tensor = self.change(torch.cat([state, action], dim=-1))
         return state + self.scales.change * change
+
+
+def _spread(predicted: torch.Tensor) -> torch.Tensor:
+    """Return the members' deviation of what they predict, ``(K, N, O)``, over all observations, as ``(N,)``.
+
+    Written out, because `Tensor.var` over the first of three axes took an eighth of a search's time.
+    """
+    squares = (predicted - predicted.mean(dim=0)).square().sum(dim=0) / (len(predicted) - 1)
+    return squares.mean(dim=-1).sqrt()
 
 
 class Ensemble(LearnedModel[EnsembleSettings, EnsembleNetwork]):
