@@ -11,7 +11,7 @@ import torch
 from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main as transreward
 from transreward_baselines.policies import recipes, train
-from transreward_baselines.policies.between import between, bisect
+from transreward_baselines.policies.between import between, bisect, wild
 from transreward_baselines.policies.choose import Candidate, calm, choose_expert, choose_medium, choose_snapshots, share
 from transreward_baselines.policies.collate import collate
 from transreward_baselines.policies.command import TrainPolicies
@@ -82,6 +82,29 @@ def test_a_range_that_training_stepped_over_is_met_on_the_line_between_two_polic
     assert bisect(worse, better, lambda one: 100.0 * (one is better), low=40.0, high=50.0) is None
     with pytest.raises(ValueError, match="can be averaged if they have one shape"):
         between(worse, policy(observations=5), 0.5)
+
+
+def test_a_range_that_training_began_above_is_met_on_the_line_from_random_weights() -> None:
+    best = policy(about={"steps": 7})
+    first = wild(best).weights[0]
+
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        apart = np.linalg.norm(one.weights[0] - best.weights[0]) / np.linalg.norm(first - best.weights[0])
+        return scored(100.0 * (1.0 - float(apart)))
+
+    chosen = choose_medium([Candidate(policy=best, rough=90.0)], scorer, low=0.0, high=90.0)
+    assert chosen is not None
+    assert 30.0 <= chosen.score.mean <= 45.0
+    assert chosen.policy.about["between"]["steps"] == [None, 7]
+
+
+def test_random_weights_swing_from_bound_to_bound() -> None:
+    observations = np.random.default_rng(0).normal(size=(1_000, 4)).astype(np.float32)
+    tame = policy()
+    first, again, other = wild(tame), wild(tame), wild(tame, seed=1)
+    assert float((np.abs(first(observations)) == 1.0).mean()) > 0.5
+    assert np.array_equal(first(observations), again(observations))
+    assert not np.array_equal(first(observations), other(observations))
 
 
 def test_parameters_between_two_policies_are_their_mean() -> None:

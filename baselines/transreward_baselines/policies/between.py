@@ -1,4 +1,4 @@
-"""Policies on the line between two of one training, for returns that training stepped over."""
+"""Policies on the line between two others, for returns that training stepped over or began above."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from transreward_wrappers.policies import GaussianPolicy
 
 HALVINGS = 8
+WILD = 3.0
+"""Deviation of what a wild network's last layer adds up, so that most actions are clipped [-]."""
 
 
 def bisect(
@@ -66,3 +69,25 @@ def between(first: GaussianPolicy, second: GaussianPolicy, weight: float) -> Gau
 def shape(policy: GaussianPolicy) -> tuple[object, ...]:
     """Return what policies must share to be averaged."""
     return ([weight.shape for weight in policy.weights], policy.activation, policy.squash, policy.limit)
+
+
+def wild(policy: GaussianPolicy, *, seed: int = 0) -> GaussianPolicy:
+    """Return a policy of the same shape with random weights, whose actions swing from bound to bound.
+
+    Networks are trained from weights by which they hardly act, and where actions cost more than they win, as in
+    Reacher, that alone is better than actions at random.
+    """
+    generator = np.random.default_rng(seed)
+    last = len(policy.weights) - 1
+
+    def draw(index: int, weight: NDArray[Any]) -> NDArray[Any]:
+        scale = (WILD if index == last else 1.0) / np.sqrt(weight.shape[1])
+        drawn: NDArray[Any] = generator.normal(0.0, scale, weight.shape).astype(weight.dtype)
+        return drawn
+
+    return replace(
+        policy,
+        weights=tuple(draw(index, weight) for index, weight in enumerate(policy.weights)),
+        biases=tuple(map(np.zeros_like, policy.biases)),
+        about={**policy.about, "steps": None},
+    )

@@ -9,12 +9,15 @@ from typing import Protocol
 import numpy as np
 
 from transreward_baselines.evaluation import EVALUATION_SEED
-from transreward_baselines.policies.between import bisect, shape
+from transreward_baselines.policies.between import bisect, shape, wild
 from transreward_baselines.policies.scores import EPISODES, FINAL_SEED, Score
 from transreward_wrappers.policies import GaussianPolicy
 
 MEDIUM = (1.0 / 3.0, 0.5)
 """A medium policy's share of the way from random to expert."""
+
+ON_A_LINE = (0.37, 0.46)
+"""That share of a policy on a line between two, by trial episodes: well inside, because others score otherwise."""
 
 FINALISTS = 3
 ATTEMPTS = 6
@@ -64,7 +67,8 @@ def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float
     """Return a policy between a third and a half of the way from random to expert; ``None`` if there is none.
 
     It is between them on trial episodes; its published score, of others, falls where it falls. Where training stepped
-    over that range, the policy is one on the line between the two next to it.
+    over that range, the policy is one on the line between the two next to it, and where training began above it, one
+    on the line from a network of random weights to the best.
 
     Args:
         candidates: What to choose from.
@@ -81,15 +85,17 @@ def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float
     if better is None:
         return None
     alike = [one for one in candidates if one.rough < middle and shape(one.policy) == shape(better.policy)]
-    if not alike:
-        return None
-    worse = max(alike, key=lambda one: one.rough)
+    best = max(candidates, key=lambda one: one.rough).policy
+    lines = [(max(alike, key=lambda one: one.rough).policy, better.policy)] if alike else []
 
     def progress(policy: GaussianPolicy) -> float:
         return share(scorer(policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean, low=low, high=high)
 
-    found = bisect(worse.policy, better.policy, progress, *MEDIUM)
-    return None if found is None else final(Candidate(policy=found, rough=middle), scorer)
+    for worse, end in [*lines, (wild(best), best)]:
+        found = bisect(worse, end, progress, *ON_A_LINE)
+        if found is not None:
+            return final(Candidate(policy=found, rough=middle), scorer)
+    return None
 
 
 def final(candidate: Candidate, scorer: Scorer) -> Chosen:
