@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from transreward_baselines.cli import find_pair, main, parse_settings
+from transreward_baselines.cli import main
 from transreward_baselines.joints import show_joints
+from transreward_baselines.pairs_command import find_pair
+from transreward_baselines.settings import parse_settings
 from transreward_envs import PAIRS, Pair
 
 
