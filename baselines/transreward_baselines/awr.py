@@ -23,10 +23,8 @@ from transreward_baselines.offline.parse import run_script
 from transreward_baselines.offline.stacked import StackedMLP, descend, per_run
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, train
+from transreward_baselines.offline.weights import advantage_weights
 from transreward_envs.errors import require_below_one, require_positive
-
-MOST_WEIGHT = 20.0
-"""Of an action that is imitated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +129,6 @@ def returns_to_go(
         reach *= 2
     beyond = (1.0 - terminated[ends].double()) * gamma ** left.double()
     return ReturnsToGo(sums=sums.float(), beyond=beyond.float(), ends=ends)
-
-
-def advantage_weights(advantages: torch.Tensor, beta: float) -> torch.Tensor:
-    """Return how much actions are imitated, of each run by its own standardised advantages ``(R, B)``."""
-    deviation, mean = torch.std_mean(advantages, dim=1, keepdim=True, correction=0)
-    return ((advantages - mean) / (deviation + 1e-5) / beta).exp().clamp(max=MOST_WEIGHT)
 
 
 def main(args: Args) -> list[OfflineEvaluation]:

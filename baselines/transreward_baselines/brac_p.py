@@ -18,7 +18,7 @@ from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import Batch, OfflineData
-from transreward_baselines.offline.gaussian import SquashedGaussian
+from transreward_baselines.offline.gaussian import SquashedGaussian, divergence
 from transreward_baselines.offline.parse import run_script
 from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run, values_of
 from transreward_baselines.offline.streams import Streams
@@ -110,16 +110,6 @@ class BRACP:
             loss = loss - per_run(self.values("critics", batch.observations, chosen).min(dim=1).values)
         descend(self.optimizers["actor"], loss)
         return distance.detach()
-
-
-def divergence(policy: SquashedGaussian, other: SquashedGaussian, observations: torch.Tensor) -> torch.Tensor:
-    """Return KL(policy, other) at each observation [nats], as ``(R, B)``; none of its gradient is the other's."""
-    means, log_std = policy.law(observations)
-    with torch.no_grad():
-        other_means, other_log_std = other.law(observations)
-    ratio = log_std - other_log_std
-    distance = (means - other_means) / other_log_std.exp()
-    return (0.5 * ((2.0 * ratio).exp() + distance.square() - 1.0) - ratio).sum(dim=-1)
 
 
 def main(args: Args) -> list[OfflineEvaluation]:

@@ -69,6 +69,16 @@ class SquashedGaussian(nn.Module):
         return _log_density((before - means) / log_std.exp(), log_std, before)
 
 
+def divergence(policy: SquashedGaussian, other: SquashedGaussian, observations: torch.Tensor) -> torch.Tensor:
+    """Return KL(policy, other) at each observation [nats], as ``(R, B)``; none of its gradient is the other's."""
+    means, log_std = policy.law(observations)
+    with torch.no_grad():
+        other_means, other_log_std = other.law(observations)
+    ratio = log_std - other_log_std
+    distance = (means - other_means) / other_log_std.exp()
+    return (0.5 * ((2.0 * ratio).exp() + distance.square() - 1.0) - ratio).sum(dim=-1)
+
+
 def _log_density(noise: torch.Tensor, log_std: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
     """Return the log-density of tanh(before), where ``noise`` is ``before`` in deviations from its mean."""
     gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
-from transreward_baselines.awr import AWR, MOST_WEIGHT, Args, advantage_weights, returns_to_go
+from transreward_baselines.awr import AWR, Args, returns_to_go
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.streams import Streams
+from transreward_baselines.offline.weights import MOST_WEIGHT, advantage_weights
 
 CPU = torch.device("cpu")
 EPISODES = st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=6)

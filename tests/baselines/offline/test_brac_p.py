@@ -4,9 +4,9 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tests.baselines.offline.conftest import FIRST, PAIR
-from transreward_baselines.brac_p import BRACP, Args, divergence
+from transreward_baselines.brac_p import BRACP, Args
 from transreward_baselines.offline.data import OfflineData
-from transreward_baselines.offline.gaussian import SquashedGaussian
+from transreward_baselines.offline.gaussian import SquashedGaussian, divergence
 from transreward_baselines.offline.streams import Streams
 
 CPU = torch.device("cpu")
