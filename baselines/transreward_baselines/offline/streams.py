@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 
 BLOCK = 64
 """Draws that are made at once, for each run and purpose."""
+
+LARGE = 2**16
+"""Numbers of a draw beyond which each is made by itself: a block of them would be a burden."""
 
 
 def generator_of(seed: int, name: str, block: int) -> torch.Generator:
@@ -47,9 +51,10 @@ class Streams:
         """Return the next draw of a purpose; each shape of one has a stream of its own."""
         name = f"{name} {'x'.join(map(str, shape))}"
         count = self.drawn.get(name, 0)
-        block, position = divmod(count, BLOCK)
+        size = BLOCK if math.prod(shape) <= LARGE else 1
+        block, position = divmod(count, size)
         if position == 0 or name not in self._blocks:
-            parts = [draw(BLOCK, *shape, generator=generator_of(seed, name, block + 1)) for seed in self._seeds]
+            parts = [draw(size, *shape, generator=generator_of(seed, name, block + 1)) for seed in self._seeds]
             self._blocks[name] = torch.stack(parts, dim=1).to(self._device)
         self.drawn[name] = count + 1
         return self._blocks[name][position]
