@@ -15,7 +15,7 @@ class Scales(nn.Module):
     """Mean, deviation and range of observations, and the deviation of their changes; float32.
 
     Args:
-        size: Length of an observation.
+        shape: Length of an observation; several axes where there are scales of several domains.
     """
 
     mean: torch.Tensor
@@ -25,10 +25,10 @@ class Scales(nn.Module):
     high: torch.Tensor
     residual: torch.Tensor
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, *shape: int) -> None:
         super().__init__()
         for name, value in {"mean": 0.0, "std": 1.0, "change": 1.0, "low": 0.0, "high": 0.0, "residual": 0.0}.items():
-            self.register_buffer(name, torch.full((size,), value))
+            self.register_buffer(name, torch.full(shape, value))
 
     def fit(self, data: Stretches) -> None:
         """Take the statistics of data.
@@ -36,13 +36,17 @@ class Scales(nn.Module):
         ``change`` is the deviation of a step's change, ``low`` and ``high`` the range, all three normalised;
         ``residual`` is measured later: the model's error after one step, in the observation's own units.
         """
-        observations = data.observations.double()
+        self.measure(data.observations, data.changes())
+        self.widen(data)
+
+    def measure(self, observations: torch.Tensor, changes: torch.Tensor) -> None:
+        """Take the deviations of observations and of a step's changes, ``(N, size)`` both."""
+        observations = observations.double()
         mean, std = observations.mean(dim=0), observations.std(dim=0)
         std = torch.where(std > SMALLEST * mean.abs().clamp_min(1.0), std, 1.0)
         self.mean.copy_(mean)
         self.std.copy_(std)
-        self.change.copy_((data.changes() / self.std).square().mean(dim=0).sqrt().clamp_min(SMALLEST))
-        self.widen(data)
+        self.change.copy_((changes / self.std).square().mean(dim=0).sqrt().clamp_min(SMALLEST))
 
     def widen(self, data: Stretches) -> None:
         """Take the range of data."""
