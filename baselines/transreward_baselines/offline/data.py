@@ -41,7 +41,17 @@ class Batch:
     """1 where values count beyond, 0 where the task ended, as ``(R, B)``."""
 
     where: torch.Tensor
-    """Positions in all data, as ``(R, B)``."""
+    """Positions in all data, as ``(R, B)``; -1 of what no data hold."""
+
+    def part(self, index: torch.Tensor) -> Batch:
+        """Return the transitions of all runs at these places of the batch, ``(n,)``."""
+        return Batch(**{name: getattr(self, name)[:, index] for name in Batch.__slots__})
+
+    def joined(self, other: Batch) -> Batch:
+        """Return the transitions of both, this one's first."""
+        return Batch(
+            **{name: torch.cat([getattr(one, name) for one in (self, other)], dim=1) for name in self.__slots__}
+        )
 
 
 class OfflineData:
@@ -87,12 +97,20 @@ class OfflineData:
         self.mean, self.deviation = self._statistics(columns, parts, device, normalise=normalise)
         """Of each run's observations, as ``(R, 1, observation_size)``."""
 
-    def sample(self, streams: Streams, count: int) -> Batch:
-        """Return transitions drawn with replacement, ``count`` for each run."""
-        drawn = streams.uniform("batch", count).double()
-        drawn = (drawn * self._ends[:, -1:]).long()
-        which = (drawn[:, :, None] >= self._ends[:, None, :-1]).sum(dim=2)
-        return self.rows(drawn + self._starts.gather(1, which))
+    def sample(self, streams: Streams, count: int, name: str = "batch") -> Batch:
+        """Return transitions drawn with replacement, ``count`` for each run, by the streams of that name."""
+        drawn = streams.uniform(name, count).double()
+        return self.rows(self.positions((drawn * self._ends[:, -1:]).long()))
+
+    def positions(self, index: torch.Tensor) -> torch.Tensor:
+        """Return where in all data the transitions of each run are, from their index in the run's own, ``(R, B)``."""
+        which = (index[:, :, None] >= self._ends[:, None, :-1]).sum(dim=2)
+        return index + self._starts.gather(1, which)
+
+    def whole(self, run: int) -> torch.Tensor:
+        """Return where in all data all transitions of a run are, as ``(size,)``."""
+        index = torch.arange(int(self.sizes[run]), device=self._ends.device)
+        return index + self._starts[run, torch.bucketize(index, self._ends[run, :-1].contiguous(), right=True)]
 
     def rows(self, where: torch.Tensor) -> Batch:
         """Return the transitions at positions ``(R, B)`` in all data."""

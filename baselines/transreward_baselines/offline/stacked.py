@@ -44,10 +44,14 @@ class StackedMLP(nn.Module):
             self.biases.append(nn.Parameter(layer[:, -1:].clone()))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Map ``(R, B, inputs)`` to ``(R, B, outputs)``, or ``(R, K, B, outputs)`` where a run has several members."""
+        """Map ``(R, B, inputs)`` to ``(R, B, outputs)``, or ``(R, K, B, outputs)`` where a run has several members.
+
+        Inputs ``(R, K, B, inputs)`` are of each member its own.
+        """
         hidden = inputs
         if self.members > 1:
-            hidden = inputs[:, None].expand(-1, self.members, -1, -1).flatten(0, 1)
+            own = inputs if inputs.ndim == 4 else inputs[:, None].expand(-1, self.members, -1, -1)
+            hidden = own.flatten(0, 1)
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(bias, torch.relu(hidden) if layer else hidden, weight)
         return hidden if self.members == 1 else hidden.view(self.runs, self.members, *hidden.shape[1:])

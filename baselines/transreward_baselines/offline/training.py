@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -64,6 +64,14 @@ class OfflineAgent(Protocol):
         """Return the actions to be evaluated, ``(R, B, action_size)`` in ``[-1, 1]``, on normalised observations."""
 
 
+@runtime_checkable
+class Prepares(Protocol):
+    """An agent that has something to do before its first gradient step."""
+
+    def prepare(self, directory: Path | None) -> None:
+        """Do it, and keep in the directory what need not be done again."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OfflineEvaluation:
     """An evaluation of one run."""
@@ -112,6 +120,8 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)
+    if isinstance(agent, Prepares):
+        agent.prepare(directory)
     training = _Training(directory, args, data, streams, agent)
     training.load()
     training.go()

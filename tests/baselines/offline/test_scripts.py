@@ -10,17 +10,17 @@ import pytest
 import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
-from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, td3_bc
+from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mopo, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import run_script
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation, evaluate
+from transreward_baselines.offline.training import OfflineEvaluation, Prepares, evaluate
 from transreward_baselines.results import read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
-SCRIPTS = [td3_bc, iql, awr, bcq, bear, brac_p, cql]
+SCRIPTS = [td3_bc, iql, awr, bcq, bear, brac_p, cql, mopo]
 AGENTS = {
     td3_bc: td3_bc.TD3BC,
     iql: iql.IQL,
@@ -29,11 +29,24 @@ AGENTS = {
     bear: bear.BEAR,
     brac_p: brac_p.BRACP,
     cql: cql.CQL,
+    mopo: mopo.MOPO,
+}
+SMALL_MODELS = {
+    "branches": 48,
+    "branch_every": 5,
+    "kept": 2,
+    "members": 3,
+    "elites": 2,
+    "model_hidden": 16,
+    "model_layers": 2,
+    "model_updates": 300,
+    "model_batch_size": 32,
 }
 FAST: dict[ModuleType, dict[str, Any]] = {
     bear: {"warmup": 5},
     brac_p: {"policy_learning_rate": 3e-3, "alpha": 0.1, "warmup": 5},
     cql: {"policy_learning_rate": 3e-3, "alpha": 0.1, "draws": 4},
+    mopo: {**SMALL_MODELS, "penalty": 0.1},
 }
 """With what a script shows in few steps all that it does, where its defaults would not."""
 
@@ -58,6 +71,8 @@ def learnt(script: ModuleType, steps: int, **changes: Any) -> Any:
     data = OfflineData([run.data for run in args.runs], device=CPU)
     streams = Streams([run.seed for run in args.runs], CPU)
     agent = AGENTS[script](args, data, streams)
+    if isinstance(agent, Prepares):
+        agent.prepare(None)
     for step in range(steps):
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16, cache_enabled=False):
             figures = agent.update(data.sample(streams, args.batch_size), step)
