@@ -105,12 +105,15 @@ class OfflineData:
     def positions(self, index: torch.Tensor) -> torch.Tensor:
         """Return where in all data the transitions of each run are, from their index in the run's own, ``(R, B)``."""
         which = (index[:, :, None] >= self._ends[:, None, :-1]).sum(dim=2)
-        return index + self._starts.gather(1, which)
+        found: torch.Tensor = index + self._starts.gather(1, which)
+        return found
 
     def whole(self, run: int) -> torch.Tensor:
         """Return where in all data all transitions of a run are, as ``(size,)``."""
         index = torch.arange(int(self.sizes[run]), device=self._ends.device)
-        return index + self._starts[run, torch.bucketize(index, self._ends[run, :-1].contiguous(), right=True)]
+        which = torch.bucketize(index, self._ends[run, :-1].contiguous(), right=True)
+        found: torch.Tensor = index + self._starts[run, which]
+        return found
 
     def rows(self, where: torch.Tensor) -> Batch:
         """Return the transitions at positions ``(R, B)`` in all data."""

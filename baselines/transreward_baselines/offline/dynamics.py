@@ -102,14 +102,16 @@ class Dynamics(nn.Module):
         log_std = prediction.log_std
         density = (0.5 * ((truth - prediction.means) / log_std.exp()).square() + log_std).mean(dim=(2, 3))
         least, most = (side.unflatten(0, log_std.shape[:2]) for side in self.limits)
-        return density.sum(dim=1) + LIMIT_WEIGHT * (most - least).sum(dim=(1, 2, 3))
+        widths: torch.Tensor = (most - least).sum(dim=(1, 2, 3))
+        return density.sum(dim=1) + LIMIT_WEIGHT * widths
 
     def uncertainty(self, prediction: Prediction) -> torch.Tensor:
         """Return u(s, a), the largest length of a member's deviations, in the domain's own units, as ``(R, B)``.
 
         It is max_k ||std_k(s, a)||, of next observation and reward together (Yu et al. 2020, section 4.3).
         """
-        return (prediction.log_std.exp() * self._units()).norm(dim=-1).amax(dim=1)
+        lengths: torch.Tensor = torch.linalg.vector_norm(prediction.log_std.exp() * self._units(), dim=-1)
+        return lengths.amax(dim=1)
 
     def draw(
         self, observations: torch.Tensor, prediction: Prediction, choice: torch.Tensor, noise: torch.Tensor

@@ -135,7 +135,7 @@ class Fit:
         drawn = self.streams.uniform("world model batch", members * self.settings.batch_size).double()
         sizes = self.data.sizes.to(drawn.device)[:, None]
         kept = (drawn * (sizes - sizes // HELD_OUT)).long()
-        return self.data.positions(kept + kept // (HELD_OUT - 1)).unflatten(1, (members, -1))
+        return torch.unflatten(self.data.positions(kept + kept // (HELD_OUT - 1)), 1, (members, -1))
 
     def _predicted(self, where: torch.Tensor) -> tuple[Any, torch.Tensor]:
         """Return what members say of transitions at ``(R, K, B)``, and what was to be said."""

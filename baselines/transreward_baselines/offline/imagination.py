@@ -64,7 +64,7 @@ class Imagined(nn.Module):
         drawn = streams.uniform("imagined batch", count).double()
         index = (drawn * self.made.clamp(max=self.rows.shape[1])).long()
         rows = self.rows.take_along_dim(index[..., None], dim=1)
-        seen, done, paid, following, bootstrap = rows.split(self._widths, dim=-1)
+        seen, done, paid, following, bootstrap = torch.split(rows, self._widths, dim=-1)
         return Batch(
             observations=seen,
             actions=done,
