@@ -141,12 +141,12 @@ class WorldModels(nn.Module):
             step: Gradient steps so far.
             policy: What acts in the models.
         """
-        if step % self.args.branch_every == 0:
-            self._branches.grow(policy, self.data, self.streams, self.imagined)
         size = batch.rewards.shape[1]
         real = round(self.args.real_share * size)
         if real == size:
             return batch
+        if step % self.args.branch_every == 0:
+            self._branches.grow(policy, self.data, self.streams, self.imagined)
         drawn = self.imagined.sample(self.streams, size - real)
         spread = torch.linspace(0, size - 1, real, device=batch.rewards.device).round().long()
         return batch.part(spread).joined(drawn)
