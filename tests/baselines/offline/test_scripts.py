@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
-from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mopo, td3_bc
+from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import run_script
 from transreward_baselines.offline.streams import Streams
@@ -20,7 +20,7 @@ from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
-SCRIPTS = [td3_bc, iql, awr, bcq, bear, brac_p, cql, mopo]
+SCRIPTS = [td3_bc, iql, awr, bcq, bear, brac_p, cql, mopo, mabe]
 AGENTS = {
     td3_bc: td3_bc.TD3BC,
     iql: iql.IQL,
@@ -30,6 +30,7 @@ AGENTS = {
     brac_p: brac_p.BRACP,
     cql: cql.CQL,
     mopo: mopo.MOPO,
+    mabe: mabe.MABE,
 }
 SMALL_MODELS = {
     "branches": 48,
@@ -47,6 +48,7 @@ FAST: dict[ModuleType, dict[str, Any]] = {
     brac_p: {"policy_learning_rate": 3e-3, "alpha": 0.1, "warmup": 5},
     cql: {"policy_learning_rate": 3e-3, "alpha": 0.1, "draws": 4},
     mopo: {**SMALL_MODELS, "penalty": 0.1},
+    mabe: {**SMALL_MODELS, "alpha": 0.1, "warmup": 5},
 }
 """With what a script shows in few steps all that it does, where its defaults would not."""
 
@@ -200,6 +202,14 @@ def test_other_settings_need_another_directory(script: ModuleType, tmp_path: Pat
         (bear, {"tau": -1.0}, "`tau`"),
         (bear, {"warmup": -1}, "`warmup` must be an integer >= 0"),
         (bear, {"matched_actions": 0}, "`matched_actions` must be an integer >= 1"),
+        (mopo, {"penalty": -1.0}, "`penalty` must be finite and >= 0"),
+        (mopo, {"learning_rate": 0.0}, "`learning_rate` must be finite and > 0"),
+        (mopo, {"tau": 2.0}, r"`tau` must lie in \[0, 1\]"),
+        (mabe, {"alpha": -1.0}, "`alpha` must be finite and >= 0"),
+        (mabe, {"beta": 0.0}, "`beta` must be finite and > 0; got 0.0"),
+        (mabe, {"baseline_actions": 0}, "`baseline_actions` must be an integer >= 1"),
+        (mabe, {"warmup": -1}, "`warmup` must be an integer >= 0"),
+        (mabe, {"tau": -1.0}, "`tau`"),
         (iql, {"data": ()}, "`data` must name one at least; got none"),
         (iql, {"seeds": (1, 1)}, "Runs differ in data or seed"),
         (iql, {"pair": "nobody"}, "Unknown pair 'nobody'"),
