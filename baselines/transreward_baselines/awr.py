@@ -75,8 +75,7 @@ class AWR:
             name: torch.optim.Adam(network.parameters(), lr=args.learning_rate, fused=True)
             for name, network in self.networks.items()
         }
-        columns = (data.arrays[name] for name in ("rewards", "terminated", "truncated"))
-        self.to_go = returns_to_go(*columns, gamma=args.gamma)
+        self.revise()
 
     def act(self, observations: torch.Tensor) -> torch.Tensor:
         """Return the actors' means, as ``(R, B, action_size)``."""
@@ -97,6 +96,14 @@ class AWR:
         actor_loss = per_run(weight * distance)
         descend(self.optimizers["actor"], actor_loss)
         return {"value": value_loss.detach(), "actor": actor_loss.detach(), "weight": per_run(weight)}
+
+    def revise(self) -> None:
+        """Count all returns to go anew; the newest transition that a run has met itself counts as a cut end."""
+        rewards, terminated, truncated = (self.data.arrays[name] for name in ("rewards", "terminated", "truncated"))
+        if self.data.fresh is not None:
+            truncated = truncated.clone()
+            truncated[self.data.fresh.newest()] = 1.0
+        self.to_go = returns_to_go(rewards, terminated, truncated, gamma=self.args.gamma)
 
     @torch.no_grad()
     def targets(self, where: torch.Tensor) -> torch.Tensor:

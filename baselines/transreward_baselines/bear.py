@@ -121,6 +121,10 @@ class BEAR:
         actions = torch.tanh(drawn(self.policy, observations, noise, count))
         return best_action(actions, self.values("critics", observations.repeat(1, count, 1), actions)[:, 0], count)
 
+    def explore(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return drawn actions, as ``(R, B, action_size)``."""
+        return self.policy.sample(observations, self.streams, "explored")[0]
+
     def values(self, name: str, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return what both critics of each run say, as ``(R, 2, B)``."""
         return values_of(self.networks[name], observations, actions)

@@ -88,6 +88,10 @@ class CQL:
         """Return the actors' squashed means, as ``(R, B, action_size)``."""
         return self.actor.mean_action(observations)
 
+    def explore(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return drawn actions, as ``(R, B, action_size)``."""
+        return self.actor.sample(observations, self.streams, "explored")[0]
+
     def values(self, name: str, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return what both critics of each run say, as ``(R, 2, B)``."""
         return values_of(self.networks[name], observations, actions)

@@ -57,7 +57,7 @@ class IQL:
     """Actors, values and twin critics of all runs, with the critics' targets."""
 
     def __init__(self, args: Args, data: OfflineData, streams: Streams) -> None:
-        self.args = args
+        self.args, self.streams = args, streams
         seeds, hidden = [run.seed for run in args.runs], args.hidden
         observation, action = data.observation_size, data.action_size
         critics = [observation + action, hidden, hidden, 1]
@@ -84,6 +84,11 @@ class IQL:
     def act(self, observations: torch.Tensor) -> torch.Tensor:
         """Return the actors' means, as ``(R, B, action_size)``."""
         return torch.tanh(self.networks["actor"](observations))
+
+    def explore(self, observations: torch.Tensor) -> torch.Tensor:
+        """Return drawn actions, as ``(R, B, action_size)``, to be clipped to the box."""
+        noise = self.streams.normal("explored", *observations.shape[1:-1], self.log_std.shape[-1])
+        return self.act(observations) + self.log_std.clamp(*LOG_STD_LIMITS).exp() * noise
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Take a step of the values, the actors and the critics."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,9 +100,9 @@ class Lanes:
         self.finished: list[tuple[float, int]] = []
         """Returns and lengths of the episodes that ended since the caller last emptied it."""
 
-    def reset(self, seed: int) -> Array:
-        """Start episodes in all lanes, with seeds ``seed``, ``seed + 1`` and so on."""
-        observations, _ = self.envs.reset(seed=seed)
+    def reset(self, seed: int | Sequence[int]) -> Array:
+        """Start episodes in all lanes, with seeds ``seed``, ``seed + 1`` and so on, or one a lane."""
+        observations, _ = self.envs.reset(seed=seed)  # type: ignore[arg-type]
         self._over[:], self._returns[:], self._lengths[:] = False, 0.0, 0
         return self._vectors(observations)
 

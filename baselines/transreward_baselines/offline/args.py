@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from transreward_envs import get_pair
-from transreward_envs.errors import require_count, require_share, unknown
+from transreward_envs.errors import require_count, require_non_negative, require_share, unknown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +44,15 @@ class OfflineArgs:
 
     updates: int = 100_000
     """Gradient steps of every network."""
+
+    finetune_steps: int = 0
+    """Steps in the target after these, of each run, with a gradient step after each."""
+
+    online_share: float = 0.5
+    """Share of transitions from there in a batch by then."""
+
+    exploration_noise: float = 0.1
+    """Deviation of the noise on actions there, of policies that do not draw their own."""
 
     batch_size: int = 256
     """Transitions of a gradient step, in each run."""
@@ -92,6 +101,9 @@ class OfflineArgs:
                 raise ValueError(f"`{name}` must name one at least; got none.")
         for name in ("updates", "batch_size", "hidden", "eval_every", "eval_episodes", "torch_threads"):
             require_count(name, getattr(self, name), at_least=1)
+        require_count("finetune_steps", self.finetune_steps)
+        require_non_negative("exploration_noise", self.exploration_noise)
+        require_share("online_share", self.online_share)
         for seed in self.seeds:
             require_count("seeds", seed)
         if len(set(self.runs)) < len(self.runs):
@@ -106,6 +118,11 @@ class OfflineArgs:
     def runs(self) -> tuple[OfflineRun, ...]:
         """The runs, data by data."""
         return tuple(OfflineRun(data=data, seed=seed) for data, seed in product(self.data, self.seeds))
+
+    @property
+    def total_updates(self) -> int:
+        """Gradient steps offline and online together."""
+        return self.updates + self.finetune_steps
 
     def torch_device(self) -> torch.device:
         """Return the device of networks and data."""

@@ -11,14 +11,13 @@ import torch
 from gymnasium.spaces import Box
 from minari.serialization import deserialize_space
 
+from transreward_baselines.offline.fresh import FIELDS, Fresh
 from transreward_baselines.offline.streams import Streams
 from transreward_wrappers.datasets import Dataset, load_dataset
 from transreward_wrappers.policies import unscale_actions
 
 JOIN = "+"
 """Between the datasets of one run."""
-
-FIELDS = ("observations", "actions", "rewards", "next_observations", "terminated", "truncated")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,11 +95,40 @@ class OfflineData:
         self.action_size = self.arrays["actions"].shape[1]
         self.mean, self.deviation = self._statistics(columns, parts, device, normalise=normalise)
         """Of each run's observations, as ``(R, 1, observation_size)``."""
+        self.fresh: Fresh | None = None
+        """What each run itself has met since; none unless room is reserved."""
 
     def sample(self, streams: Streams, count: int, name: str = "batch") -> Batch:
-        """Return transitions drawn with replacement, ``count`` for each run, by the streams of that name."""
+        """Return transitions drawn with replacement, ``count`` for each run, by the streams of that name.
+
+        Once there are fresh ones to be drawn, they have their share, evenly spread over the batch, but are never more
+        than there are.
+        """
         drawn = streams.uniform(name, count).double()
-        return self.rows(self.positions((drawn * self._ends[:, -1:]).long()))
+        where = self.positions((drawn * self._ends[:, -1:]).long())
+        if self.fresh is not None and self.fresh.shown:
+            chosen = self.fresh.draw(streams, count, name)
+            where[:, chosen.places] = chosen.where
+        return self.rows(where)
+
+    def reserve(self, count: int, share: float) -> None:
+        """Make room for ``count`` fresh transitions of each run, which are to have a share of batches.
+
+        Raises:
+            MemoryError: They take more memory than there is.
+        """
+        runs, device = len(self.sizes), self.mean.device
+        width = sum(array[0].numel() for array in self.arrays.values())
+        needed, free = 4 * width * (runs * count + len(self.arrays["rewards"])), free_memory(device)
+        if needed > free:
+            raise MemoryError(
+                f"{count:,} fresh transitions of each of {runs} runs beside all data take {needed / 2**30:.1f} GiB on "
+                f"{device}, which has {free / 2**30:.1f} GiB free. Lower `finetune_steps`, or give fewer runs."
+            )
+        first = len(self.arrays["rewards"]) + count * torch.arange(runs, device=device)[:, None]
+        for field, array in self.arrays.items():
+            self.arrays[field] = torch.cat([array, array.new_zeros(runs * count, *array.shape[1:])])
+        self.fresh = Fresh(self.arrays, first, share)
 
     def positions(self, index: torch.Tensor) -> torch.Tensor:
         """Return where in all data the transitions of each run are, from their index in the run's own, ``(R, B)``."""

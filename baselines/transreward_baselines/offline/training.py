@@ -1,4 +1,4 @@
-"""Trains many runs of an offline algorithm at once: progress, evaluation in the target, checkpoints, results."""
+"""Trains many runs of an offline algorithm at once, and on in the target: evaluation, checkpoints, results."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +22,7 @@ from transreward_baselines.evaluation import EVALUATION_SEED, episode_returns
 from transreward_baselines.lanes import make_lanes
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import Batch, OfflineData
+from transreward_baselines.offline.online import Collector
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.results import read_rows, write_rows
 from transreward_baselines.run_directory import (
@@ -44,7 +46,7 @@ from transreward_wrappers.storage import (
     write_json,
 )
 
-MAY_CHANGE = ("updates", "out", "quiet", "torch_threads", "device", "root")
+MAY_CHANGE = ("updates", "finetune_steps", "out", "quiet", "torch_threads", "device", "root")
 """Settings with which runs may go on that began with others."""
 
 
@@ -91,6 +93,9 @@ class OfflineEvaluation:
     seconds: float
     """Of training so far, of all runs together [s]."""
 
+    online_steps: int = 0
+    """Steps of it in the target so far; 0 of a policy that has learnt offline alone."""
+
 
 MakeAgent = Callable[[Any, OfflineData, Streams], OfflineAgent]
 
@@ -115,16 +120,18 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
     device, seeds = args.torch_device(), [run.seed for run in args.runs]
     data = OfflineData([run.data for run in args.runs], device=device, normalise=args.normalise, root=args.root)
-    if not (directory / "config.json").exists():  # only now is it clear that there is anything to run
-        write_json(directory / "config.json", settings)
+    if args.finetune_steps:
+        data.reserve(args.finetune_steps, args.online_share)
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)
-    if isinstance(agent, Prepares):
-        agent.prepare(directory)
-    training = _Training(directory, args, data, streams, agent)
-    training.load()
-    training.go()
+    with closing(_Training(directory, args, data, streams, agent)) as training:
+        if not (directory / "config.json").exists():  # only now is it clear that there is anything to run
+            write_json(directory / "config.json", settings)
+        if isinstance(agent, Prepares):
+            agent.prepare(directory)
+        training.load()
+        training.go()
     return training.rows
 
 
@@ -137,31 +144,39 @@ class _Training:
         self.directory, self.args, self.data, self.streams, self.agent = directory, args, data, streams, agent
         self.step, self.seconds = 0, 0.0
         self.rows: list[OfflineEvaluation] = []
+        self.collector = Collector(args, data, streams, agent) if data.fresh is not None else None
         update = self._update
         self._step = torch.compile(update) if args.compile else update
 
     def go(self) -> None:
-        """Train, evaluate and keep, by turns."""
-        args = self.args
+        """Train, evaluate and keep, by turns; offline first, then in the target."""
+        args, total = self.args, self.args.total_updates
         title = f"{len(args.runs)} runs on {args.pair}"
-        bar = tqdm(total=args.updates, initial=self.step, desc=title, unit="step", disable=args.quiet or None)
+        bar = tqdm(total=total, initial=self.step, desc=title, unit="step", disable=args.quiet or None)
         with bar:
             since = time.perf_counter()
-            while self.step < args.updates:
+            while self.step < total:
+                if self.collector is not None and self.step >= args.updates:
+                    self.collector.step(self.step)
                 self._step(self.step)
                 self.step += 1
                 bar.update()
-                if self.step % args.eval_every == 0 or self.step == args.updates:
+                if self.step % args.eval_every == 0 or self.step in (args.updates, total):
                     self.seconds += time.perf_counter() - since
                     self._evaluate(bar)
                     self._save()
                     since = time.perf_counter()
 
+    def close(self) -> None:
+        """Close the lanes of the target, if there are any."""
+        if self.collector is not None:
+            self.collector.close()
+
     def load(self) -> None:
         """Go back to the newest checkpoint, if there is one.
 
         Raises:
-            RunDirectoryError: It cannot be read.
+            RunDirectoryError: It cannot be read, or was kept at another number of steps in the target.
         """
         if not (found := checkpoints(self.directory)):
             return
@@ -172,9 +187,23 @@ class _Training:
                 load_optimizer_tensors(optimizer, without_prefix(f"optimizer.{name}", tensors))
             self.streams.restore(progress["drawn"])
             self.step, self.seconds = int(progress["step"]), float(progress["seconds"])
+            online = int(progress.get("online", 0))
+            if self.data.fresh is not None and online and self.step < self.args.total_updates:
+                self.data.fresh.load(load_tensors(found[-1] / "fresh.safetensors")[0])
         except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise RunDirectoryError(f"The checkpoint {found[-1]} cannot be read ({error}). Delete it.") from error
+        if (online or self.args.finetune_steps) and online != self._online:
+            raise RunDirectoryError(
+                f"Once runs go on in the target, `updates` cannot change; {found[-1]} was kept after "
+                f"{self.step - online} gradient steps offline and {online} online, and `updates` is "
+                f"{self.args.updates}. Choose another `--out`, or ask for as many."
+            )
         self.rows = [row for row in read_rows(self.directory, OfflineEvaluation) if row.update <= self.step]
+
+    @property
+    def _online(self) -> int:
+        """Steps in the target so far."""
+        return max(self.step - self.args.updates, 0)
 
     def _update(self, step: int) -> None:
         batch = self.data.sample(self.streams, self.args.batch_size)
@@ -193,6 +222,7 @@ class _Training:
                 episodes=len(of_run),
                 score=_score(self.args.pair, float(of_run.mean())),
                 seconds=self.seconds,
+                online_steps=self._online,
             )
             self.rows.append(row)
             if not self.args.quiet:
@@ -203,9 +233,13 @@ class _Training:
         tensors: Tensors = with_prefix("networks", self.agent.networks.state_dict())
         for name, optimizer in self.agent.optimizers.items():
             tensors |= with_prefix(f"optimizer.{name}", optimizer_tensors(optimizer))
-        progress = {"step": self.step, "seconds": self.seconds, "drawn": self.streams.drawn}
+        if self.collector is not None:
+            self.collector.cut()
+        told = {"step": self.step, "seconds": self.seconds, "drawn": self.streams.drawn, "online": self._online}
         with new_checkpoint(self.directory, self.step) as draft:
-            save_tensors(draft / "agent.safetensors", tensors, progress)
+            if self.data.fresh is not None and self._online:
+                save_tensors(draft / "fresh.safetensors", self.data.fresh.tensors(), {})
+            save_tensors(draft / "agent.safetensors", tensors, told)
 
 
 @torch.no_grad()
