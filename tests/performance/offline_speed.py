@@ -36,8 +36,8 @@ from transreward_wrappers.datasets.writer import SCHEMA
 PAIR, DATA = "Hopper-dara-mass", "speed/hopper/random-v0"
 EPISODES, LENGTH = 20, 1_000
 SCRIPTS = {script.__name__.rpartition(".")[2]: script for script in AGENTS}
-FULL_STEPS = {"bear": {"warmup": 0}}
-"""Settings with which the first step costs what all but a few do."""
+FULL_STEPS = {"bear": {"warmup": 0}, "mabe": {"warmup": 0, "branches": 100}, "mopo": {"branches": 100}}
+"""Settings with which the first step costs what all but a few do; what is imagined each 1000th does not count."""
 
 
 def write_data(root: Path) -> None:
