@@ -92,6 +92,7 @@ class Branches:
         self.dynamics, self.count, self.horizon, self.penalty = dynamics, count, horizon, penalty
         self._low, self._high = (torch.from_numpy(side).float() for side in bounds)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # rare, and of other shapes than gradient steps
     @torch.no_grad()
     def grow(self, policy: Policy, data: OfflineData, streams: Streams, imagined: Imagined) -> None:
         """Take all steps of new branches, and add them to what is imagined."""
