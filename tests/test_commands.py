@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import tyro
 
+from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
 from transreward_baselines.cli import group_of
 from transreward_baselines.dreamer import Args as DreamerArgs
 from transreward_baselines.ppo import Args as PpoArgs
@@ -23,7 +24,9 @@ LINES = [
     for line in re.sub(r"\\\n\s*", " ", block).splitlines()
 ]
 COMMANDS = [(name, line) for name, line in LINES if line.startswith("transreward ")]
+OFFLINE = (awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc)
 ARGS = {"ppo": PpoArgs, "sac": SacArgs, "dreamer": DreamerArgs}
+ARGS |= {script.__name__.rpartition(".")[2]: script.Args for script in OFFLINE}
 SCRIPT = re.compile(rf"python -m transreward_baselines\.({'|'.join(ARGS)}) ")
 SCRIPTS = [(name, line) for name, line in LINES if SCRIPT.match(line)]
 
