@@ -1,0 +1,519 @@
+"""Meta-learning over tasks that share trajectories, by doubly robust relabelling: DRaT (NeurIPS 2023), in one file.
+
+    python -m transreward_baselines.drat --robot HalfCheetah --relabelling drae --total-steps 400000 --seed 1
+
+Tasks are worlds of one robot, with body mass and friction drawn for each, in which reward is sparse. A context encoder
+infers the task from transitions, and SAC acts and values in the latent task: PEARL (Rakelly et al. 2019,
+arXiv:1903.08254). Beside its own transitions, each task learns from stretches of other tasks' trajectories, with its
+own rewards. ``--relabelling`` says what these are taken to be worth: ``drae`` weighs them by how likely they are under
+the task's policy and dynamics (docs/drae.md), ``direct`` by its policy alone, ``plain`` not at all, and ``none`` leaves
+them out. ``--no-context`` is SAC over all tasks that infers nothing: the control that a meta-learner must beat.
+
+Deviations: PEARL's V is Q of a drawn action; a context is always of the task's own transitions, drawn from its newest
+episodes; every task plays one episode at a time, by turns in a latent task drawn from the prior and from what is
+believed of it. DRaT's estimates look ahead over stretches of a few steps, drawn anew for each gradient step, beyond
+which V stands for what follows; ratios of dynamics are those of one classifier of all tasks. A resumed run is the same
+run, bit for bit.
+
+The published figure (docs/drae.md): ``python -m tests.performance.drat --out runs/drat``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+import tyro
+from torch import nn
+
+from transreward_baselines.lanes import Array, Lanes
+from transreward_baselines.meta.actor_critic import LatentActorCritic
+from transreward_baselines.meta.args import MetaArgs
+from transreward_baselines.meta.batches import MetaBatch, draw_batch
+from transreward_baselines.meta.classifiers import TaskClassifiers
+from transreward_baselines.meta.encoder import ContextEncoder, Posterior, prior
+from transreward_baselines.meta.episodes import Act, Episodes, Rows, play
+from transreward_baselines.meta.evaluation import MetaEvaluation, meta_test
+from transreward_baselines.meta.family import Family
+from transreward_baselines.meta.memory import EpisodeMemory, Steps
+from transreward_baselines.meta.relabelling import Relabelling, relabelled_values
+from transreward_baselines.meta.run import MetaRun
+from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
+from transreward_wrappers.drae import DynamicsRatio, RatioKind, Trajectories, dynamics_ratio, weight
+from transreward_wrappers.drae.ratios import require_clip
+from transreward_wrappers.networks import seeded
+from transreward_wrappers.normalization import RunningNormalizer, side_by_side
+from transreward_wrappers.storage import (
+    Tensors,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    with_prefix,
+    without_prefix,
+)
+
+CLASSIFIED = 16
+"""Transitions of each task in a gradient step of a classifier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Args(MetaArgs):
+    """Settings of DRaT."""
+
+    relabelling: Relabelling = "drae"
+    """What other tasks' trajectories are taken to be worth; `none` leaves them out."""
+
+    context: bool = True
+    """Infer the task; otherwise the agent is SAC over all tasks, which cannot relabel."""
+
+    warmup_episodes: int = 5
+    """Episodes of each task by random actions before the first gradient step."""
+
+    memory_episodes: int = 250
+    """Newest episodes of each task that are kept."""
+
+    updates_per_step: float = 0.05
+    """Gradient steps of every network a transition."""
+
+    tasks_per_update: int = 8
+    """Tasks of a gradient step."""
+
+    batch_size: int = 128
+    """Transitions of each task in a gradient step, relabelled ones among them."""
+
+    relabelled_share: float = 0.5
+    """Share of them that are other tasks' [-]."""
+
+    lookahead: int = 16
+    """Most steps of a stretch of another task's trajectory."""
+
+    context_size: int = 100
+    """Transitions that a task is inferred from in training."""
+
+    context_episodes: int = 4
+    """Newest episodes of a task that they are drawn from."""
+
+    latent_size: int = 5
+    """Numbers that tell a task."""
+
+    kl_weight: float = 0.1
+    """Of the divergence of what is believed from the prior [reward^2 / nat]."""
+
+    hidden: int = 128
+    """Width of the two hidden layers of each network."""
+
+    learning_rate: float = 1e-3
+    """Of Adam."""
+
+    gamma: float = 0.99
+    """Discount."""
+
+    tau: float = 0.005
+    """Share by which the target critics move to the critics after each gradient step."""
+
+    temperature: float | None = None
+    """Of the entropy bonus [reward / nat]; learned when left out."""
+
+    ratio: RatioKind = "interval"
+    """What is taken for the ratio of dynamics between two tasks: `classifier`, `interval`, `slide` or `one`."""
+
+    clip: float = 2.0
+    """The largest ratio of dynamics [-]."""
+
+    policy_clip: float = 1.0
+    """The largest ratio of policies [-]."""
+
+    members: int = 3
+    """Pairs of classifiers of the task."""
+
+    classifier_hidden: int = 64
+    """Units in each of their two hidden layers."""
+
+    classifier_every: int = 2
+    """Gradient steps of the agent for each of theirs."""
+
+    classifier_burst: int = 500
+    """Gradient steps that they take at once when the random actions end."""
+
+    input_noise: float = 0.1
+    """Standard deviation of noise on their normalised inputs in training [-]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.relabelling not in get_args(Relabelling):
+            raise ValueError(unknown("relabelling", self.relabelling, get_args(Relabelling)))
+        if self.ratio not in get_args(RatioKind):
+            raise ValueError(unknown("kind of ratio", self.ratio, get_args(RatioKind)))
+        if not self.context and self.relabelling != "none":
+            raise ValueError(
+                "An agent without a context has one value for all tasks, so that there is none to relabel for; got "
+                f"`relabelling` {self.relabelling!r}. Set it to 'none'."
+            )
+        for name in (
+            *("warmup_episodes", "memory_episodes", "tasks_per_update", "batch_size", "lookahead", "context_size"),
+            *("context_episodes", "latent_size", "hidden", "members", "classifier_hidden", "classifier_every"),
+        ):
+            require_count(name, getattr(self, name), at_least=1)
+        require_count("classifier_burst", self.classifier_burst)
+        for name in ("gamma", "tau", "relabelled_share"):
+            require_share(name, getattr(self, name))
+        for name in ("updates_per_step", "learning_rate"):
+            require_positive(name, getattr(self, name))
+        for name in ("kl_weight", "input_noise"):
+            require_non_negative(name, getattr(self, name))
+        if self.temperature is not None:
+            require_positive("temperature", self.temperature)
+        for clip in (self.clip, self.policy_clip):
+            require_clip(clip)
+        if self.tasks_per_update > self.train_tasks:
+            raise ValueError(
+                f"`tasks_per_update` must be at most all {self.train_tasks} `train_tasks`; got {self.tasks_per_update}."
+            )
+
+    @property
+    def stretches(self) -> int:
+        """Stretches of other tasks' trajectories for each task of a gradient step."""
+        if self.relabelling == "none":
+            return 0
+        return round(self.relabelled_share * self.batch_size / self.lookahead)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether ratios of dynamics are asked for."""
+        return self.relabelling == "drae" and self.ratio != "one"
+
+
+class DRaT:
+    """What infers tasks, acts and values in them, and tells their dynamics apart; memory and random numbers."""
+
+    def __init__(self, args: Args, tasks: int, observation_size: int, action_size: int) -> None:
+        self.args, self.tasks, self.device = args, tasks, args.torch_device()
+        self.latent_size = args.latent_size if args.context else 0
+        pair_size = observation_size + action_size
+        with seeded(args.seed):
+            self.sac = LatentActorCritic(
+                observation_size,
+                action_size,
+                latent_size=self.latent_size,
+                hidden=args.hidden,
+                temperature=args.temperature or 1.0,
+            ).to(self.device)
+            width = pair_size + observation_size + 1
+            self.encoder = ContextEncoder(width, args.hidden, self.latent_size or 1).to(self.device)
+            self.classifiers = TaskClassifiers(
+                tasks,
+                pair_size,
+                pair_size + observation_size,
+                hidden=args.classifier_hidden,
+                members=args.members,
+                learning_rate=args.learning_rate,
+                input_noise=args.input_noise,
+                device=self.device,
+            )
+        learned: dict[str, list[nn.Parameter]] = {
+            "critics": [*self.sac.critics.parameters(), *(self.encoder.parameters() if args.context else ())],
+            "policy": list(self.sac.policy.parameters()),
+            "temperature": [self.sac.log_temperature],
+        }
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam(parameters, lr=args.learning_rate, fused=True)
+            for name, parameters in learned.items()
+        }
+        self.states, self.changes = RunningNormalizer(observation_size), RunningNormalizer(observation_size)
+        self.memory = EpisodeMemory(tasks, args.memory_episodes, args.horizon, observation_size, action_size)
+        self.random = np.random.default_rng(args.seed)
+        self.generator = torch.Generator().manual_seed(args.seed)
+        self.owed, self.updates = 0.0, 0
+
+    def infer(self, episodes: Sequence[Episodes], tasks: int) -> Posterior:
+        """Return what is believed of so many tasks after episodes of them; the prior after none."""
+        if not episodes or not self.latent_size:
+            return prior(tasks, self.latent_size, self.device)
+        parts = [
+            self.context(one.observations[:, :-1], one.actions, one.rewards, one.observations[:, 1:])
+            for one in episodes
+        ]
+        mask = torch.from_numpy(np.concatenate([one.mask for one in episodes], axis=1)).to(self.device)
+        with torch.no_grad():
+            belief: Posterior = self.encoder(torch.cat(parts, dim=1), mask)
+        return belief
+
+    def actor(self, latents: torch.Tensor, generator: torch.Generator | None) -> Act:
+        """Return what acts in latent tasks, each lane in one: by chance as a generator has it, or deterministically."""
+
+        @torch.no_grad()
+        def act(observations: Array) -> tuple[Rows, Rows]:
+            law = self.sac.law(self.tensor(self.states(observations.astype(np.float32))), latents)
+            if generator is None:
+                return law[0].tanh().cpu().numpy(), np.zeros(len(observations), np.float32)
+            actions, log_densities = self.sac.draw(law, generator)
+            return actions.cpu().numpy(), log_densities.cpu().numpy()
+
+        return act
+
+    def context(self, observations: Rows, actions: Rows, rewards: Rows, next_observations: Rows) -> torch.Tensor:
+        """Return what the encoder is shown of transitions, ``(B, n, ...)`` each, as ``(B, n, transition_size)``."""
+        states, changes = self.states(observations), self.changes(next_observations - observations)
+        return self.tensor(np.concatenate([states, actions, rewards[..., None], changes], axis=-1))
+
+    def features(self, steps: Steps) -> torch.Tensor:
+        """Return what classifiers are shown of transitions, as ``(N, triple_size)``."""
+        change = self.changes(steps.next_observations - steps.observations)
+        return self.tensor(side_by_side(self.states(steps.observations), steps.actions, change))
+
+    def tensor(self, rows: Any) -> torch.Tensor:
+        """Return rows as a tensor of the networks' kind."""
+        return torch.as_tensor(np.asarray(rows, dtype=np.float32), device=self.device)
+
+    def remember(self, episodes: Episodes) -> None:
+        """Keep an episode of each task."""
+        mask = episodes.mask
+        began, led_to = episodes.observations[:, :-1][mask], episodes.observations[:, 1:][mask]
+        self.states.observe(began)
+        self.changes.observe(led_to - began)
+        self.memory.add(episodes)
+
+    def files(self) -> tuple[dict[str, Tensors], dict[str, Any]]:
+        """Return all that training changes."""
+        tensors = {**self._parts(), "generator": self.generator.get_state()}
+        about = {"owed": self.owed, "updates": self.updates, "random": self.random.bit_generator.state}
+        return {"agent": tensors, "memory": self.memory.tensors()}, about
+
+    def load(self, files: Mapping[str, Tensors], about: Mapping[str, Any]) -> None:
+        """Put back what :meth:`files` returned."""
+        tensors = files["agent"]
+        self.sac.load_state_dict(without_prefix("sac", tensors))
+        self.encoder.load_state_dict(without_prefix("encoder", tensors))
+        for part in ("states", "changes"):
+            getattr(self, part).load_tensors(without_prefix(part, tensors))
+        self.classifiers.load(without_prefix("classifiers", tensors))
+        for name, optimizer in self.optimizers.items():
+            load_optimizer_tensors(optimizer, without_prefix(f"optimizer-{name}", tensors))
+        self.generator.set_state(tensors["generator"])
+        self.random.bit_generator.state = about["random"]
+        self.owed, self.updates = float(about["owed"]), int(about["updates"])
+        self.memory.load(files["memory"])
+
+    def _parts(self) -> Tensors:
+        tensors = {
+            **with_prefix("sac", self.sac.state_dict()),
+            **with_prefix("encoder", self.encoder.state_dict()),
+            **with_prefix("states", self.states.tensors()),
+            **with_prefix("changes", self.changes.tensors()),
+            **with_prefix("classifiers", self.classifiers.tensors()),
+        }
+        for name, optimizer in self.optimizers.items():
+            tensors |= with_prefix(f"optimizer-{name}", optimizer_tensors(optimizer))
+        return tensors
+
+
+def update(agent: DRaT, batch: MetaBatch) -> dict[str, torch.Tensor]:
+    """Step down the gradients of critics and encoder, policy and temperature, and return what to log."""
+    args, sac, steps = agent.args, agent.sac, batch.steps
+    belief = believe(agent, batch)
+    given = torch.from_numpy(batch.given).to(agent.device)
+    observations, actions = agent.tensor(agent.states(steps.observations)), agent.tensor(steps.actions)
+    latents = belief.sample(agent.generator)[given]
+    fixed = latents.detach()
+    law = sac.law(observations, fixed)
+    goals = critic_goals(
+        agent, batch, observations, fixed, sac.log_density((law[0].detach(), law[1].detach()), actions)
+    )
+    values = sac.values(observations, actions, latents)
+    critic_loss = (values - goals).square().mean(dim=1).sum()
+    divergence = belief.divergence().mean()
+    _descend(agent.optimizers["critics"], critic_loss + args.kl_weight * divergence)
+    drawn, log_densities = sac.draw(law, agent.generator)
+    sac.critics.requires_grad_(False)
+    policy_loss = (sac.temperature * log_densities - sac.values(observations, drawn, fixed).amin(dim=0)).mean()
+    _descend(agent.optimizers["policy"], policy_loss)
+    sac.critics.requires_grad_(True)
+    if args.temperature is None:
+        excess = log_densities.detach().mean() - sac.action_size  # the entropy's target is one nat below 0 a joint
+        _descend(agent.optimizers["temperature"], -sac.log_temperature.exp().squeeze() * excess)
+    sac.follow(args.tau)
+    agent.updates += 1
+    return {
+        "losses/critics": critic_loss.detach(),
+        "losses/policy": policy_loss.detach(),
+        "charts/divergence": divergence.detach(),
+        "charts/temperature": sac.temperature,
+        "charts/value": values.detach().mean(),
+        "charts/entropy": -log_densities.detach().mean(),
+    }
+
+
+def believe(agent: DRaT, batch: MetaBatch) -> Posterior:
+    """Return what is believed of a batch's tasks, with gradients; the prior of no numbers without a context."""
+    tasks, seen = len(batch.tasks), batch.context
+    if not agent.latent_size:
+        return prior(tasks, 0, agent.device)
+    context = agent.context(seen.observations, seen.actions, seen.rewards, seen.next_observations)
+    belief: Posterior = agent.encoder(context.view(tasks, -1, context.shape[-1]))
+    return belief
+
+
+@torch.no_grad()
+def critic_goals(
+    agent: DRaT, batch: MetaBatch, observations: torch.Tensor, latents: torch.Tensor, log_densities: torch.Tensor
+) -> torch.Tensor:
+    """Return what critics are to say of a batch's actions, as ``(2, N)``.
+
+    Args:
+        agent: The agent.
+        batch: The batch.
+        observations: Normalised, as ``(N, observation_size)``.
+        latents: The latent task of each transition, as ``(N, latent_size)``.
+        log_densities: Of the actions, under the policy in these tasks [nats], as ``(N,)``.
+    """
+    args, steps, own = agent.args, batch.steps, batch.own
+    next_observations = agent.tensor(agent.states(steps.next_observations))
+    following = agent.sac.state_values(next_observations, latents, agent.generator)
+    goes_on = torch.from_numpy(~steps.terminated).to(agent.device)
+    goals = (agent.tensor(batch.rewards) + args.gamma * torch.where(goes_on, following, 0.0)).repeat(2, 1)
+    if args.relabelling in ("direct", "drae") and own < len(steps):
+        others = slice(own, None)
+        first = np.append(True, steps.ends[others][:-1])
+        begin = own + np.flatnonzero(first)
+        next_values = following[others].cpu().numpy()
+        value = np.roll(next_values, 1)  # what a step begins with, the one before it in its stretch led to
+        value[first] = agent.sac.state_values(observations[begin], latents[begin], agent.generator).cpu().numpy()
+        trajectories = Trajectories(
+            reward=batch.rewards[others],
+            value=value,
+            next_value=next_values,
+            terminated=steps.terminated[others],
+            ends=steps.ends[others],
+        )
+        q = agent.sac.slow_values(observations[others], agent.tensor(steps.actions[others]), latents[others])
+        found = relabelled_values(
+            args.relabelling,
+            trajectories,
+            q.cpu().numpy().astype(np.float64),
+            gamma=args.gamma,
+            policy_weight=weight(
+                log_densities[others].cpu().numpy() - steps.log_densities[others], clip=args.policy_clip
+            ),
+            ratio=ratio_of(agent, batch),
+        )
+        goals[:, others] = agent.tensor(found)
+    return goals
+
+
+def ratio_of(agent: DRaT, batch: MetaBatch) -> DynamicsRatio | None:
+    """Return how much likelier relabelled transitions are in the task they are given to; ``None`` where it is 1."""
+    args, own = agent.args, batch.own
+    if not args.classifies:
+        return None
+    tasks = torch.from_numpy(batch.tasks[batch.given[own:]]).to(agent.device)
+    source = torch.from_numpy(batch.steps.source[own:]).to(agent.device)
+    log_ratios = agent.classifiers.log_ratios(agent.features(batch.steps)[own:], source, tasks)
+    return dynamics_ratio(log_ratios.cpu().numpy(), args.ratio, clip=args.clip)
+
+
+def classify(agent: DRaT) -> torch.Tensor:
+    """Take a gradient step of the classifiers on as many transitions of each task, and return the loss [nats]."""
+    members, width = agent.args.members, CLASSIFIED * agent.tasks
+    drawn = agent.memory.draw(np.arange(agent.tasks), members * CLASSIFIED, agent.random)
+    by_member = agent.features(drawn).view(agent.tasks, members, CLASSIFIED, -1).transpose(0, 1)
+    labels = torch.arange(agent.tasks, device=agent.device).repeat_interleave(CLASSIFIED).expand(members, width)
+    return agent.classifiers.descend(by_member.flatten(1, 2), labels, agent.generator)
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def collect(agent: DRaT, lanes: Lanes) -> Episodes:
+    """Play an episode of each task: by random actions at first, then in tasks drawn from prior and belief by turns."""
+    args, played = agent.args, agent.memory.added
+    seed = int(np.random.SeedSequence([args.seed, played]).generate_state(1)[0] // 2)
+    if played < args.warmup_episodes:
+        return play(lanes, _random(agent, lanes.action_size), horizon=args.horizon, seed=seed)
+    belief = prior(agent.tasks, agent.latent_size, agent.device)
+    if agent.latent_size and played % 2:
+        seen = agent.memory.draw(np.arange(agent.tasks), args.context_size, agent.random, recent=args.context_episodes)
+        context = agent.context(seen.observations, seen.actions, seen.rewards, seen.next_observations)
+        with torch.no_grad():
+            belief = agent.encoder(context.view(agent.tasks, args.context_size, -1))
+    act = agent.actor(belief.sample(agent.generator), agent.generator)
+    return play(lanes, act, horizon=args.horizon, seed=seed)
+
+
+def _random(agent: DRaT, action_size: int) -> Act:
+    """Return what acts uniformly at random."""
+    density = np.full(agent.tasks, -action_size * np.log(2.0), np.float32)
+    return lambda _: (agent.random.uniform(-1.0, 1.0, (agent.tasks, action_size)).astype(np.float32), density)
+
+
+def learn(agent: DRaT, family: Family, steps: int) -> dict[str, float]:
+    """Take the gradient steps that so many environment steps are worth, and return what to log."""
+    args, report = agent.args, dict[str, torch.Tensor]()
+    if agent.memory.added < args.warmup_episodes:
+        return {}
+    agent.owed += args.updates_per_step * steps
+    if args.classifies and not agent.classifiers.updates:
+        for _ in range(args.classifier_burst):
+            classify(agent)
+    while agent.owed >= 1.0:
+        if args.classifies and agent.updates % args.classifier_every == 0:
+            report["losses/classifiers"] = classify(agent)
+        batch = draw_batch(
+            agent.memory,
+            family,
+            tasks=args.tasks_per_update,
+            own=max(0, args.batch_size - args.stretches * args.lookahead),
+            stretches=args.stretches,
+            lookahead=args.lookahead,
+            context=args.context_size,
+            recent=args.context_episodes,
+            generator=agent.random,
+        )
+        report |= update(agent, batch)
+        agent.owed -= 1.0
+    return {name: float(value) for name, value in report.items()}
+
+
+def train(args: Args, family: Family) -> list[MetaEvaluation]:
+    """Train on a family's tasks to the end, from the newest checkpoint if there is one, and return all meta-tests."""
+    torch.set_num_threads(args.torch_threads)
+    train_tasks = list(range(family.train))
+    held_out = [family.train + task for task in range(family.test) for _ in range(args.eval_lanes)]
+    with (
+        closing(family.lanes(train_tasks, threads=args.threads)) as lanes,
+        closing(family.lanes(held_out, threads=args.threads)) as tests,
+    ):
+        agent = DRaT(args, family.train, lanes.observation_size, lanes.action_size)
+        directory = args.out or Path("runs") / f"drat-{args.robot}-{args.relabelling}-{args.seed}"
+        told = {"episodes": args.adaptation_episodes, "horizon": args.horizon}
+        with MetaRun("drat", args, directory, agent, lambda: meta_test(agent, tests, **told)) as run:
+            while run.unfinished:
+                episodes = collect(agent, lanes)
+                agent.remember(episodes)
+                steps = int(episodes.lengths.sum())
+                scalars = learn(agent, family, steps)
+                earned = {
+                    "charts/episodic_return": float(episodes.returns.mean()),
+                    "charts/success": float((episodes.returns > 0.0).mean()),
+                }
+                run.advance(steps, {**earned, **scalars})
+    return run.results
+
+
+def main(args: Args) -> list[MetaEvaluation]:
+    """Train to the end, from the newest checkpoint if there is one, and return all meta-tests.
+
+    Raises:
+        RunDirectoryError: The directory belongs to another run, or its checkpoint cannot be read.
+    """
+    return train(args, args.family())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Args))
