@@ -20,7 +20,7 @@ The published figure (docs/drae.md): ``python -m tests.performance.drat --out ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,32 +29,24 @@ from typing import Any, get_args
 import numpy as np
 import torch
 import tyro
-from torch import nn
 
-from transreward_baselines.lanes import Array, Lanes
-from transreward_baselines.meta.actor_critic import LatentActorCritic
+from transreward_baselines.lanes import Lanes
+from transreward_baselines.meta.agent import MetaAgent
 from transreward_baselines.meta.args import MetaArgs
 from transreward_baselines.meta.batches import MetaBatch, draw_batch
 from transreward_baselines.meta.classifiers import TaskClassifiers
-from transreward_baselines.meta.encoder import ContextEncoder, Posterior, prior
-from transreward_baselines.meta.episodes import Act, Episodes, Rows, play
+from transreward_baselines.meta.episodes import Act, Episodes, play
 from transreward_baselines.meta.evaluation import MetaEvaluation, meta_test
 from transreward_baselines.meta.family import Family
-from transreward_baselines.meta.memory import EpisodeMemory, Steps
+from transreward_baselines.meta.memory import Steps
 from transreward_baselines.meta.relabelling import Relabelling, relabelled_values
 from transreward_baselines.meta.run import MetaRun
-from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
+from transreward_envs.errors import require_count, require_non_negative, require_share, unknown
 from transreward_wrappers.drae import DynamicsRatio, RatioKind, Trajectories, dynamics_ratio, weight
 from transreward_wrappers.drae.ratios import require_clip
 from transreward_wrappers.networks import seeded
-from transreward_wrappers.normalization import RunningNormalizer, side_by_side
-from transreward_wrappers.storage import (
-    Tensors,
-    load_optimizer_tensors,
-    optimizer_tensors,
-    with_prefix,
-    without_prefix,
-)
+from transreward_wrappers.normalization import side_by_side
+from transreward_wrappers.storage import Tensors
 
 CLASSIFIED = 16
 """Transitions of each task in a gradient step of a classifier."""
@@ -67,56 +59,11 @@ class Args(MetaArgs):
     relabelling: Relabelling = "drae"
     """What other tasks' trajectories are taken to be worth; `none` leaves them out."""
 
-    context: bool = True
-    """Infer the task; otherwise the agent is SAC over all tasks, which cannot relabel."""
-
-    warmup_episodes: int = 5
-    """Episodes of each task by random actions before the first gradient step."""
-
-    memory_episodes: int = 250
-    """Newest episodes of each task that are kept."""
-
-    updates_per_step: float = 0.05
-    """Gradient steps of every network a transition."""
-
-    tasks_per_update: int = 8
-    """Tasks of a gradient step."""
-
-    batch_size: int = 128
-    """Transitions of each task in a gradient step, relabelled ones among them."""
-
     relabelled_share: float = 0.5
     """Share of them that are other tasks' [-]."""
 
     lookahead: int = 16
     """Most steps of a stretch of another task's trajectory."""
-
-    context_size: int = 100
-    """Transitions that a task is inferred from in training."""
-
-    context_episodes: int = 4
-    """Newest episodes of a task that they are drawn from."""
-
-    latent_size: int = 5
-    """Numbers that tell a task."""
-
-    kl_weight: float = 0.1
-    """Of the divergence of what is believed from the prior [reward^2 / nat]."""
-
-    hidden: int = 128
-    """Width of the two hidden layers of each network."""
-
-    learning_rate: float = 1e-3
-    """Of Adam."""
-
-    gamma: float = 0.99
-    """Discount."""
-
-    tau: float = 0.005
-    """Share by which the target critics move to the critics after each gradient step."""
-
-    temperature: float | None = None
-    """Of the entropy bonus [reward / nat]; learned when left out."""
 
     ratio: RatioKind = "interval"
     """What is taken for the ratio of dynamics between two tasks: `classifier`, `interval`, `slide` or `one`."""
@@ -153,26 +100,13 @@ class Args(MetaArgs):
                 "An agent without a context has one value for all tasks, so that there is none to relabel for; got "
                 f"`relabelling` {self.relabelling!r}. Set it to 'none'."
             )
-        for name in (
-            *("warmup_episodes", "memory_episodes", "tasks_per_update", "batch_size", "lookahead", "context_size"),
-            *("context_episodes", "latent_size", "hidden", "members", "classifier_hidden", "classifier_every"),
-        ):
+        for name in ("lookahead", "members", "classifier_hidden", "classifier_every"):
             require_count(name, getattr(self, name), at_least=1)
         require_count("classifier_burst", self.classifier_burst)
-        for name in ("gamma", "tau", "relabelled_share"):
-            require_share(name, getattr(self, name))
-        for name in ("updates_per_step", "learning_rate"):
-            require_positive(name, getattr(self, name))
-        for name in ("kl_weight", "input_noise"):
-            require_non_negative(name, getattr(self, name))
-        if self.temperature is not None:
-            require_positive("temperature", self.temperature)
+        require_share("relabelled_share", self.relabelled_share)
+        require_non_negative("input_noise", self.input_noise)
         for clip in (self.clip, self.policy_clip):
             require_clip(clip)
-        if self.tasks_per_update > self.train_tasks:
-            raise ValueError(
-                f"`tasks_per_update` must be at most all {self.train_tasks} `train_tasks`; got {self.tasks_per_update}."
-            )
 
     @property
     def stretches(self) -> int:
@@ -187,23 +121,14 @@ class Args(MetaArgs):
         return self.relabelling == "drae" and self.ratio != "one"
 
 
-class DRaT:
-    """What infers tasks, acts and values in them, and tells their dynamics apart; memory and random numbers."""
+class DRaT(MetaAgent):
+    """PEARL's agent, and classifiers that tell the dynamics of its tasks apart."""
 
     def __init__(self, args: Args, tasks: int, observation_size: int, action_size: int) -> None:
-        self.args, self.tasks, self.device = args, tasks, args.torch_device()
-        self.latent_size = args.latent_size if args.context else 0
+        super().__init__(args, tasks, observation_size, action_size)
+        self.args: Args = args
         pair_size = observation_size + action_size
         with seeded(args.seed):
-            self.sac = LatentActorCritic(
-                observation_size,
-                action_size,
-                latent_size=self.latent_size,
-                hidden=args.hidden,
-                temperature=args.temperature or 1.0,
-            ).to(self.device)
-            width = pair_size + observation_size + 1
-            self.encoder = ContextEncoder(width, args.hidden, self.latent_size or 1).to(self.device)
             self.classifiers = TaskClassifiers(
                 tasks,
                 pair_size,
@@ -214,115 +139,33 @@ class DRaT:
                 input_noise=args.input_noise,
                 device=self.device,
             )
-        learned: dict[str, list[nn.Parameter]] = {
-            "critics": [*self.sac.critics.parameters(), *(self.encoder.parameters() if args.context else ())],
-            "policy": list(self.sac.policy.parameters()),
-            "temperature": [self.sac.log_temperature],
-        }
-        self.optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(parameters, lr=args.learning_rate, fused=True)
-            for name, parameters in learned.items()
-        }
-        self.states, self.changes = RunningNormalizer(observation_size), RunningNormalizer(observation_size)
-        self.memory = EpisodeMemory(tasks, args.memory_episodes, args.horizon, observation_size, action_size)
-        self.random = np.random.default_rng(args.seed)
-        self.generator = torch.Generator().manual_seed(args.seed)
-        self.owed, self.updates = 0.0, 0
-
-    def infer(self, episodes: Sequence[Episodes], tasks: int) -> Posterior:
-        """Return what is believed of so many tasks after episodes of them; the prior after none."""
-        if not episodes or not self.latent_size:
-            return prior(tasks, self.latent_size, self.device)
-        parts = [
-            self.context(one.observations[:, :-1], one.actions, one.rewards, one.observations[:, 1:])
-            for one in episodes
-        ]
-        mask = torch.from_numpy(np.concatenate([one.mask for one in episodes], axis=1)).to(self.device)
-        with torch.no_grad():
-            belief: Posterior = self.encoder(torch.cat(parts, dim=1), mask)
-        return belief
-
-    def actor(self, latents: torch.Tensor, generator: torch.Generator | None) -> Act:
-        """Return what acts in latent tasks, each lane in one: by chance as a generator has it, or deterministically."""
-
-        @torch.no_grad()
-        def act(observations: Array) -> tuple[Rows, Rows]:
-            law = self.sac.law(self.tensor(self.states(observations.astype(np.float32))), latents)
-            if generator is None:
-                return law[0].tanh().cpu().numpy(), np.zeros(len(observations), np.float32)
-            actions, log_densities = self.sac.draw(law, generator)
-            return actions.cpu().numpy(), log_densities.cpu().numpy()
-
-        return act
-
-    def context(self, observations: Rows, actions: Rows, rewards: Rows, next_observations: Rows) -> torch.Tensor:
-        """Return what the encoder is shown of transitions, ``(B, n, ...)`` each, as ``(B, n, transition_size)``."""
-        states, changes = self.states(observations), self.changes(next_observations - observations)
-        return self.tensor(np.concatenate([states, actions, rewards[..., None], changes], axis=-1))
 
     def features(self, steps: Steps) -> torch.Tensor:
         """Return what classifiers are shown of transitions, as ``(N, triple_size)``."""
         change = self.changes(steps.next_observations - steps.observations)
         return self.tensor(side_by_side(self.states(steps.observations), steps.actions, change))
 
-    def tensor(self, rows: Any) -> torch.Tensor:
-        """Return rows as a tensor of the networks' kind."""
-        return torch.as_tensor(np.asarray(rows, dtype=np.float32), device=self.device)
-
-    def remember(self, episodes: Episodes) -> None:
-        """Keep an episode of each task."""
-        mask = episodes.mask
-        began, led_to = episodes.observations[:, :-1][mask], episodes.observations[:, 1:][mask]
-        self.states.observe(began)
-        self.changes.observe(led_to - began)
-        self.memory.add(episodes)
-
     def files(self) -> tuple[dict[str, Tensors], dict[str, Any]]:
         """Return all that training changes."""
-        tensors = {**self._parts(), "generator": self.generator.get_state()}
-        about = {"owed": self.owed, "updates": self.updates, "random": self.random.bit_generator.state}
-        return {"agent": tensors, "memory": self.memory.tensors()}, about
+        files, about = super().files()
+        return {**files, "classifiers": self.classifiers.tensors()}, about
 
     def load(self, files: Mapping[str, Tensors], about: Mapping[str, Any]) -> None:
         """Put back what :meth:`files` returned."""
-        tensors = files["agent"]
-        self.sac.load_state_dict(without_prefix("sac", tensors))
-        self.encoder.load_state_dict(without_prefix("encoder", tensors))
-        for part in ("states", "changes"):
-            getattr(self, part).load_tensors(without_prefix(part, tensors))
-        self.classifiers.load(without_prefix("classifiers", tensors))
-        for name, optimizer in self.optimizers.items():
-            load_optimizer_tensors(optimizer, without_prefix(f"optimizer-{name}", tensors))
-        self.generator.set_state(tensors["generator"])
-        self.random.bit_generator.state = about["random"]
-        self.owed, self.updates = float(about["owed"]), int(about["updates"])
-        self.memory.load(files["memory"])
-
-    def _parts(self) -> Tensors:
-        tensors = {
-            **with_prefix("sac", self.sac.state_dict()),
-            **with_prefix("encoder", self.encoder.state_dict()),
-            **with_prefix("states", self.states.tensors()),
-            **with_prefix("changes", self.changes.tensors()),
-            **with_prefix("classifiers", self.classifiers.tensors()),
-        }
-        for name, optimizer in self.optimizers.items():
-            tensors |= with_prefix(f"optimizer-{name}", optimizer_tensors(optimizer))
-        return tensors
+        super().load(files, about)
+        self.classifiers.load(files["classifiers"])
 
 
 def update(agent: DRaT, batch: MetaBatch) -> dict[str, torch.Tensor]:
     """Step down the gradients of critics and encoder, policy and temperature, and return what to log."""
     args, sac, steps = agent.args, agent.sac, batch.steps
-    belief = believe(agent, batch)
+    belief = agent.believe(batch.context, len(batch.tasks))
     given = torch.from_numpy(batch.given).to(agent.device)
     observations, actions = agent.tensor(agent.states(steps.observations)), agent.tensor(steps.actions)
     latents = belief.sample(agent.generator)[given]
     fixed = latents.detach()
     law = sac.law(observations, fixed)
-    goals = critic_goals(
-        agent, batch, observations, fixed, sac.log_density((law[0].detach(), law[1].detach()), actions)
-    )
+    goals = critic_goals(agent, batch, observations, fixed, sac.log_density(law, actions))
     values = sac.values(observations, actions, latents)
     critic_loss = (values - goals).square().mean(dim=1).sum()
     divergence = belief.divergence().mean()
@@ -345,16 +188,6 @@ def update(agent: DRaT, batch: MetaBatch) -> dict[str, torch.Tensor]:
         "charts/value": values.detach().mean(),
         "charts/entropy": -log_densities.detach().mean(),
     }
-
-
-def believe(agent: DRaT, batch: MetaBatch) -> Posterior:
-    """Return what is believed of a batch's tasks, with gradients; the prior of no numbers without a context."""
-    tasks, seen = len(batch.tasks), batch.context
-    if not agent.latent_size:
-        return prior(tasks, 0, agent.device)
-    context = agent.context(seen.observations, seen.actions, seen.rewards, seen.next_observations)
-    belief: Posterior = agent.encoder(context.view(tasks, -1, context.shape[-1]))
-    return belief
 
 
 @torch.no_grad()
@@ -436,12 +269,11 @@ def collect(agent: DRaT, lanes: Lanes) -> Episodes:
     seed = int(np.random.SeedSequence([args.seed, played]).generate_state(1)[0] // 2)
     if played < args.warmup_episodes:
         return play(lanes, _random(agent, lanes.action_size), horizon=args.horizon, seed=seed)
-    belief = prior(agent.tasks, agent.latent_size, agent.device)
-    if agent.latent_size and played % 2:
+    belief = agent.infer([], agent.tasks)
+    if played % 2:
         seen = agent.memory.draw(np.arange(agent.tasks), args.context_size, agent.random, recent=args.context_episodes)
-        context = agent.context(seen.observations, seen.actions, seen.rewards, seen.next_observations)
         with torch.no_grad():
-            belief = agent.encoder(context.view(agent.tasks, args.context_size, -1))
+            belief = agent.believe(seen, agent.tasks)
     act = agent.actor(belief.sample(agent.generator), agent.generator)
     return play(lanes, act, horizon=args.horizon, seed=seed)
 

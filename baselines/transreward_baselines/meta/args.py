@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from transreward_baselines.meta.family import Family, draw_family
-from transreward_envs.errors import require_count, unknown
+from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class MetaArgs:
     horizon: int = 200
     """Time limit of an episode [steps]."""
 
-    distance: float | None = 3.0
+    distance: float | None = 2.5
     """From the start to where reward begins [m]; the suite's when `None`, which is for its longer episodes."""
 
     distance_spread: float = 1.0
@@ -56,6 +56,51 @@ class MetaArgs:
 
     out: Path | None = None
     """Directory of the run; `runs/<script>-<robot>-<seed>` when left out."""
+
+    context: bool = True
+    """Infer the task; otherwise the agent is SAC over all tasks."""
+
+    warmup_episodes: int = 5
+    """Episodes of each task by random actions before the first gradient step."""
+
+    memory_episodes: int = 250
+    """Newest episodes of each task that are kept."""
+
+    updates_per_step: float = 0.15
+    """Gradient steps of every network a transition."""
+
+    tasks_per_update: int = 5
+    """Tasks of a gradient step."""
+
+    batch_size: int = 64
+    """Transitions of each task in a gradient step, relabelled ones among them."""
+
+    context_size: int = 100
+    """Transitions that a task is inferred from in training."""
+
+    context_episodes: int = 4
+    """Newest episodes of a task that they are drawn from."""
+
+    latent_size: int = 5
+    """Numbers that tell a task."""
+
+    kl_weight: float = 0.1
+    """Of the divergence of what is believed from the prior [reward^2 / nat]."""
+
+    hidden: int = 128
+    """Width of the two hidden layers of each network."""
+
+    learning_rate: float = 1e-3
+    """Of Adam."""
+
+    gamma: float = 0.99
+    """Discount."""
+
+    tau: float = 0.005
+    """Share by which the target critics move to the critics after each gradient step."""
+
+    temperature: float | None = None
+    """Of the entropy bonus [reward / nat]; learned when left out."""
 
     adaptation_episodes: int = 3
     """Episodes of adaptation to each held-out task in a meta-test."""
@@ -84,13 +129,28 @@ class MetaArgs:
     def __post_init__(self) -> None:
         for name in ("seed", "threads", "adaptation_episodes"):
             require_count(name, getattr(self, name))
-        for name in ("total_steps", "eval_lanes", "eval_every", "checkpoint_every", "torch_threads"):
+        for name in (
+            *("total_steps", "eval_lanes", "eval_every", "checkpoint_every", "torch_threads", "hidden", "batch_size"),
+            *("warmup_episodes", "memory_episodes", "tasks_per_update", "context_size", "context_episodes"),
+            "latent_size",
+        ):
             require_count(name, getattr(self, name), at_least=1)
+        for name in ("gamma", "tau"):
+            require_share(name, getattr(self, name))
+        for name in ("updates_per_step", "learning_rate"):
+            require_positive(name, getattr(self, name))
+        require_non_negative("kl_weight", self.kl_weight)
+        if self.temperature is not None:
+            require_positive("temperature", self.temperature)
         if self.device not in ("auto", "cpu", "cuda"):
             raise ValueError(unknown("device", self.device, ("auto", "cpu", "cuda")))
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("`device` can be 'cuda' where PyTorch finds a GPU; it finds none. Use 'cpu' or 'auto'.")
         self.family()
+        if self.tasks_per_update > self.train_tasks:
+            raise ValueError(
+                f"`tasks_per_update` must be at most all {self.train_tasks} `train_tasks`; got {self.tasks_per_update}."
+            )
 
     def family(self) -> Family:
         """Return the tasks."""
