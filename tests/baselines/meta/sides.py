@@ -12,13 +12,13 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from transreward_baselines.lanes import Lanes
 
 HORIZON = 8
-STEP = 0.5
+STEP = 0.75
 BEST = HORIZON - 1
 """What an agent earns that goes straight to the right end: the first step is on the way."""
 
 
 class Line(gym.Env[np.ndarray, np.ndarray]):
-    """Moves by half an action; pays 1 for each step that ends at 1 or beyond on its side."""
+    """Moves by three quarters of an action; pays 1 for each step that ends at 1 or beyond on its side."""
 
     observation_space = Box(-np.inf, np.inf, (1,), np.float64)
     action_space = Box(-1.0, 1.0, (1,), np.float32)
