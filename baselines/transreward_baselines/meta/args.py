@@ -60,7 +60,7 @@ class MetaArgs:
     context: bool = True
     """Infer the task; otherwise the agent is SAC over all tasks."""
 
-    warmup_episodes: int = 5
+    warmup_episodes: int = 10
     """Episodes of each task by random actions before the first gradient step."""
 
     memory_episodes: int = 250
