@@ -28,7 +28,6 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-import tyro
 
 from transreward_baselines.lanes import Lanes
 from transreward_baselines.meta.agent import MetaAgent
@@ -41,6 +40,7 @@ from transreward_baselines.meta.family import Family
 from transreward_baselines.meta.memory import Steps
 from transreward_baselines.meta.relabelling import Relabelling, relabelled_values
 from transreward_baselines.meta.run import MetaRun
+from transreward_baselines.offline.parse import run_script
 from transreward_envs.errors import require_count, require_non_negative, require_share, unknown
 from transreward_wrappers.drae import DynamicsRatio, RatioKind, Trajectories, dynamics_ratio, weight
 from transreward_wrappers.drae.ratios import require_clip
@@ -348,4 +348,4 @@ def main(args: Args) -> list[MetaEvaluation]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Args))
+    run_script(main, Args)

@@ -55,7 +55,7 @@ class MetaArgs:
     """Of networks, batches, actions and episodes."""
 
     out: Path | None = None
-    """Directory of the run; `runs/<script>-<robot>-<seed>` when left out."""
+    """Directory of the run; `runs/<script>-<robot>-...-<seed>` when left out."""
 
     context: bool = True
     """Infer the task; otherwise the agent is SAC over all tasks."""
