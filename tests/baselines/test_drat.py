@@ -129,6 +129,41 @@ def test_unit_ratios_make_goals_those_of_the_direct_form() -> None:
     assert not torch.allclose(found["direct", "interval"], found["drae", "classifier"], atol=1e-5)
 
 
+def test_estimates_are_given_values_and_weights_of_the_very_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, given = grown(), {}
+    batch, others = batch_of(agent), slice(24, None)
+    value_of = lambda states: 3.0 * states[:, 0] + 1.0  # noqa: E731
+    monkeypatch.setattr(agent.sac, "state_values", lambda states, latents, generator: value_of(states))
+    found = drat.relabelled_values
+    monkeypatch.setattr(
+        drat,
+        "relabelled_values",
+        lambda kind, steps, q, **more: given.update(steps=steps, q=q, **more) or found(kind, steps, q, **more),
+    )
+    goals_of(agent, batch)
+    steps, seen = given["steps"], batch.steps
+    assert np.allclose(steps.value, value_of(agent.states(seen.observations[others])), atol=1e-5)
+    assert np.allclose(steps.next_value, value_of(agent.states(seen.next_observations[others])), atol=1e-5)
+    assert np.array_equal(steps.reward, batch.rewards[others])
+    assert np.array_equal(steps.ends, seen.ends[others])
+    states, actions = agent.tensor(agent.states(seen.observations)), agent.tensor(seen.actions)
+    log_pi = agent.sac.log_density(agent.sac.law(states, torch.zeros(len(states), 2)), actions).detach().numpy()
+    ratio = np.exp(log_pi + np.log(2.0))[others]  # random actions have a density of a half
+    assert ratio.max() > 1.0 > ratio.min()
+    assert np.allclose(given["policy_weight"], np.minimum(ratio, 1.0), rtol=1e-4)
+
+
+def test_actions_are_kept_with_their_density_under_the_policy_that_took_them() -> None:
+    agent, latents = grown(), torch.tensor([[1.0, -1.0]] * 4)
+    act = agent.actor(latents, torch.Generator().manual_seed(0))
+    seen = np.linspace(-1.0, 1.0, 4)[:, None]
+    actions, log_densities = act(seen)
+    law = agent.sac.law(agent.tensor(agent.states(seen.astype(np.float32))), latents)
+    assert np.allclose(agent.sac.log_density(law, torch.from_numpy(actions)).detach(), log_densities, atol=1e-3)
+    deterministic, _ = agent.actor(latents, None)(seen)
+    assert np.allclose(deterministic, law[0].tanh().detach())
+
+
 def test_transitions_that_the_classifiers_rule_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = grown()
     batch, others = batch_of(agent), slice(24, None)
