@@ -107,6 +107,11 @@ class Args(MetaArgs):
         require_non_negative("input_noise", self.input_noise)
         for clip in (self.clip, self.policy_clip):
             require_clip(clip)
+        if self.relabelling != "none" and self.stretches == 0:
+            raise ValueError(
+                f"Of {self.batch_size} transitions a task, `relabelled_share` {self.relabelled_share} must make one "
+                f"stretch of {self.lookahead} at least; it makes none. Raise it or `batch_size`, or lower `lookahead`."
+            )
 
     @property
     def stretches(self) -> int:

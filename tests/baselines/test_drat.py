@@ -12,7 +12,7 @@ import torch
 
 from tests.baselines.meta.sides import BEST, HORIZON, Sides
 from transreward_baselines import drat
-from transreward_baselines.drat import Args, DRaT, classify, collect, critic_goals, main, ratio_of, train, update
+from transreward_baselines.drat import Args, DRaT, classify, collect, critic_goals, learn, main, ratio_of, train, update
 from transreward_baselines.meta.batches import MetaBatch, draw_batch
 from transreward_baselines.meta.evaluation import MetaEvaluation, meta_test
 from transreward_baselines.results import read_rows
@@ -94,6 +94,14 @@ def test_other_tasks_are_met_alike() -> None:
     off = met[~np.eye(4, dtype=bool)]
     assert np.diag(met).tolist() == [0.0] * 4
     assert off.min() > 0.7 * off.mean()
+
+
+def test_a_batch_may_be_of_others_alone() -> None:
+    agent = grown(relabelled_share=1.0)
+    agent.args = dataclasses.replace(agent.args, warmup_episodes=1)
+    report = learn(agent, Sides(), steps=20)
+    assert agent.updates == 3
+    assert all(math.isfinite(value) for value in report.values())
 
 
 def test_an_agent_that_does_not_relabel_sees_its_own_alone() -> None:
@@ -336,6 +344,7 @@ def test_what_infers_nothing_does_one_task_at_best(tmp_path: Path) -> None:
         ({"gamma": 1.5}, r"`gamma` must lie in \[0, 1\]; got 1.5"),
         ({"gamma": -0.1}, "`gamma` must be finite and >= 0; got -0.1"),
         ({"relabelled_share": 2.0}, r"`relabelled_share` must lie in \[0, 1\]; got 2.0"),
+        ({"relabelled_share": 0.1}, "must make one stretch of 4 at least; it makes none. Raise it or `batch_size`"),
         ({"clip": 0.0}, "`clip` must be finite and > 0; got 0.0"),
         ({"temperature": 0.0}, "`temperature` must be finite and > 0; got 0.0"),
         ({"kl_weight": -1.0}, "`kl_weight` must be finite and >= 0; got -1.0"),

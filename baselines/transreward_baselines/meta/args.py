@@ -64,7 +64,7 @@ class MetaArgs:
     """Episodes of each task by random actions before the first gradient step."""
 
     memory_episodes: int = 250
-    """Newest episodes of each task that are kept."""
+    """Newest episodes of each task that are kept; those of 20 tasks of HalfCheetah take 0.1 GB."""
 
     updates_per_step: float = 0.15
     """Gradient steps of every network a transition."""
