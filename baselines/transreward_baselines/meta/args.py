@@ -73,7 +73,7 @@ class MetaArgs:
     """Tasks of a gradient step."""
 
     batch_size: int = 64
-    """Transitions of each task in a gradient step, relabelled ones among them."""
+    """Transitions of each task in a gradient step, those of other tasks among them."""
 
     context_size: int = 100
     """Transitions that a task is inferred from in training."""
