@@ -84,8 +84,9 @@ class MetaArgs:
     latent_size: int = 5
     """Numbers that tell a task."""
 
-    kl_weight: float = 0.1
-    """Of the divergence of what is believed from the prior [reward^2 / nat]."""
+    kl_weight: float = 0.01
+    """Of the divergence of what is believed from the prior [reward^2 / nat]. At PEARL's 0.1, for larger rewards,
+    a latent task soon told nothing: in a trial the divergence fell to 0.03 nats, and rose at once to 0.4 with 0.01."""
 
     hidden: int = 128
     """Width of the two hidden layers of each network."""
