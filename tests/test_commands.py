@@ -11,6 +11,7 @@ import tyro
 
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
 from transreward_baselines.cli import group_of
+from transreward_baselines.drat import Args as DratArgs
 from transreward_baselines.dreamer import Args as DreamerArgs
 from transreward_baselines.ppo import Args as PpoArgs
 from transreward_baselines.sac import Args as SacArgs
@@ -25,7 +26,7 @@ LINES = [
 ]
 COMMANDS = [(name, line) for name, line in LINES if line.startswith("transreward ")]
 OFFLINE = (awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc)
-ARGS = {"ppo": PpoArgs, "sac": SacArgs, "dreamer": DreamerArgs}
+ARGS = {"ppo": PpoArgs, "sac": SacArgs, "dreamer": DreamerArgs, "drat": DratArgs}
 ARGS |= {script.__name__.rpartition(".")[2]: script.Args for script in OFFLINE}
 SCRIPT = re.compile(rf"python -m transreward_baselines\.({'|'.join(ARGS)}) ")
 SCRIPTS = [(name, line) for name, line in LINES if SCRIPT.match(line)]

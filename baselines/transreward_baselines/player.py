@@ -11,10 +11,10 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.latent_models import PixelModel, Sizes, StateModel
+from transreward_baselines.squashed import squashed_log_density, within
 from transreward_wrappers.storage import load_tensors, save_tensors
 
 LOG_STD_LIMITS = (-5.0, 1.0)
@@ -42,17 +42,14 @@ class Player(nn.Module):
     def law(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and log-deviations of actions before squashing, as ``(n, action_size)`` each."""
         means, raw = self.actor(states).chunk(2, dim=-1)
-        low, high = LOG_STD_LIMITS
-        return means, low + 0.5 * (high - low) * (raw.tanh() + 1.0)
+        return means, within(raw, LOG_STD_LIMITS)
 
     def draw(self, states: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return drawn actions as ``(n, action_size)``, and their log-densities as ``(n,)``."""
         means, log_std = self.law(states)
         noise = torch.randn(means.shape, generator=generator, device=means.device)
         before = means + log_std.exp() * noise
-        gaussian = -0.5 * noise.square() - log_std - 0.5 * float(np.log(2.0 * np.pi))
-        squash = 2.0 * (float(np.log(2.0)) - before - functional.softplus(-2.0 * before))  # log(1 - tanh^2)
-        return before.tanh(), (gaussian - squash).sum(-1)
+        return before.tanh(), squashed_log_density(noise, log_std, before)
 
     def begin(self) -> Policy:
         """Return what acts deterministically, in ``[-1, 1]``, in episodes that begin with what it is shown first."""

@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 
 from transreward_baselines.lanes import Lanes, PaidFor
 from transreward_baselines.replay import Batch, LearnFrom, ReplayBuffer, require_learn_from
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.squashed import squashed_log_density, within
 from transreward_baselines.training_ids import is_compensated
 from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import BudgetSpentError, require_count, require_positive, require_share
@@ -151,9 +151,7 @@ class SAC:
         means, log_std = self._law(observations)
         noise = torch.randn_like(means)
         before = means + log_std.exp() * noise
-        gaussian = -0.5 * noise.square() - log_std - 0.5 * float(np.log(2.0 * np.pi))
-        squash = 2.0 * (float(np.log(2.0)) - before - functional.softplus(-2.0 * before))  # log(1 - tanh^2)
-        return before.tanh(), (gaussian - squash).sum(-1)
+        return before.tanh(), squashed_log_density(noise, log_std, before)
 
     def values(self, critics: nn.ModuleList, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return both critics' values, as ``(2, n)``."""
@@ -205,8 +203,7 @@ class SAC:
     def _law(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and log-deviations before squashing, as ``(n, action_size)`` each."""
         means, raw = self.policy(observations).chunk(2, dim=-1)
-        low, high = LOG_STD_LIMITS
-        return means, low + 0.5 * (high - low) * (raw.tanh() + 1.0)
+        return means, within(raw, LOG_STD_LIMITS)
 
     def _tensor(self, observations: Any) -> torch.Tensor:
         return torch.as_tensor(np.asarray(observations, dtype=np.float32), device=self.device)

@@ -1,10 +1,25 @@
 """The sparse suite: reward begins beyond what random actions reach."""
 
+import numpy as np
 import pytest
 
-from transreward_envs import Pair, get_suite
+from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_envs import Pair, get_pair, get_suite
+from transreward_envs.pairs.domains import domain_name
+from transreward_wrappers.policies import load_policy
+from transreward_wrappers.policies.shipped import policy_path
 
 EPISODES = 60
+
+
+def dense(pair: Pair) -> Pair:
+    """Return the pair of the same shift that pays for every step."""
+    return get_pair(pair.name.replace("-sparse", ""))
+
+
+WITH_EXPERT = [
+    pair for pair in get_suite("sparse") if policy_path(domain_name(dense(pair), "target"), "expert").exists()
+]
 
 
 @pytest.mark.slow
@@ -29,3 +44,23 @@ def test_the_position_that_decides_is_observed(pair: Pair) -> None:
     env.reset(seed=0)
     observation, *_, info = env.step(env.action_space.sample())
     assert observation[0] == info["x_position"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", WITH_EXPERT, ids=lambda pair: pair.name)
+def test_the_experts_of_dense_rewards_earn_something_in_more_than_four_fifths_of_episodes(pair: Pair) -> None:
+    expert, count = load_policy(dense(pair)), EPISODES // 2
+    lanes = Lanes(make_lanes(pair.spec("target"), count, threads=1))
+    observations, earned = lanes.reset(seed=0), np.zeros(count, dtype=bool)
+    going, hidden = ~earned, lanes.observation_size - expert.observation_size  # positions, which experts do not see
+    while going.any():
+        steps = lanes.step(expert(observations[:, hidden:]))
+        earned |= going & (steps.rewards > 0.0)
+        going &= ~(steps.done | earned)
+        observations = steps.observations
+    lanes.close()
+    assert earned.mean() > 0.8
+
+
+def test_some_experts_ship() -> None:
+    assert {pair.robot for pair in WITH_EXPERT} >= {"Hopper", "HalfCheetah", "Ant"}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from transreward_baselines.offline.stacked import StackedMLP
 from transreward_baselines.offline.streams import Streams
+from transreward_baselines.squashed import squashed_log_density, within
 
 LOG_STD_LIMITS = (-5.0, 2.0)
 """Between which log-deviations before squashing lie."""
@@ -35,8 +34,7 @@ class SquashedGaussian(nn.Module):
     def law(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and log-deviations before squashing, as ``(R, B, action_size)`` each."""
         means, raw = self.network(observations).float().chunk(2, dim=-1)
-        low, high = LOG_STD_LIMITS
-        return means, low + 0.5 * (high - low) * (raw.tanh() + 1.0)
+        return means, within(raw, LOG_STD_LIMITS)
 
     def mean_action(self, observations: torch.Tensor) -> torch.Tensor:
         """Return the squashed means, as ``(R, B, action_size)``."""
@@ -60,13 +58,13 @@ class SquashedGaussian(nn.Module):
         means, log_std = (part.repeat(1, count, 1) for part in self.law(observations))
         noise = streams.normal(name, *means.shape[1:])
         before = means + log_std.exp() * noise
-        return before.tanh(), _log_density(noise, log_std, before)
+        return before.tanh(), squashed_log_density(noise, log_std, before)
 
     def log_density(self, observations: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return the log-densities of actions ``(R, B, action_size)`` in the box [nats], as ``(R, B)``."""
         means, log_std = self.law(observations)
         before = actions.clamp(EDGE - 1.0, 1.0 - EDGE).atanh()
-        return _log_density((before - means) / log_std.exp(), log_std, before)
+        return squashed_log_density((before - means) / log_std.exp(), log_std, before)
 
 
 def divergence(policy: SquashedGaussian, other: SquashedGaussian, observations: torch.Tensor) -> torch.Tensor:
@@ -77,10 +75,3 @@ def divergence(policy: SquashedGaussian, other: SquashedGaussian, observations: 
     ratio = log_std - other_log_std
     distance = (means - other_means) / other_log_std.exp()
     return (0.5 * ((2.0 * ratio).exp() + distance.square() - 1.0) - ratio).sum(dim=-1)
-
-
-def _log_density(noise: torch.Tensor, log_std: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """Return the log-density of tanh(before), where ``noise`` is ``before`` in deviations from its mean."""
-    gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
-    squash = 2.0 * (math.log(2.0) - before - functional.softplus(-2.0 * before))  # log(1 - tanh^2)
-    return (gaussian - squash).sum(dim=-1)

@@ -1,4 +1,4 @@
-"""Offline scripts' command lines."""
+"""Command lines of scripts that say in a line what cannot be done."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any, TypeVar
 
 import tyro
 
-from transreward_baselines.offline.args import OfflineArgs
-
-T = TypeVar("T", bound=OfflineArgs)
+T = TypeVar("T")
 
 
 def run_script(main: Callable[[T], Any], args: type[T], words: Sequence[str] | None = None) -> None:

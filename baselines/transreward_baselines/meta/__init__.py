@@ -1,0 +1,1 @@
+"""What meta-reinforcement learning takes: tasks drawn from pairs, whole episodes, task inference, relabelling."""
