@@ -13,8 +13,11 @@ from minari.serialization import deserialize_space
 
 from transreward_baselines.offline.fresh import FIELDS, Fresh
 from transreward_baselines.offline.streams import Streams
+from transreward_envs import Pair, get_pair
+from transreward_envs.pairs import ROLES
 from transreward_wrappers.datasets import Dataset, load_dataset
 from transreward_wrappers.policies import unscale_actions
+from transreward_wrappers.storage import Tensors
 
 JOIN = "+"
 """Between the datasets of one run."""
@@ -61,18 +64,27 @@ class OfflineData:
         root: Folder of all datasets; Minari's when left out.
         device: Where batches are needed.
         normalise: Whether observations are normalised by mean and deviation of each run's own data.
+        pair: Name of the pair whose data they are to be; when left out, nothing is asked of them.
 
     Raises:
         FileNotFoundError: A dataset is not there.
         DatasetError: One is damaged, or of a newer schema.
-        ValueError: They have other spaces than one another, or values that are not finite.
+        ValueError: They have other spaces than one another, values that are not finite, or are of another pair.
         MemoryError: They take more memory than there is.
     """
 
     def __init__(
-        self, names: Sequence[str], *, device: torch.device, normalise: bool = True, root: Path | None = None
+        self,
+        names: Sequence[str],
+        *,
+        device: torch.device,
+        normalise: bool = True,
+        root: Path | None = None,
+        pair: str | None = None,
     ) -> None:
         sets = {name: load_dataset(name, root) for joined in names for name in joined.split(JOIN)}
+        if pair is not None:
+            require_of_pair(sets, get_pair(pair))
         require_alike(sets)
         require_memory(sets, device)
         columns = {name: _columns(name, dataset) for name, dataset in sets.items()}
@@ -155,6 +167,24 @@ class OfflineData:
             where=where,
         )
 
+    def normalisation(self) -> Tensors:
+        """Return mean and deviation of each run's observations, by name."""
+        return {"mean": self.mean, "deviation": self.deviation}
+
+    def restore(self, normalisation: Tensors) -> None:
+        """Normalise by other data, those that networks learnt from before; earlier checkpoints do not tell them.
+
+        Raises:
+            ValueError: They are of other runs or observations.
+        """
+        for name, values in normalisation.items():
+            if values.shape != self.mean.shape:
+                raise ValueError(
+                    f"The {name} of observations must be of the shape {tuple(self.mean.shape)}; got "
+                    f"{tuple(values.shape)}. Start as many runs, in the same task."
+                )
+            setattr(self, name, values.to(self.mean.device))
+
     def normalised(self, observations: torch.Tensor) -> torch.Tensor:
         """Return observations ``(R, B, observation_size)`` as networks take them."""
         return (observations - self.mean) / self.deviation
@@ -185,6 +215,19 @@ def require_alike(sets: Mapping[str, Dataset]) -> None:
                 raise ValueError(
                     f"Runs that train at once have data of the same spaces; the {space.replace('_', ' ')} of {first} "
                     f"is {one.metadata[space]}, that of {name} {other.metadata[space]}. Train them apart."
+                )
+
+
+def require_of_pair(sets: Mapping[str, Dataset], pair: Pair) -> None:
+    """Raise ``ValueError`` unless those datasets that say which domain they are of are of one of the pair's two."""
+    ours = [(pair.robot_of(role).name, pair.kwargs(role)) for role in ROLES]
+    for name, dataset in sets.items():
+        if "pair" in dataset.about and "domain" in dataset.about:
+            theirs, role = Pair.from_json(dataset.about["pair"]), dataset.about["domain"]
+            if (theirs.robot_of(role).name, theirs.kwargs(role)) not in ours:
+                raise ValueError(
+                    f"Data must be of one of {pair.name}'s domains; {name} is of the {role} of {theirs.name}. Build "
+                    f"its own: transreward data build --pair {pair.name}."
                 )
 
 
