@@ -54,9 +54,11 @@ MAY_CHANGE = (
     "tell",
     "torch_threads",
     "device",
+    "compile",
     "root",
     "start",
 )
+"""Settings with which runs may go on that began with others; ``start`` counts before the first checkpoint alone."""
 """Settings with which runs may go on that began with others; ``start`` counts before the first checkpoint alone."""
 
 
