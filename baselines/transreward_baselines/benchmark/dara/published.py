@@ -1,9 +1,9 @@
 """The figures that the paper prints, to be shown beside ours (Liu et al. 2022, arXiv:2203.06662, table 1).
 
 They are data, in ``transreward_assets/references/dara.json``: rows of a pair, a quality, an algorithm and an amount, by
-the table's own names, and a score on D4RL's scale: ``["Hopper-dara-mass", "medium", "bcq", "1T+10S-dara", <score>]``. The
-file that ships has no rows, because the paper's table could not be had when it was written; whoever has the paper types
-them in, and tables then have columns more.
+the table's own names, and a score on D4RL's scale: ``["Hopper-dara-mass", "medium", "bcq", "10T", <score>]``.
+The file that ships has no rows, because the paper's table could not be had when it was written; whoever has the paper
+types them in, and tables then have columns more.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from transreward_baselines.data import BuildArgs, build
 from transreward_baselines.offline.args import SEED
 from transreward_baselines.offline.data import JOIN
 from transreward_envs.pairs import Role
-from transreward_wrappers.darc.offline import relabel_source
+from transreward_wrappers.darc.offline import relabel_source_by_seeds
 from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, load_dataset
 
 TENTH = 10
@@ -95,24 +95,25 @@ class Sets:
         if amount != "1T":
             source = build(self.source)
             if amount == AUGMENTED:
-                for seed in seeds:
-                    self._relabel(source, tenth, seed)
+                self._relabel(source, tenth, seeds)
 
     def _args(self, domain: Role, size: int | None) -> BuildArgs:
         quality, shared = self.cell.quality, {"root": self.root, "threads": self.threads}
         return BuildArgs(pair=self.cell.pair, domain=domain, quality=quality, size=size, **shared)  # type: ignore[arg-type]
 
-    def _relabel(self, source: Dataset, target: Dataset, seed: int) -> None:
-        """Give the source's data the rewards of classifiers of one seed; of several processes, the others wait."""
-        name = self.relabelled.replace(SEED, str(seed))
-        directory = (self.root or datasets_root()) / name
-        with FileLock(directory.parent / f".{directory.name}.lock"):
-            if not directory.exists():
-                settings = {"eta": self.eta, "seed": seed}
-                updates = self.classifier_updates
-                relabel_source(source, target, directory, name=name, updates=updates, settings=settings)
-            elif (found := load_dataset(directory)).about.get("policies") != source.about.get("policies"):
+    def _relabel(self, source: Dataset, target: Dataset, seeds: Sequence[int]) -> None:
+        """Give the source's data the rewards of each seed's classifiers; of several processes, the others wait."""
+        names = {seed: self.relabelled.replace(SEED, str(seed)) for seed in seeds}
+        directories = {seed: (self.root or datasets_root()) / name for seed, name in names.items()}
+        place = next(iter(directories.values())).parent
+        with FileLock(place / f".{self.relabelled.rpartition('/')[2].replace(SEED, '')}.lock"):
+            missing = {seed: directory for seed, directory in directories.items() if not directory.exists()}
+            if missing:
+                settings, updates = {"eta": self.eta}, self.classifier_updates
+                relabel_source_by_seeds(source, target, missing, names, updates=updates, settings=settings)
+        for directory in directories.values():
+            if load_dataset(directory).about.get("policies") != source.about.get("policies"):
                 raise DatasetError(
-                    f"{found.directory} was relabelled from data of other policies than those of {source.directory}. "
-                    "Delete it to have it made again."
+                    f"{directory} was relabelled from data of other policies than those of {source.directory}. Delete "
+                    "it to have it made again."
                 )
