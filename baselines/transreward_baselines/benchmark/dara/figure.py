@@ -31,6 +31,8 @@ def draw_gains(gains: Sequence[Gain], verdicts: Sequence[Verdict], path: Path) -
         panel.axvline(0.0, color="black", linewidth=0.8)
         panel.set_title(f"{algorithm}: {own.won} of {own.cells}\n{with_interval(own)}", fontsize=8)
         panel.set_xlabel("gain in score", fontsize=8)
+        panel.tick_params(axis="x", labelsize=7)
+        panel.locator_params(axis="x", nbins=4)
         panel.grid(alpha=0.3, axis="x")
     grid[0, 0].set_yticks(range(len(cells)), [f"{pair} {quality}" for pair, quality in cells], fontsize=7)
     grid[0, 0].invert_yaxis()

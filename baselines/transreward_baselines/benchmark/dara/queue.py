@@ -61,6 +61,10 @@ class Queue:
         """Return a group's folder."""
         return self._runs / group.folder
 
+    def has_checkpoint(self, group: Group) -> bool:
+        """Return whether there is something to go on from."""
+        return any(self.folder(group).glob("*/checkpoint-*"))
+
     def divide(self, group: Group) -> bool:
         """Put two halves in place of a group that cannot be trained; return whether it has halves."""
         halves = group.halves()

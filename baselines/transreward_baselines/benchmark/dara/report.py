@@ -48,14 +48,10 @@ def report(directory: Path) -> None:
         print(f"  {path}")
 
 
-def _place(row: Row) -> tuple[int, int, int, int, int]:
-    """Return where a row stands among all."""
+def _place(row: Row) -> tuple[int, ...]:
+    """Return where a row stands among all; what has no place in this version comes last."""
     cells = all_cells()
-    orders = (list(ALGORITHMS), list(AMOUNTS))
-    return (
-        [cell.pair for cell in cells].index(row.pair),
-        cells.index(row.run.cell),
-        orders[0].index(row.algorithm),
-        orders[1].index(row.amount),  # type: ignore[arg-type]
-        row.seed,
-    )
+    orders = ([cell.pair for cell in cells], [cell.quality for cell in cells], list(ALGORITHMS), list(AMOUNTS))
+    names = (row.pair, row.quality, row.algorithm, row.amount)
+    places = [order.index(name) if name in order else len(order) for order, name in zip(orders, names, strict=True)]
+    return *places, row.seed

@@ -33,9 +33,12 @@ def train_all(args: TableArgs) -> int:
                 if group is None:
                     break
                 bar.set_postfix_str(str(group))
-                if failure := _try(queue, group, args):
-                    failures.append(failure)
-                    bar.write(failure.partition("\n")[0])
+                try:
+                    add_rows(args.out, train(group, args, queue.folder(group)))
+                except Exception as error:
+                    bar.write(f"{group}: {type(error).__name__}: {error}")
+                    if not _divided(queue, group, error):
+                        failures.append(f"{group}: {traceback.format_exc()}")
             bar.n = sum(map(read_runs(args.out).__contains__, wanted))
             bar.refresh()
     if failures:
@@ -55,15 +58,11 @@ def estimate(args: TableArgs, left: list[Run]) -> str:
     )
 
 
-def _try(queue: Queue, group: Group, args: TableArgs) -> str | None:
-    """Train a group; return why it failed, if it did and cannot be divided."""
-    try:
-        add_rows(args.out, train(group, args, queue.folder(group)))
-    except Exception as error:
-        if queue.divide(group):
-            return None
-        if isinstance(error, RunDirectoryError):
-            queue.forget(group)  # what cannot be read is in the way of the next command
-        queue.failed.update(group.runs)
-        return f"{group}: {type(error).__name__}: {error}\n{traceback.format_exc()}"
-    return None
+def _divided(queue: Queue, group: Group, error: Exception) -> bool:
+    """Put halves in place of a group that failed, or give it up if it has none; return whether it has."""
+    if queue.divide(group):
+        return True
+    queue.failed.update(group.runs)
+    if isinstance(error, RunDirectoryError) or not queue.has_checkpoint(group):
+        queue.forget(group)  # there is nothing to go on from for the next command, or nothing that can be read
+    return False
