@@ -51,7 +51,12 @@ def report(directory: Path) -> None:
 def _place(row: Row) -> tuple[int, ...]:
     """Return where a row stands among all; what has no place in this version comes last."""
     cells = all_cells()
-    orders = ([cell.pair for cell in cells], [cell.quality for cell in cells], list(ALGORITHMS), list(AMOUNTS))
+    orders: tuple[list[str], ...] = (
+        [cell.pair for cell in cells],
+        [cell.quality for cell in cells],
+        list(ALGORITHMS),
+        list(AMOUNTS),
+    )
     names = (row.pair, row.quality, row.algorithm, row.amount)
     places = [order.index(name) if name in order else len(order) for order, name in zip(orders, names, strict=True)]
     return *places, row.seed
