@@ -220,6 +220,12 @@ def test_data_of_another_pair_is_refused(tmp_path: Path, datasets: Path) -> None
     awr.main(args_of(awr, data=("tests/plain-v0",), out=tmp_path / "run", updates=1))  # the plain robot is theirs too
 
 
+def test_evaluations_are_told_unless_they_are_not_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for tell in (True, False):
+        awr.main(args_of(awr, out=tmp_path / str(tell), quiet=False, tell=tell))
+        assert ("step 20: return" in "".join(capsys.readouterr())) is tell
+
+
 def test_a_seed_in_the_name_of_a_dataset_is_the_runs_own(tmp_path: Path, datasets: Path) -> None:
     for seed in (3, 4):
         write_dataset(datasets, f"tests/own-{seed}-v0", seed=seed)

@@ -14,6 +14,7 @@ from transreward_baselines.benchmark.dara.command import TableArgs
 from transreward_baselines.benchmark.dara.rows import read_runs
 from transreward_baselines.benchmark.dara.sets import Sets
 from transreward_baselines.benchmark.dara.work import estimate
+from transreward_baselines.cli import group_of
 from transreward_baselines.offline.args import OfflineArgs
 
 Command = Callable[..., str]
@@ -90,6 +91,17 @@ def test_a_cell_that_fails_loses_none_of_the_others(
     assert not (tmp_path / "table" / "failures.txt").exists()
 
 
+def test_data_that_are_not_finite_lose_their_own_cells_alone(script: Script, command: Command) -> None:
+    def damaged(args: awr.Args) -> None:
+        if any("medium-expert" in data for data in args.data):
+            raise ValueError("Data must be finite; `rewards` of target-medium-expert-v0 is nan at (3,).")
+
+    script.fail = damaged
+    words = ("--cells", "Hopper-dara-mass/medium", "Hopper-dara-mass/medium-expert", *SMALL[2:])
+    assert "10 of 20 runs failed" in command(*words, code=2)
+    assert {data.count("expert") for _, data, _ in script.trained} == {0}
+
+
 def test_what_a_script_says_is_short_of_memory_is_tried_with_fewer_runs(script: Script, command: Command) -> None:
     def crowded(args: awr.Args) -> None:
         if len(args.data) > 1:
@@ -134,6 +146,12 @@ def test_other_terms_need_another_directory(script: Script, command: Command, tm
 def test_what_means_nothing_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TableArgs(**{"table": "dara", **changes})
+
+
+def test_the_benchmark_of_pairs_is_another_command() -> None:
+    words = {"table": ["benchmark", "--table=dara"], "pairs": ["benchmark", "--suite", "dara"]}
+    found = {name: group_of(line)[1]["benchmark"].__name__ for name, line in words.items()}
+    assert found == {"table": "make_table", "pairs": "benchmark"}
 
 
 def test_the_whole_table_is_estimated() -> None:
