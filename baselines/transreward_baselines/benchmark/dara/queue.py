@@ -82,28 +82,27 @@ class Queue:
     def _claim(self) -> tuple[Group, BaseFileLock] | None:
         """Return a group that this process may train and its lock; none where others are at all that is left."""
         with self._lock():
-            open_runs, busy = self._open_runs(), set[Run]()
-            for path in sorted(self._runs.glob(f"*/{FILE}")):
-                group = read_group(path)
-                if open_runs.isdisjoint(group.runs):
-                    continue
-                lock = self._lock_of(group)
-                try:
-                    lock.acquire(timeout=0)
-                except Timeout:
-                    busy.update(group.runs)
-                    continue
-                if open_runs.issuperset(group.runs) and busy.isdisjoint(group.runs):
-                    return group, lock
-                lock.release()
+            open_runs = self._open_runs()
+            begun = [read_group(path) for path in sorted(self._runs.glob(f"*/{FILE}"))]
+            begun = [group for group in begun if not open_runs.isdisjoint(group.runs)]
+            busy = {run for group in begun if self._is_busy(group) for run in group.runs}
             left = [run for run in self.wanted if run in open_runs and run not in busy]
             if not left:
                 return None
-            group = first_group(left, self.most)
+            whole = [group for group in begun if {*left}.issuperset(group.runs)]
+            group = whole[0] if whole else first_group(left, self.most)
             group.write(self._runs)
             lock = self._lock_of(group)
             lock.acquire()
             return group, lock
+
+    def _is_busy(self, group: Group) -> bool:
+        """Return whether a process is at a group."""
+        try:
+            with self._lock_of(group).acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def _open_runs(self) -> set[Run]:
         """Return the runs that are to be done by someone."""

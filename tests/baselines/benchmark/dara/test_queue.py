@@ -113,6 +113,16 @@ def test_what_a_killed_process_left_is_taken_up_as_it_is(tmp_path: Path, monkeyp
         assert group.runs == begun.runs[:2], "what is not asked for is not trained"
 
 
+@pytest.mark.parametrize("share", [1, 2, 3])
+def test_what_was_begun_is_not_taken_up_while_another_process_is_at_a_part_of_it(tmp_path: Path, share: int) -> None:
+    with Queue(tmp_path, RUNS, 12).next() as begun:
+        pass
+    part = begun.runs[:: len(begun.runs) // share]
+    with Queue(tmp_path, part, 12).next() as theirs, Queue(tmp_path, begun.runs, 12).next() as ours:
+        assert {*theirs.runs}.issubset(part)
+        assert {*theirs.runs}.isdisjoint(ours.runs)
+
+
 def test_a_group_that_cannot_be_trained_is_divided_down_to_the_cell(tmp_path: Path) -> None:
     queue = Queue(tmp_path, RUNS, 18)
     with queue.next() as whole:
