@@ -172,6 +172,11 @@ class ClassifierLearner:
             self._push()
             return self.updates - before
 
+    def know(self, domain: int, rows: Rows) -> None:
+        """Keep transitions of a domain to learn from later, as if they had passed through before the first step."""
+        self.memory.add(domain, rows)
+        self._normalizer.observe(rows)
+
     def reseed(self, seed: int) -> None:
         """Draw batches and noise from ``seed`` on."""
         self._generator.manual_seed(seed)
