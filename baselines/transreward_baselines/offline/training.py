@@ -59,7 +59,9 @@ MAY_CHANGE = (
     "start",
 )
 """Settings with which runs may go on that began with others; ``start`` counts before the first checkpoint alone."""
-"""Settings with which runs may go on that began with others; ``start`` counts before the first checkpoint alone."""
+
+MODELS = "networks.models."
+"""How the names of world models' tensors begin; these are fitted to each run's own data alone."""
 
 
 class OfflineAgent(Protocol):
@@ -219,7 +221,7 @@ class _Training:
     def start_from(self, directory: Path, settings: Mapping[str, Any]) -> None:
         """Begin with the networks and the normalisation of other runs, as their newest checkpoint has them.
 
-        Optimisers begin anew: what they remember is of other data.
+        Optimisers begin anew, and so do world models with what they imagine: all of that is of other data.
 
         Raises:
             RunDirectoryError: These are other runs, or have no checkpoint that can be read.
@@ -235,7 +237,8 @@ class _Training:
             raise RunDirectoryError(f"Runs start from a checkpoint; {directory} has none yet. Train these runs first.")
         try:
             tensors, _ = load_tensors(found[-1] / "agent.safetensors")
-            self._restore(tensors)
+            own = with_prefix("networks", self.agent.networks.state_dict())
+            self._restore({name: own[name] if name.startswith(MODELS) else tensors[name] for name in tensors})
         except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise RunDirectoryError(f"These runs cannot start from the checkpoint {found[-1]}: {error}") from error
 

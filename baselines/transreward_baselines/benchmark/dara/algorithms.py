@@ -11,6 +11,8 @@ ALGORITHMS = {
     "awr": "transreward_baselines.awr",
     "bcq": "transreward_baselines.bcq",
     "cql": "transreward_baselines.cql",
+    "mopo": "transreward_baselines.mopo",
+    "mabe": "transreward_baselines.mabe",
     "td3_bc": "transreward_baselines.td3_bc",
     "iql": "transreward_baselines.iql",
 }
