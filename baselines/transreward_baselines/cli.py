@@ -206,6 +206,10 @@ def group_of(words: list[str]) -> tuple[str, dict[str, Any]]:
         from transreward_baselines.data import command as data_commands
 
         return "transreward data", data_commands.COMMANDS
+    if words[:1] == ["benchmark"] and any(word.partition("=")[0] == "--table" for word in words):
+        from transreward_baselines.benchmark.dara.command import make_table
+
+        return "transreward", {**TOP, "benchmark": make_table}
     return "transreward", TOP
 
 

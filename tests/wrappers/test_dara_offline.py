@@ -8,7 +8,7 @@ from gymnasium.spaces import Box
 
 from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian
 from transreward_envs import make_pair
-from transreward_wrappers.darc.offline import fit, relabel_source
+from transreward_wrappers.darc.offline import fit, relabel_source, relabel_source_by_seeds
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, Episode
 
 SETTINGS = {"batch_size": 1_024, "learning_rate": 3e-3, "hidden": 32, "input_noise": 0.0}
@@ -67,6 +67,26 @@ def test_the_same_data_and_seed_give_the_same_rewards(tmp_path: Path) -> None:
     rewards = [one.transitions().rewards for one in made]
     np.testing.assert_array_equal(rewards[0], rewards[1])
     assert not np.array_equal(rewards[0], rewards[2])
+
+
+def test_classifiers_of_several_seeds_side_by_side_learn_what_each_would_alone(tmp_path: Path) -> None:
+    source, target = (dataset(tmp_path / law, one, 20, seed=2) for law, one in (("s", SOURCE), ("t", TARGET)))
+    settings = {"batch_size": 128, "hidden": 16, "eta": 0.5}
+    folders = {seed: tmp_path / f"new-{seed}" for seed in (3, 5)}
+    names = {seed: f"tried/new-{seed}-v0" for seed in folders}
+    together = relabel_source_by_seeds(source, target, folders, names, updates=60, settings=settings)
+    added = []
+    for seed, made in zip(folders, together, strict=True):
+        alone = relabel_source(
+            source, target, tmp_path / f"alone-{seed}", name="a-v0", updates=60, settings={**settings, "seed": seed}
+        )
+        mine, its = (one.transitions().rewards for one in (made, alone))
+        np.testing.assert_allclose(mine, its, atol=1e-4)
+        told, of_alone = (dict(one.about["compensation"]) for one in (made, alone))
+        assert told == of_alone
+        assert made.metadata["dataset_id"] == names[seed]
+        added.append(mine - source.transitions().rewards)
+    assert np.abs(added[0] - added[1]).max() > 1e-2
 
 
 def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ class BenchmarkArgs:
 def benchmark(args: BenchmarkArgs) -> None:
     """Train contenders on equal terms, several runs at a time, and compare what their last policies return.
 
+    `--table dara` makes DARA's table of offline algorithms instead, and has settings of its own: `--table dara --help`.
+
     Args:
         args: Which, and where.
     """

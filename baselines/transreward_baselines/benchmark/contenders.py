@@ -132,7 +132,7 @@ class Contender:
             )
         if METHODS[self.method].acts_in == "target":
             return Budget(steps=target, target_budget=target, settings=self.settings)
-        steps = source + target
+        steps = source if self.settings.get("target_ratio") == 0 else source + target
         return Budget(steps=steps, target_budget=target, settings={"target_ratio": target / steps, **self.settings})
 
     def _fit_steps(self, pair: Pair) -> dict[Role, int]:

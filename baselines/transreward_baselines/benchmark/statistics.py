@@ -45,6 +45,12 @@ def median(scores: Array) -> Array:
     return middle
 
 
+def mean(scores: Array) -> Array:
+    """Return the mean along the last axis."""
+    middle: Array = np.mean(scores, axis=-1)
+    return middle
+
+
 def estimate(statistic: Statistic, strata: Strata) -> Estimate:
     """Return a statistic of all runs of all strata together, with its interval."""
     value = float(statistic(np.concatenate(list(strata))))
@@ -52,6 +58,15 @@ def estimate(statistic: Statistic, strata: Strata) -> Estimate:
         return Estimate(value=value)
     generator = np.random.default_rng(0)
     return _with_interval(value, statistic(np.concatenate([_resampled(one, generator) for one in strata], axis=-1)))
+
+
+def mean_of_means(strata: Strata) -> Estimate:
+    """Return the mean over strata of their means, with its interval: each stratum counts alike, whatever its runs."""
+    value = float(np.mean([stratum.mean() for stratum in strata]))
+    if min(len(stratum) for stratum in strata) < 2:
+        return Estimate(value=value)
+    generator = np.random.default_rng(0)
+    return _with_interval(value, np.mean([_resampled(one, generator).mean(axis=-1) for one in strata], axis=0))
 
 
 def probability_of_improvement(ours: Strata, theirs: Strata) -> Estimate:

@@ -12,6 +12,9 @@ import torch
 from transreward_envs import get_pair
 from transreward_envs.errors import require_count, require_non_negative, require_share, unknown
 
+SEED = "{seed}"
+"""In the name of a dataset, stands for the run's own seed."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OfflineRun:
@@ -37,7 +40,8 @@ class OfflineArgs:
     """Name of the pair in whose target policies are evaluated."""
 
     data: tuple[str, ...]
-    """Ids or folders of datasets; `<target's>+<source's>` for a run that learns from both together."""
+    """Ids or folders of datasets; `<target's>+<source's>` for a run that learns from both together. `{seed}` in a name
+    stands for the run's own seed."""
 
     seeds: tuple[int, ...] = (0,)
     """Of networks, batches and noise."""
@@ -72,6 +76,9 @@ class OfflineArgs:
     eval_episodes: int = 10
     """Episodes of an evaluation."""
 
+    start: Path | None = None
+    """Directory of runs of the same script and seeds, whose networks and normalisation these begin with."""
+
     out: Path | None = None
     """Directory of the runs; `runs/<script>-<pair>` when left out."""
 
@@ -92,6 +99,9 @@ class OfflineArgs:
 
     quiet: bool = False
     """Show neither a progress bar nor evaluations."""
+
+    tell: bool = True
+    """Tell of evaluations as they come."""
 
     def __post_init__(self) -> None:
         get_pair(self.pair)
@@ -117,7 +127,8 @@ class OfflineArgs:
     @property
     def runs(self) -> tuple[OfflineRun, ...]:
         """The runs, data by data."""
-        return tuple(OfflineRun(data=data, seed=seed) for data, seed in product(self.data, self.seeds))
+        named = product(self.data, self.seeds)
+        return tuple(OfflineRun(data=data.replace(SEED, str(seed)), seed=seed) for data, seed in named)
 
     @property
     def total_updates(self) -> int:

@@ -11,13 +11,19 @@ import torch
 from gymnasium.spaces import Box
 from minari.serialization import deserialize_space
 
-from transreward_baselines.offline.fresh import FIELDS, Fresh
+from transreward_baselines.offline.fresh import Fresh
 from transreward_baselines.offline.streams import Streams
+from transreward_envs import Pair, get_pair
+from transreward_envs.pairs import ROLES
 from transreward_wrappers.datasets import Dataset, load_dataset
 from transreward_wrappers.policies import unscale_actions
+from transreward_wrappers.storage import Tensors
 
 JOIN = "+"
 """Between the datasets of one run."""
+
+READING = 3
+"""Copies of a dataset's numbers while it is read, one after another: in double precision, and in single."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,24 +67,32 @@ class OfflineData:
         root: Folder of all datasets; Minari's when left out.
         device: Where batches are needed.
         normalise: Whether observations are normalised by mean and deviation of each run's own data.
+        pair: Name of the pair whose data they are to be; when left out, nothing is asked of them.
 
     Raises:
         FileNotFoundError: A dataset is not there.
         DatasetError: One is damaged, or of a newer schema.
-        ValueError: They have other spaces than one another, or values that are not finite.
+        ValueError: They have other spaces than one another, values that are not finite, or are of another pair.
         MemoryError: They take more memory than there is.
     """
 
     def __init__(
-        self, names: Sequence[str], *, device: torch.device, normalise: bool = True, root: Path | None = None
+        self,
+        names: Sequence[str],
+        *,
+        device: torch.device,
+        normalise: bool = True,
+        root: Path | None = None,
+        pair: str | None = None,
     ) -> None:
         sets = {name: load_dataset(name, root) for joined in names for name in joined.split(JOIN)}
+        if pair is not None:
+            require_of_pair(sets, get_pair(pair))
         require_alike(sets)
         require_memory(sets, device)
-        columns = {name: _columns(name, dataset) for name, dataset in sets.items()}
-        self.arrays = {field: torch.cat([columns[name][field] for name in sets]).to(device) for field in FIELDS}
-        lengths = {name: len(columns[name]["rewards"]) for name in sets}
+        lengths = {name: dataset.total_steps for name, dataset in sets.items()}
         starts = dict(zip(sets, np.cumsum([0, *lengths.values()]).tolist(), strict=False))
+        self.arrays = _filled(sets, starts, device)
         parts = [joined.split(JOIN) for joined in names]
         most = max(map(len, parts))
         self._starts, self._ends = torch.zeros(2, len(names), most, dtype=torch.int64)
@@ -93,7 +107,8 @@ class OfflineData:
         self._starts, self._ends = self._starts.to(device), self._ends.to(device)
         self.observation_size = self.arrays["observations"].shape[1]
         self.action_size = self.arrays["actions"].shape[1]
-        self.mean, self.deviation = self._statistics(columns, parts, device, normalise=normalise)
+        spans = [[slice(starts[name], starts[name] + lengths[name]) for name in own] for own in parts]
+        self.mean, self.deviation = self._statistics(spans, normalise=normalise)
         """Of each run's observations, as ``(R, 1, observation_size)``."""
         self.fresh: Fresh | None = None
         """What each run itself has met since; none unless room is reserved."""
@@ -155,25 +170,43 @@ class OfflineData:
             where=where,
         )
 
+    def normalisation(self) -> Tensors:
+        """Return mean and deviation of each run's observations, by name."""
+        return {"mean": self.mean, "deviation": self.deviation}
+
+    def restore(self, normalisation: Tensors) -> None:
+        """Normalise by other data, those that networks learnt from before; earlier checkpoints do not tell them.
+
+        Raises:
+            ValueError: They are of other runs or observations.
+        """
+        for name, values in normalisation.items():
+            if values.shape != self.mean.shape:
+                raise ValueError(
+                    f"The {name} of observations must be of the shape {tuple(self.mean.shape)}; got "
+                    f"{tuple(values.shape)}. Start as many runs, in the same task."
+                )
+            setattr(self, name, values.to(self.mean.device))
+
     def normalised(self, observations: torch.Tensor) -> torch.Tensor:
         """Return observations ``(R, B, observation_size)`` as networks take them."""
         return (observations - self.mean) / self.deviation
 
-    def _statistics(
-        self,
-        columns: Mapping[str, Mapping[str, torch.Tensor]],
-        parts: Sequence[Sequence[str]],
-        device: torch.device,
-        *,
-        normalise: bool,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        shape = (len(parts), 1, self.observation_size)
+    def _statistics(self, spans: Sequence[Sequence[slice]], *, normalise: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and deviation of what lies within each run's spans of all data."""
+        observations = self.arrays["observations"]
+        shape = (len(spans), 1, self.observation_size)
         if not normalise:
-            return torch.zeros(shape, device=device), torch.ones(shape, device=device)
-        joined = [torch.cat([columns[name]["observations"] for name in own]).double() for own in parts]
-        mean = torch.stack([one.mean(dim=0) for one in joined])[:, None]
-        deviation = torch.stack([one.std(dim=0, correction=0) for one in joined])[:, None] + 1e-3
-        return mean.float().to(device), deviation.float().to(device)
+            return torch.zeros(shape, device=observations.device), torch.ones(shape, device=observations.device)
+        known: dict[tuple[int, ...], tuple[torch.Tensor, torch.Tensor]] = {}  # runs that differ in seed share data
+        for own in spans:
+            key = tuple(span.start for span in own)
+            if key not in known:
+                joined = torch.cat([observations[span] for span in own]).double()
+                known[key] = joined.mean(dim=0), joined.std(dim=0, correction=0) + 1e-3
+        figures = [known[tuple(span.start for span in own)] for own in spans]
+        mean, deviation = (torch.stack(values)[:, None].float() for values in zip(*figures, strict=True))
+        return mean, deviation
 
 
 def require_alike(sets: Mapping[str, Dataset]) -> None:
@@ -188,13 +221,27 @@ def require_alike(sets: Mapping[str, Dataset]) -> None:
                 )
 
 
+def require_of_pair(sets: Mapping[str, Dataset], pair: Pair) -> None:
+    """Raise ``ValueError`` unless those datasets that say which domain they are of are of one of the pair's two."""
+    ours = [(pair.robot_of(role).name, pair.kwargs(role)) for role in ROLES]
+    for name, dataset in sets.items():
+        if "pair" in dataset.about and "domain" in dataset.about:
+            theirs, role = Pair.from_json(dataset.about["pair"]), dataset.about["domain"]
+            if (theirs.robot_of(role).name, theirs.kwargs(role)) not in ours:
+                raise ValueError(
+                    f"Data must be of one of {pair.name}'s domains; {name} is of the {role} of {theirs.name}. Build "
+                    f"its own: transreward data build --pair {pair.name}."
+                )
+
+
 def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:
     """Raise ``MemoryError`` where data would take more memory than there is."""
     steps = sum(dataset.total_steps for dataset in sets.values())
     one = next(iter(sets.values()))
     observation, action = (int(np.prod(_space(one, name).shape)) for name in ("observation_space", "action_space"))
     width = 2 * observation + action + 3
-    needed, free = 4 * steps * width, free_memory(device)
+    reading = READING * max(dataset.total_steps for dataset in sets.values()) if device.type == "cpu" else 0
+    needed, free = 4 * (steps + reading) * width, free_memory(device)
     if needed > free:
         raise MemoryError(
             f"{len(sets)} datasets of {steps:,} transitions take {needed / 2**30:.1f} GiB on {device}, which has "
@@ -216,6 +263,19 @@ def _space(dataset: Dataset, name: str) -> Box:
     space = deserialize_space(dataset.metadata[name])
     assert isinstance(space, Box)
     return space
+
+
+def _filled(sets: dict[str, Dataset], starts: Mapping[str, int], device: torch.device) -> dict[str, torch.Tensor]:
+    """Return all datasets' columns end to end; ``sets`` is emptied, so that no dataset is kept beside them."""
+    arrays: dict[str, torch.Tensor] = {}
+    total = sum(dataset.total_steps for dataset in sets.values())
+    for name in list(sets):
+        columns = _columns(name, sets.pop(name))
+        for field, values in columns.items():
+            if field not in arrays:
+                arrays[field] = torch.empty((total, *values.shape[1:]), device=device)
+            arrays[field][starts[name] : starts[name] + len(values)] = values.to(device)
+    return arrays
 
 
 def _columns(name: str, dataset: Dataset) -> dict[str, torch.Tensor]:

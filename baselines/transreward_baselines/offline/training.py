@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,22 @@ from transreward_wrappers.storage import (
     write_json,
 )
 
-MAY_CHANGE = ("updates", "finetune_steps", "out", "quiet", "torch_threads", "device", "root")
-"""Settings with which runs may go on that began with others."""
+MAY_CHANGE = (
+    "updates",
+    "finetune_steps",
+    "out",
+    "quiet",
+    "tell",
+    "torch_threads",
+    "device",
+    "compile",
+    "root",
+    "start",
+)
+"""Settings with which runs may go on that began with others; ``start`` counts before the first checkpoint alone."""
+
+MODELS = "networks.models."
+"""How the names of world models' tensors begin; these are fitted to each run's own data alone."""
 
 
 class OfflineAgent(Protocol):
@@ -109,7 +123,8 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
         make_agent: Makes the agent of all runs.
 
     Raises:
-        RunDirectoryError: The directory belongs to other runs, or its checkpoint cannot be read.
+        RunDirectoryError: The directory belongs to other runs, its checkpoint cannot be read, or the runs to start from
+            are other ones.
         FileNotFoundError: A dataset is not there.
         ValueError: Data are of other spaces, or not finite.
         MemoryError: They take more memory than there is.
@@ -119,13 +134,16 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
     check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
     device, seeds = args.torch_device(), [run.seed for run in args.runs]
-    data = OfflineData([run.data for run in args.runs], device=device, normalise=args.normalise, root=args.root)
+    names = [run.data for run in args.runs]
+    data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
     if args.finetune_steps:
         data.reserve(args.finetune_steps, args.online_share)
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)
     with closing(_Training(directory, args, data, streams, agent)) as training:
+        if args.start is not None and not checkpoints(directory):
+            training.start_from(args.start, settings)
         if not (directory / "config.json").exists():  # only now is it clear that there is anything to run
             write_json(directory / "config.json", settings)
         if isinstance(agent, Prepares):
@@ -182,7 +200,7 @@ class _Training:
             return
         try:
             tensors, progress = load_tensors(found[-1] / "agent.safetensors")
-            self.agent.networks.load_state_dict(without_prefix("networks", tensors))
+            self._restore(tensors)
             for name, optimizer in self.agent.optimizers.items():
                 load_optimizer_tensors(optimizer, without_prefix(f"optimizer.{name}", tensors))
             self.streams.restore(progress["drawn"])
@@ -199,6 +217,35 @@ class _Training:
                 f"{self.args.updates}. Choose another `--out`, or ask for as many."
             )
         self.rows = [row for row in read_rows(self.directory, OfflineEvaluation) if row.update <= self.step]
+
+    def start_from(self, directory: Path, settings: Mapping[str, Any]) -> None:
+        """Begin with the networks and the normalisation of other runs, as their newest checkpoint has them.
+
+        Optimisers begin anew, and so do world models with what they imagine: all of that is of other data.
+
+        Raises:
+            RunDirectoryError: These are other runs, or have no checkpoint that can be read.
+        """
+        theirs = read_settings(directory)
+        for name, value in (("script", settings["script"]), ("seeds", settings["seeds"])):
+            if theirs.get(name) != value:
+                raise RunDirectoryError(
+                    f"Runs start from runs of the same {name}; those in {directory} have {theirs.get(name)!r}, these "
+                    f"{value!r}. Choose another `start`."
+                )
+        if not (found := checkpoints(directory)):
+            raise RunDirectoryError(f"Runs start from a checkpoint; {directory} has none yet. Train these runs first.")
+        try:
+            tensors, _ = load_tensors(found[-1] / "agent.safetensors")
+            own = with_prefix("networks", self.agent.networks.state_dict())
+            self._restore({name: own[name] if name.startswith(MODELS) else tensors[name] for name in tensors})
+        except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
+            raise RunDirectoryError(f"These runs cannot start from the checkpoint {found[-1]}: {error}") from error
+
+    def _restore(self, tensors: Tensors) -> None:
+        """Put back networks, and the normalisation that they are used to."""
+        self.agent.networks.load_state_dict(without_prefix("networks", tensors))
+        self.data.restore(without_prefix("data", tensors))
 
     @property
     def _online(self) -> int:
@@ -225,12 +272,13 @@ class _Training:
                 online_steps=self._online,
             )
             self.rows.append(row)
-            if not self.args.quiet:
+            if self.args.tell and not self.args.quiet:
                 bar.write(f"step {row.update}: return {row.return_mean:.0f}, score {row.score:.1f} ({row.data})")
         write_rows(self.directory, self.rows, OfflineEvaluation)
 
     def _save(self) -> None:
         tensors: Tensors = with_prefix("networks", self.agent.networks.state_dict())
+        tensors |= with_prefix("data", self.data.normalisation())
         for name, optimizer in self.agent.optimizers.items():
             tensors |= with_prefix(f"optimizer.{name}", optimizer_tensors(optimizer))
         if self.collector is not None:

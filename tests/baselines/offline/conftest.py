@@ -1,6 +1,8 @@
 """Small datasets that the offline scripts' tests learn from."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -16,11 +18,18 @@ SPACES = (Box(-np.inf, np.inf, (4,), np.float64), Box(-3.0, 3.0, (1,), np.float3
 
 
 def write_dataset(
-    root: Path, name: str, *, seed: int = 0, reward: float = 1.0, size: int = 4, action_space: gym.Space = SPACES[1]
+    root: Path,
+    name: str,
+    *,
+    seed: int = 0,
+    reward: float = 1.0,
+    size: int = 4,
+    action_space: gym.Space = SPACES[1],
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Write episodes of random numbers with a pendulum's spaces, in whose actions alone rewards differ."""
     rng = np.random.default_rng(seed)
-    about = {"schema": SCHEMA, "seed": seed}
+    about = {"schema": SCHEMA, "seed": seed, **(about or {})}
     writer = DatasetWriter(
         root / name,
         observation_space=Box(-np.inf, np.inf, (size,), np.float64),

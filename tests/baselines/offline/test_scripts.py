@@ -1,6 +1,7 @@
 """All offline scripts: a run among others is the run alone, resumes as if nothing had been, and learns what pays."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
+from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.parse import run_script
@@ -17,6 +18,7 @@ from transreward_baselines.offline.streams import Streams
 from transreward_baselines.offline.training import OfflineEvaluation, Prepares, evaluate
 from transreward_baselines.results import read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
+from transreward_envs import get_pair
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
@@ -173,6 +175,64 @@ def test_other_settings_need_another_directory(script: ModuleType, tmp_path: Pat
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(RunDirectoryError, match="cannot be read"):
         script.main(dataclasses.replace(args, updates=30))
+
+
+@every_script
+def test_runs_go_on_from_other_runs_networks_and_normalisation(script: ModuleType, tmp_path: Path) -> None:
+    first, seeds = tmp_path / "first", (3, 4)
+    script.main(args_of(script, out=first, seeds=seeds, learning_rate=3e-2))
+    script.main(args_of(script, out=tmp_path / "second", data=(SECOND,), seeds=seeds, start=first, updates=1))
+    before, after = (
+        load_tensors(checkpoints(tmp_path / name)[-1] / "agent.safetensors")[0] for name in ("first", "second")
+    )
+    assert all(torch.equal(before[name], after[name]) for name in ("data.mean", "data.deviation"))
+    kept = [name for name in before if name.startswith("networks.") and not name.startswith("networks.models.")]
+    networks = [name for name in kept if "target" not in name]
+    assert networks
+    moved = {name: float((before[name] - after[name]).abs().max()) for name in networks}
+    assert max(moved.values()) < 0.02, "one step moves weights little, those of the first runs moved far"
+
+
+def test_runs_start_from_runs_of_their_own_kind(tmp_path: Path) -> None:
+    awr.main(args_of(awr, out=tmp_path / "first"))
+    for script, changes, message in (
+        (iql, {}, "the same script; .* have 'awr', these 'iql'"),
+        (awr, {"seeds": (0, 1)}, r"the same seeds; .* have \[0\], these \[0, 1\]"),
+        (awr, {"hidden": 8}, "cannot start from the checkpoint"),
+        (awr, {"data": (FIRST, SECOND)}, "cannot start from the checkpoint"),
+    ):
+        with pytest.raises(RunDirectoryError, match=message):
+            script.main(args_of(script, out=tmp_path / "second", **{"start": tmp_path / "first", **changes}))
+        assert not (tmp_path / "second").exists(), "what cannot be run takes no directory"
+    shutil.rmtree(checkpoints(tmp_path / "first")[-1])
+    with pytest.raises(RunDirectoryError, match="has none yet. Train these runs first"):
+        awr.main(args_of(awr, out=tmp_path / "second", start=tmp_path / "first"))
+
+
+def test_data_of_another_pair_is_refused(tmp_path: Path, datasets: Path) -> None:
+    name = "tests/own-v0"
+    write_dataset(datasets, name, about={"pair": get_pair("InvertedPendulum-mass-2.0").to_json(), "domain": "target"})
+    with pytest.raises(
+        ValueError, match=r"of one of .* domains; tests/own-v0 is of the target of InvertedPendulum-mass-2.0"
+    ):
+        awr.main(args_of(awr, data=(f"{FIRST}+{name}",), out=tmp_path / "run"))
+    plain = {"pair": get_pair("InvertedPendulum-mass-2.0").to_json(), "domain": "source"}
+    write_dataset(datasets, "tests/plain-v0", about=plain)
+    awr.main(args_of(awr, data=("tests/plain-v0",), out=tmp_path / "run", updates=1))  # the plain robot is theirs too
+
+
+def test_evaluations_are_told_unless_they_are_not_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for tell in (True, False):
+        awr.main(args_of(awr, out=tmp_path / str(tell), quiet=False, tell=tell))
+        assert ("step 20: return" in "".join(capsys.readouterr())) is tell
+
+
+def test_a_seed_in_the_name_of_a_dataset_is_the_runs_own(tmp_path: Path, datasets: Path) -> None:
+    for seed in (3, 4):
+        write_dataset(datasets, f"tests/own-{seed}-v0", seed=seed)
+    data = (f"{FIRST}+tests/own-{{seed}}-v0",)
+    rows = awr.main(args_of(awr, data=data, seeds=(3, 4), out=tmp_path / "run", updates=10))
+    assert [row.data for row in rows] == [f"{FIRST}+tests/own-{seed}-v0" for seed in (3, 4)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,24 +109,20 @@ class Classified(Compensation):
 
     def bind(self, observation_size: int, action_size: int) -> None:
         """Build the learner."""
-        self._learner = ClassifierLearner(
-            observation_size=observation_size,
-            action_size=action_size,
-            hidden=self.hidden,
-            parameterisation=self.parameterisation,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            members=self.members,
-            input_noise=self.input_noise,
-            capacity=self.capacity,
-            averaging=self.averaging,
-            fit_decay=self.fit_decay,
-            quadratic=self.quadratic,
-            seed=self.seed,
-        )
+        sizes: dict[str, Any] = {"observation_size": observation_size, "action_size": action_size}
+        self._learner = ClassifierLearner(members=self.members, seed=self.seed, **sizes, **self.learner_settings())
         self._pending: list[tuple[Rows, NDArray[np.int64]]] = []
         self._pending_steps = 0
         self._last: tuple[Transitions | None, Rows] = None, np.zeros((0, 0), np.float32)
+
+    def learner_settings(self) -> dict[str, Any]:
+        """Return what any learner of these settings is told, whatever its members and seed."""
+        names = ("hidden", "parameterisation", "learning_rate", "batch_size", "input_noise", "capacity", "averaging")
+        return {name: getattr(self, name) for name in (*names, "fit_decay", "quadratic")}
+
+    def adopt(self, learner: ClassifierLearner) -> None:
+        """Take a learner, which may have learnt already, in place of the one that was built."""
+        self._learner = learner
 
     def log_ratio(self, batch: Transitions) -> Float:
         """Return dr itself [nats], neither clipped nor weighted, for any transitions, as ``(B,)``."""

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from transreward_envs.errors import require_non_negative, require_positive, unknown
-from transreward_wrappers.compensation import RECENT, Float, Transitions
-from transreward_wrappers.darc.classified import LARGEST_LOG_RATIO, Classified
+from transreward_envs.pairs import Pair
+from transreward_envs.pairs.pair import Role
+from transreward_wrappers.compensation import RECENT, Env, Float, Transitions
+from transreward_wrappers.darc.classified import LARGEST_LOG_RATIO, Classified, features_of
+from transreward_wrappers.datasets import load_dataset
+from transreward_wrappers.datasets.domain import require_domain
 
 Mode = Literal["add", "weight"]
 TargetReward = Literal["keep", "withhold"]
@@ -48,8 +53,13 @@ class DARC(Classified):
     """Whether target transitions keep their reward, or serve the classifiers alone as in DARC's paper: then they earn
     nothing."""
 
+    target_data: str | None = None
+    """Id or folder of a dataset of the target that the classifiers know from the start. With ``target_ratio=0`` the
+    agent then never acts in the target: the source is at hand, and of the target only what was recorded."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._pair: Pair | None = None
         require_non_negative("eta", self.eta)
         require_positive("clip", self.clip)
         for name, choice in {"mode": Mode, "target_reward": TargetReward}.items():
@@ -66,6 +76,46 @@ class DARC(Classified):
         super().bind(observation_size, action_size)
         self._recent_ratios: deque[Float] = deque(maxlen=RECENT)
         self._paid: tuple[Transitions | None, Float] = None, np.zeros(0)
+
+    def check(self, pair: Pair) -> None:
+        """Refuse a pair whose observations hide actions under way, and keep any other."""
+        super().check(pair)
+        self._pair = pair
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is a dataset to be known from the start."""
+        return self.target_data is not None
+
+    def fit_steps(self) -> dict[Role, int]:
+        """Return the target steps in the dataset."""
+        return {} if self.target_data is None else {"target": load_dataset(self.target_data).total_steps}
+
+    def fit_key(self, pair: Pair) -> dict[str, Any]:
+        """Return what the fit depends on: the settings and the dataset's contents."""
+        of_data = {} if self.target_data is None else {"data": load_dataset(self.target_data).digest()}
+        return {**super().fit_key(pair), **of_data}
+
+    def fit(self, source: Env, target: Env) -> None:
+        """Let the classifiers know the dataset; they learn from it as soon as source transitions pass through.
+
+        Raises:
+            ValueError: The dataset is of another domain.
+        """
+        assert self._pair is not None, "`check` comes before `fit`"
+        assert self.target_data is not None
+        dataset = load_dataset(self.target_data)
+        require_domain(dataset, target, self._pair, "target")
+        self._learner.know(1, features_of(dataset.transitions().as_transitions(1)))
+
+    def share(self, directory: Path) -> None:
+        """Learn one pair of classifiers in several processes, from what passes through alone."""
+        if self.target_data is not None:
+            raise ValueError(
+                "Processes that share classifiers learn from what passes through alone; got `target_data="
+                f"{self.target_data!r}`. Leave out `target_data`, or `shared_state`."
+            )
+        super().share(directory)
 
     def __call__(self, batch: Transitions) -> Float:
         """Return what is added to each reward, as ``(B,)``."""

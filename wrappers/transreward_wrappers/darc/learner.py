@@ -172,6 +172,11 @@ class ClassifierLearner:
             self._push()
             return self.updates - before
 
+    def know(self, domain: int, rows: Rows) -> None:
+        """Keep transitions of a domain to learn from later, as if they had passed through before the first step."""
+        self.memory.add(domain, rows)
+        self._normalizer.observe(rows)
+
     def reseed(self, seed: int) -> None:
         """Draw batches and noise from ``seed`` on."""
         self._generator.manual_seed(seed)
@@ -221,8 +226,7 @@ class ClassifierLearner:
 
     def _descend(self, share: float) -> None:
         """Take a gradient step on a balanced batch, with so much of the learning rate."""
-        rows = self.memory.sample(self._half, self._generator, batches=self._members)
-        features = torch.from_numpy(self._normalizer(rows))
+        features = torch.from_numpy(self._normalizer(self._sample()))
         parts = (features[..., : self._pair_size], features)
         of_pair, of_triple = self.classifiers.logits(*(self._expanded(self._noisy(part)) for part in parts))
         loss = functional.binary_cross_entropy_with_logits(of_pair, self._labels)
@@ -251,7 +255,15 @@ class ClassifierLearner:
     def _noisy(self, features: torch.Tensor) -> torch.Tensor:
         if self._noise == 0.0:
             return features
-        return features + self._noise * torch.randn(features.shape, generator=self._generator)
+        return features + self._noise * self._normal(features.shape)
+
+    def _sample(self) -> Rows:
+        """Return a batch for each member, as ``(members, B, width)``."""
+        return self.memory.sample(self._half, self._generator, batches=self._members)
+
+    def _normal(self, shape: torch.Size) -> torch.Tensor:
+        """Return standard normal numbers, as ``(members, ...)``."""
+        return torch.randn(shape, generator=self._generator)
 
     def _tensors(self) -> Tensors:
         return {

@@ -7,7 +7,8 @@ with ``dr`` from classifiers that learn from two datasets. (The paper's slides p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from transreward_wrappers.bound import make_compensation
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.darc.classified import Classified
 from transreward_wrappers.darc.darc import DARA, DARC
+from transreward_wrappers.darc.separate import SeparateLearners
 from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
 
@@ -52,15 +54,71 @@ def relabel_source(
         DatasetError: The datasets are of different spaces, or too small for a batch.
         FileExistsError: The folder is taken.
     """
-    dara = fit(source, target, updates=updates, settings=settings or {})
+    return _relabel(source, target, fit(source, target, updates=updates, settings=settings or {}), directory, name)
+
+
+def relabel_source_by_seeds(
+    source: Dataset,
+    target: Dataset,
+    directories: Mapping[int, Path],
+    names: Mapping[int, str],
+    *,
+    updates: int = UPDATES,
+    settings: Mapping[str, Any] | None = None,
+) -> list[Dataset]:
+    """Write a source dataset anew once a seed, as :func:`relabel_source` would with each.
+
+    The classifiers of all seeds learn side by side, in much less time than one after another, and learn what each would
+    alone.
+
+    Args:
+        source: The source's data.
+        target: The target's.
+        directories: Folders of the new datasets, by seed.
+        names: Ids of the new datasets, by seed.
+        updates: Gradient steps of the classifiers.
+        settings: Keywords of :class:`~transreward_wrappers.darc.DARA`, but for ``seed`` and ``members``.
+
+    Raises:
+        ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
+        DatasetError: The datasets are of different spaces, or too small for a batch.
+        FileExistsError: A folder is taken.
+    """
+    daras = fit_by_seeds(source, target, list(directories), updates=updates, settings=settings or {})
+    return [
+        _relabel(source, target, dara, directories[seed], names[seed])
+        for seed, dara in zip(directories, daras, strict=True)
+    ]
+
+
+def _relabel(source: Dataset, target: Dataset, dara: DARC, directory: Path, name: str) -> Dataset:
     about = {
         "method": "dara",
         "settings": dara.settings(),
-        "updates": updates,
+        "updates": dara.fit_budget,
         "target": target.metadata.get("dataset_id", str(target.directory)),
         **dara.learner.accuracies(),
     }
     return relabel(source, dara, directory, domain=0, about=about, name=name)
+
+
+def fit_by_seeds(
+    source: Dataset, target: Dataset, seeds: Sequence[int], *, updates: int, settings: Mapping[str, Any]
+) -> list[DARC]:
+    """Return what :func:`fit` gives with each seed, all learnt side by side."""
+    together, batches = prepare(DARA, source, target, updates=updates, settings=settings)
+    sizes = {"observation_size": batches[0].observation.shape[1], "action_size": batches[0].action.shape[1]}
+    learner = SeparateLearners(seeds, **sizes, **together.learner_settings())
+    together.adopt(learner)
+    together.update(joined(batches))
+    require_learned(together, batches)
+    daras: list[DARC] = []
+    for index, seed in enumerate(seeds):
+        alone = replace(together, seed=seed)
+        alone.bind(**sizes)
+        alone.adopt(learner.alone(index))
+        daras.append(alone)
+    return daras
 
 
 def fit(source: Dataset, target: Dataset, *, updates: int, settings: Mapping[str, Any]) -> DARC:

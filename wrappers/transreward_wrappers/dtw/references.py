@@ -18,9 +18,10 @@ from transreward_envs.pairs import Pair
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.compensation import Env, Transitions
 from transreward_wrappers.datasets import Dataset, Episode, load_dataset
+from transreward_wrappers.datasets.domain import require_domain
 from transreward_wrappers.dtw.imagined_references import imagine_references
 from transreward_wrappers.policies import GaussianPolicy, for_sizes
-from transreward_wrappers.reward_transfer.source_data import POLICY_SUFFIX, SourceData, require_source
+from transreward_wrappers.reward_transfer.source_data import POLICY_SUFFIX, SourceData
 from transreward_wrappers.reward_transfer.source_policies import source_expert
 from transreward_wrappers.storage import write_bytes
 from transreward_wrappers.world_models import collect
@@ -108,7 +109,7 @@ class ReferenceData:
             return found_episodes(source, pair, budget=self.budget, seed=self.seed)
         if not self._acts:
             dataset = self._dataset()
-            require_source(dataset, source, pair)
+            require_domain(dataset, source, pair, "source")
             return list(dataset.episodes())
         policy = for_sizes(self._policy(pair), pair, *sizes_of(source))
         return collect(SyncVectorEnv([lambda: source]), Deterministic(policy), self.budget, seed=self.seed)

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from minari.serialization import deserialize_space
 
 from transreward_envs.pairs import Pair
-from transreward_envs.pairs.domains import domain_name
 from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.compensation import Env, Transitions
 from transreward_wrappers.datasets import Dataset, load_dataset
+from transreward_wrappers.datasets.domain import require_domain
 from transreward_wrappers.policies import GaussianPolicy, for_sizes, scale_actions
 from transreward_wrappers.reward_transfer.recorder import Recorder
 from transreward_wrappers.reward_transfer.source_policies import shipped_mixture
@@ -76,7 +75,7 @@ class SourceData:
         """
         if self._is_dataset:
             dataset = self._dataset()
-            require_source(dataset, source, pair)
+            require_domain(dataset, source, pair, "source")
             return dataset.transitions().as_transitions(DOMAIN_INDEX["source"])
         space = source.action_space
         sizes = [int(np.prod(one.shape or ())) for one in (source.observation_space, space)]
@@ -126,26 +125,3 @@ def act(recorder: Recorder, policy: GaussianPolicy, generator: np.random.Generat
         recorder.rollout(
             lambda observation: scale_actions(policy.sample(observation[None], generator)[0][0], space), until=until
         )
-
-
-def require_source(dataset: Dataset, source: Env, pair: Pair) -> None:
-    """Check that a dataset has the spaces of a source, and was not built from another domain.
-
-    Raises:
-        ValueError: It has others, or was.
-    """
-    for name in ("observation_space", "action_space"):
-        mine, theirs = getattr(source, name), deserialize_space(dataset.metadata[name])
-        bounds = name == "observation_space" or np.allclose([mine.low, mine.high], [theirs.low, theirs.high])
-        if mine.shape != theirs.shape or not bounds:
-            raise ValueError(
-                f"A dataset of the source must have its spaces; the {name.replace('_', ' ')} of {dataset.directory} is "
-                f"{theirs}, that of {pair.name!r} {mine}. Give another as `source_data`."
-            )
-    if "pair" in dataset.about:
-        origin = domain_name(Pair.from_json(dataset.about["pair"]), dataset.about["domain"])
-        if origin != (wanted := domain_name(pair, "source")):
-            raise ValueError(
-                f"A dataset of the source must be of its domain; {dataset.directory} is of {origin!r}, and the source "
-                f"of {pair.name!r} is {wanted!r}. Give another as `source_data`."
-            )

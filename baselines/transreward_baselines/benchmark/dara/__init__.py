@@ -1,0 +1,1 @@
+"""DARA's table of offline algorithms, made again: ``transreward benchmark --table dara``."""

@@ -1,0 +1,140 @@
+"""What DARA's rewards gain over the source's own, in each cell and over cells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from transreward_baselines.benchmark.dara.cells import AUGMENTED, PLAIN, Run
+from transreward_baselines.benchmark.dara.published import Key
+from transreward_baselines.benchmark.dara.rows import Row
+from transreward_baselines.benchmark.statistics import Array, Estimate, estimate, mean, mean_of_means
+
+ALL = "all"
+"""What stands in place of an algorithm's name where all are taken together."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """One entry of the table: what the last policies of all seeds come to."""
+
+    pair: str
+    quality: str
+    algorithm: str
+    amount: str
+    seeds: int
+
+    score: float
+    """Mean over seeds."""
+
+    score_std: float
+    """Standard deviation over seeds; 0 with one."""
+
+    return_mean: float
+
+    published: float | None
+    """What the paper prints, on its own scale and data; none where it is not typed in."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gain:
+    """What DARA's rewards add to a cell's score; intervals are of 95 %, and missing where there is one seed."""
+
+    pair: str
+    quality: str
+    algorithm: str
+
+    seeds: int
+    """That have both runs."""
+
+    gain: float
+    """Mean over seeds of the difference between the two runs of a seed, which begin with the same networks."""
+
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Gains of an algorithm's cells, or of all, together."""
+
+    algorithm: str
+    cells: int
+
+    won: int
+    """Cells whose gain is above zero."""
+
+    gain: float
+    """Mean over cells."""
+
+    low: float | None
+    """Of a bootstrap that draws seeds within each cell."""
+
+    high: float | None
+
+
+def scores_of(rows: Iterable[Row], published: Mapping[Key, float]) -> list[Score]:
+    """Return the entries of the table, in the order of the rows."""
+    entries: dict[Key, list[Row]] = {}
+    for row in rows:
+        entries.setdefault((row.pair, row.quality, row.algorithm, row.amount), []).append(row)
+    return [
+        Score(
+            pair=key[0],
+            quality=key[1],
+            algorithm=key[2],
+            amount=key[3],
+            seeds=len(found),
+            score=float(np.mean([row.score for row in found])),
+            score_std=float(np.std([row.score for row in found], ddof=min(len(found) - 1, 1))),
+            return_mean=float(np.mean([row.return_mean for row in found])),
+            published=published.get(key),
+        )
+        for key, found in entries.items()
+    ]
+
+
+def differences(rows: Collection[Row]) -> dict[tuple[str, str, str], Array]:
+    """Return by how much DARA's run of each seed is better than the plain one, of each cell that has both."""
+    scores = {row.run: row.score for row in rows}
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for row in rows:
+        if row.amount == AUGMENTED:
+            plain = Run(cell=row.run.cell, algorithm=row.algorithm, amount=PLAIN, seed=row.seed)
+            if plain in scores:
+                found.setdefault((row.pair, row.quality, row.algorithm), []).append(row.score - scores[plain])
+    return {key: np.array(values) for key, values in found.items()}
+
+
+def gains_of(gains: dict[tuple[str, str, str], Array]) -> list[Gain]:
+    """Return the gain of each cell, from :func:`differences`."""
+    found = []
+    for (pair, quality, algorithm), values in gains.items():
+        figure = estimate(mean, [values])
+        found.append(
+            Gain(
+                pair=pair,
+                quality=quality,
+                algorithm=algorithm,
+                seeds=len(values),
+                gain=figure.value,
+                low=figure.low,
+                high=figure.high,
+            )
+        )
+    return found
+
+
+def verdicts_of(gains: dict[tuple[str, str, str], Array]) -> list[Verdict]:
+    """Return what the gains of each algorithm's cells come to, and those of all."""
+    algorithms = list(dict.fromkeys(key[2] for key in gains))
+    verdicts = [_verdict(name, [values for key, values in gains.items() if key[2] == name]) for name in algorithms]
+    return verdicts + ([_verdict(ALL, list(gains.values()))] if len(algorithms) > 1 else [])
+
+
+def _verdict(algorithm: str, cells: Sequence[Array]) -> Verdict:
+    figure: Estimate = mean_of_means(cells)
+    won = sum(bool(values.mean() > 0.0) for values in cells)
+    return Verdict(algorithm=algorithm, cells=len(cells), won=won, gain=figure.value, low=figure.low, high=figure.high)

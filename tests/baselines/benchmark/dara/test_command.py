@@ -1,0 +1,170 @@
+"""The command as a user types it, with a script that trains nothing in place of the algorithms."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.baselines.benchmark.dara.conftest import Script
+from transreward_baselines import awr
+from transreward_baselines.benchmark.dara.algorithms import ALGORITHMS, load_algorithm
+from transreward_baselines.benchmark.dara.command import TableArgs
+from transreward_baselines.benchmark.dara.rows import read_runs
+from transreward_baselines.benchmark.dara.sets import Sets
+from transreward_baselines.benchmark.dara.work import estimate
+from transreward_baselines.cli import group_of
+from transreward_baselines.offline.args import OfflineArgs
+
+Command = Callable[..., str]
+SMALL = ("--cells", "Hopper-dara-mass/medium", "--algorithms", "awr", "--seeds", "0", "1", "--updates", "40")
+
+
+def test_all_cells_are_trained_in_stacked_calls_and_told(script: Script, command: Command, tmp_path: Path) -> None:
+    told = command(*SMALL, size=10_000)
+    assert "10 runs, 10 of them to be done: 480 run-updates, 20 runs at a time at most." in told
+    assert "5.0 ± 7.1" in told
+    assert "1 of 1" in told
+    rows = list(csv.DictReader((tmp_path / "table" / "results.csv").read_text().splitlines()))
+    assert [(row["amount"], row["seed"], row["updates"]) for row in rows] == [
+        (amount, seed, "80" if amount == "1T-from-10S" else "40")
+        for amount in ("10T", "1T", "1T+10S", "1T+10S-dara", "1T-from-10S")
+        for seed in ("0", "1")
+    ]
+    plain, before, after = script.calls
+    sets = "transreward/Hopper/Hopper-dara-mass"
+    tenth, source = f"{sets}/target-medium-1000-v0", f"{sets}/source-medium-10000-v0"
+    assert plain.data[:3] == (f"{sets}/target-medium-10000-v0", tenth, f"{tenth}+{source}")
+    assert plain.data[3].startswith(f"{tenth}+{sets}/source-medium-10000-dara-")
+    assert "seed{seed}" in plain.data[3]
+    assert (before.data, before.updates, before.start) == ((source,), 40, None)
+    assert (after.data, after.updates, after.start) == ((tenth,), 40, before.out)
+    assert plain.eval_every == 4
+    assert "| medium | awr | 2 | 5.0 ± 7.1 |" in (tmp_path / "table" / "table.md").read_text()
+    assert (tmp_path / "table" / "gains.png").stat().st_size > 1_000
+
+
+def test_what_is_done_is_not_done_again_and_new_seeds_and_cells_are_added(script: Script, command: Command) -> None:
+    command(*SMALL)
+    script.calls.clear()
+    assert "10 runs, 0 of them to be done: 0 run-updates" in command(*SMALL)
+    assert not script.calls
+    command("--cells", "Hopper-dara-mass/medium*", "--algorithms", "awr", "--seeds", "0", "2", "--updates", "40")
+    trained = script.trained
+    assert len(trained) == len(set(trained))
+    assert {seed for _, data, seed in trained if "-medium-v0" in data and "expert" not in data} == {2}
+
+
+def test_a_killed_command_loses_nothing_that_is_over(script: Script, command: Command) -> None:
+    def interrupt(args: awr.Args) -> None:
+        if len(script.calls) == 2:
+            raise KeyboardInterrupt
+
+    script.fail = interrupt
+    command(*SMALL, code=130)
+    assert [args.out.name for args in script.calls] == ["target", "source"]
+    script.fail, script.calls = lambda args: None, []
+    assert "10 runs, 2 of them to be done" in command(*SMALL)
+    assert [args.out.name for args in script.calls] == ["source", "target"]
+
+
+def test_a_cell_that_fails_loses_none_of_the_others(
+    script: Script, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(self: Sets, amount: str, seeds: tuple[int, ...]) -> None:
+        if self.cell.quality == "random" and amount == "1T+10S-dara":
+            raise ValueError("no such policy")
+
+    monkeypatch.setattr(Sets, "build", build)
+    words = ("--cells", "Hopper-dara-mass/random", "Hopper-dara-mass/medium", *SMALL[2:])
+    told = command(*words, code=2)
+    assert "2 of 20 runs failed" in told
+    failures = (tmp_path / "table" / "failures.txt").read_text()
+    assert "awr, Hopper-dara-mass: random, 1T+10S-dara, seeds 0, 1: Traceback" in failures
+    assert "ValueError: no such policy" in failures
+    assert len(read_runs(tmp_path / "table")) == 18
+    assert len(script.trained) == len(set(script.trained)) == 18 + 4
+    monkeypatch.setattr(Sets, "build", lambda self, amount, seeds: None)
+    command(*words)
+    assert len(read_runs(tmp_path / "table")) == 20
+    assert not (tmp_path / "table" / "failures.txt").exists()
+
+
+def test_data_that_are_not_finite_lose_their_own_cells_alone(script: Script, command: Command) -> None:
+    def damaged(args: awr.Args) -> None:
+        if any("medium-expert" in data for data in args.data):
+            raise ValueError("Data must be finite; `rewards` of target-medium-expert-v0 is nan at (3,).")
+
+    script.fail = damaged
+    words = ("--cells", "Hopper-dara-mass/medium", "Hopper-dara-mass/medium-expert", *SMALL[2:])
+    assert "10 of 20 runs failed" in command(*words, code=2)
+    assert {data.count("expert") for _, data, _ in script.trained} == {0}
+
+
+def test_what_a_script_says_is_short_of_memory_is_tried_with_fewer_runs(script: Script, command: Command) -> None:
+    def crowded(args: awr.Args) -> None:
+        if len(args.data) > 1:
+            raise MemoryError("Give fewer datasets to one command.")
+
+    script.fail = crowded
+    command(*SMALL)
+    assert len(script.trained) == len(set(script.trained))
+
+
+def test_other_terms_need_another_directory(script: Script, command: Command, tmp_path: Path) -> None:
+    command(*SMALL)
+    command(*SMALL, "--runs-at-once", "2")
+    assert "(eta: 0.1 there, 0.2 asked for; hidden: 256 there, 8 asked for)" in command(
+        *SMALL, eta=0.2, hidden=8, code=2
+    )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").touch()
+    assert "A new table needs an empty directory" in command(*SMALL, out=tmp_path / "other", code=2)
+    (tmp_path / "table" / "table.json").write_text(json.dumps({"format": 9, "terms": {}}))
+    assert "is of format 9; this version reads 1" in command(*SMALL, code=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cells": ("Hopper-mass-2.0",)}, "Unknown cell 'Hopper-mass-2.0'"),
+        ({"cells": ("Hopper-dara-mass/expert",)}, "Unknown cell 'Hopper-dara-mass/expert'. Did you mean"),
+        ({"cells": ()}, "`cells` must name one at least; got none"),
+        ({"algorithms": ("td3bc",)}, "Unknown algorithm 'td3bc'. Did you mean 'td3_bc'"),
+        ({"amounts": ("10S",)}, "Unknown amount '10S'"),
+        ({"table": "d4rl"}, "Unknown table 'd4rl'"),
+        ({"seeds": (-1,)}, "`seeds` must be an integer >= 0; got -1"),
+        ({"updates": 0}, "`updates` must be an integer >= 1"),
+        ({"size": 0}, "`size` must be an integer >= 1"),
+        ({"runs_at_once": 0}, "`runs_at_once` must be an integer >= 1"),
+        ({"eta": -0.1}, "`eta` must be finite and >= 0"),
+        ({"finetune_share": 0.0}, "`finetune_share` must be finite and > 0"),
+        ({"device": "gpu"}, "Unknown device 'gpu'"),
+    ],
+)
+def test_what_means_nothing_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TableArgs(**{"table": "dara", **changes})
+
+
+def test_the_benchmark_of_pairs_is_another_command() -> None:
+    words = {"table": ["benchmark", "--table=dara"], "pairs": ["benchmark", "--suite", "dara"]}
+    found = {name: group_of(line)[1]["benchmark"].__name__ for name, line in words.items()}
+    assert found == {"table": "make_table", "pairs": "benchmark"}
+
+
+def test_the_whole_table_is_estimated() -> None:
+    args = TableArgs(table="dara", cells=("*-mass",), updates=1_000, finetune_share=0.5, runs_at_once=7)
+    runs = 4 * 4 * len(ALGORITHMS) * 5 * 5
+    assert estimate(args, args.runs()) == (
+        f"{runs:,} runs, {runs:,} of them to be done: {runs * 1_000 + runs // 5 * 500:,} run-updates, 7 runs at a time "
+        "at most."
+    )
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_is_a_script(name: str) -> None:
+    script = load_algorithm(name)
+    assert issubclass(script.Args, OfflineArgs)
+    assert callable(script.main)
