@@ -305,7 +305,7 @@ def learn(agent: DRaT, family: Family, steps: int) -> dict[str, float]:
             agent.memory,
             family,
             tasks=args.tasks_per_update,
-            own=max(0, args.batch_size - args.stretches * args.lookahead),
+            size=args.batch_size,
             stretches=args.stretches,
             lookahead=args.lookahead,
             context=args.context_size,

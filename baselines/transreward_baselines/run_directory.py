@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-UNTOLD = {"relabel": False, "learn_from": "both", "online_share": 0.5, "exploration_noise": 0.1}
+UNTOLD = {"relabel": False, "learn_from": "both"}
 """Settings as they were in runs that do not tell them."""
 
 

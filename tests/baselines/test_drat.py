@@ -57,7 +57,7 @@ def grown(episodes: int = 6, **changes: object) -> DRaT:
 
 def batch_of(agent: DRaT, seed: int = 0) -> MetaBatch:
     args = agent.args
-    sizes = {"own": 8, "stretches": args.stretches, "lookahead": 4, "context": 12, "recent": 4}
+    sizes = {"size": 16, "stretches": args.stretches, "lookahead": 4, "context": 12, "recent": 4}
     return draw_batch(agent.memory, Sides(), tasks=3, **sizes, generator=np.random.default_rng(seed))
 
 
@@ -74,7 +74,8 @@ def test_a_batch_has_the_tasks_own_transitions_and_those_of_others() -> None:
     batch = batch_of(grown())
     steps, given = batch.steps, batch.tasks[batch.given]
     own = np.arange(len(steps)) < batch.own
-    assert batch.own == 3 * 8 < len(steps)
+    assert 0 < batch.own < len(steps)
+    assert np.bincount(batch.given).tolist() == [16] * 3  # short stretches are made up for by the tasks' own
     assert (steps.source[own] == given[own]).all()
     assert (steps.source[~own] != given[~own]).all()
     assert np.array_equal(batch.rewards[own], steps.rewards[own])
@@ -108,7 +109,7 @@ def test_an_agent_that_does_not_relabel_sees_its_own_alone() -> None:
     agent = grown(relabelling="none")
     batch = batch_of(agent)
     assert agent.args.stretches == 0
-    assert len(batch.steps) == batch.own
+    assert len(batch.steps) == batch.own == 3 * 16
 
 
 def test_own_transitions_are_valued_by_one_step() -> None:
@@ -139,7 +140,8 @@ def test_unit_ratios_make_goals_those_of_the_direct_form() -> None:
 
 def test_estimates_are_given_values_and_weights_of_the_very_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     agent, given = grown(), {}
-    batch, others = batch_of(agent), slice(24, None)
+    batch = batch_of(agent)
+    others = slice(batch.own, None)
     value_of = lambda states: 3.0 * states[:, 0] + 1.0  # noqa: E731
     monkeypatch.setattr(agent.sac, "state_values", lambda states, latents, generator: value_of(states))
     found = drat.relabelled_values
@@ -172,9 +174,21 @@ def test_actions_are_kept_with_their_density_under_the_policy_that_took_them() -
     assert np.allclose(deterministic, law[0].tanh().detach())
 
 
+def test_actions_at_the_edge_of_the_box_are_as_likely_as_they_were() -> None:
+    agent, latents = grown(), torch.tensor([[1.0, -1.0]] * 4)
+    with torch.no_grad():
+        agent.sac.policy[-1].bias[:1] += 6.0  # the mean before it is squashed
+    seen = np.linspace(-1.0, 1.0, 4)[:, None]
+    actions, log_densities = agent.actor(latents, torch.Generator().manual_seed(0))(seen)
+    assert (np.abs(actions) > 0.999).any()
+    law = agent.sac.law(agent.tensor(agent.states(seen.astype(np.float32))), latents)
+    assert np.allclose(agent.sac.log_density(law, torch.from_numpy(actions)).detach(), log_densities, atol=1e-5)
+
+
 def test_transitions_that_the_classifiers_rule_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = grown()
-    batch, others = batch_of(agent), slice(24, None)
+    batch = batch_of(agent)
+    others = slice(batch.own, None)
     monkeypatch.setattr(
         agent.classifiers, "log_ratios", lambda features, source, target: torch.full((3, len(features)), -math.inf)
     )

@@ -1,5 +1,6 @@
 """DARC with a recorded target: the agent acts in the source alone, and is paid for what the target would do."""
 
+import dataclasses
 from pathlib import Path
 
 import gymnasium as gym
@@ -11,6 +12,8 @@ from transreward_baselines.benchmark.contenders import Contender
 from transreward_baselines.benchmark.terms import Terms
 from transreward_baselines.data import BuildArgs, build
 from transreward_envs import get_pair
+from transreward_wrappers.darc.classified import features_of
+from transreward_wrappers.datasets import load_dataset
 
 PAIR = "InvertedPendulum-gravity-2.0"
 SMALL = {"warmup": 200, "fit_budget": 30, "hidden": 16, "batch_size": 64, "target_ratio": 0.0}
@@ -75,6 +78,21 @@ def test_a_benchmark_counts_the_record_as_target_steps_and_acts_in_the_source_al
     budget = contender.budget(terms, get_pair(PAIR))
     assert (budget.steps, budget.target_budget) == (5_000, 1_000)
     assert budget.settings["target_ratio"] == 0.0
-    few = Terms(source_steps=5_000, target_steps=1_000, evaluations=1, eval_episodes=1, final_episodes=1)
-    with pytest.raises(ValueError, match="takes 0 in the source and 1000 in the target, of 5000 and 1000"):
+    exactly = dataclasses.replace(terms, target_steps=1_000)
+    assert contender.budget(exactly, get_pair(PAIR)).steps == 5_000
+    few = dataclasses.replace(terms, target_steps=999)
+    with pytest.raises(ValueError, match="takes 0 in the source and 1000 in the target, of 5000 and 999"):
         contender.budget(few, get_pair(PAIR))
+    mixed = Contender.parse(f"darc:target_data={sets['target']}")
+    with pytest.raises(ValueError, match="takes 0 in the source and 1000 in the target, of 5000 and 1000"):
+        mixed.budget(exactly, get_pair(PAIR))
+
+
+def test_of_a_long_record_that_is_ordered_all_parts_are_known(sets: dict[str, str]) -> None:
+    env, *_ = acted(1, target_data=sets["target"], capacity=90)
+    known = env.get_wrapper_attr("compensation").learner.memory.tensors()["learned-target"].numpy()
+    env.close()
+    record = features_of(load_dataset(sets["target"]).transitions().as_transitions(1)).astype(known.dtype)
+    places = [int(np.flatnonzero((record == row).all(axis=1))[0]) for row in known]
+    assert (len(places), places[0], places[-1]) == (90, 0, 999)
+    assert max(np.diff(places)) < 15

@@ -124,7 +124,8 @@ class Contender:
             return Budget(steps=steps, target_budget=steps, settings={})
         fit = self._fit_steps(pair)
         source, target = terms.source_steps - fit.get("source", 0), terms.target_steps - fit.get("target", 0)
-        if source < 0 or target < 1:
+        enters = self.settings.get("target_ratio") != 0
+        if source < 0 or target < int(enters):
             raise ValueError(
                 f"Steps of fitting a compensation count; {self.name!r} takes {fit.get('source', 0)} in the source and "
                 f"{fit.get('target', 0)} in the target, of {terms.source_steps} and {terms.target_steps} in all. "
@@ -132,8 +133,10 @@ class Contender:
             )
         if METHODS[self.method].acts_in == "target":
             return Budget(steps=target, target_budget=target, settings=self.settings)
-        steps = source if self.settings.get("target_ratio") == 0 else source + target
-        return Budget(steps=steps, target_budget=target, settings={"target_ratio": target / steps, **self.settings})
+        steps = source + target if enters else source
+        return Budget(
+            steps=steps, target_budget=max(target, 1), settings={"target_ratio": target / steps, **self.settings}
+        )
 
     def _fit_steps(self, pair: Pair) -> dict[Role, int]:
         """Return the steps that fitting the compensation takes in each domain of a pair, if there is one."""

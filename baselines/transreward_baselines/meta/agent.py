@@ -97,7 +97,10 @@ class MetaAgent:
             law = self.sac.law(self.tensor(self.states(observations.astype(np.float32))), latents)
             if generator is None:
                 return law[0].tanh().cpu().numpy(), np.zeros(len(observations), np.float32)
-            actions, log_densities = self.sac.draw(law, generator)
+            actions, _ = self.sac.draw(law, generator)
+            log_densities = self.sac.log_density(
+                law, actions
+            )  # at the edge of the box, too, as they are compared later
             return actions.cpu().numpy(), log_densities.cpu().numpy()
 
         return act

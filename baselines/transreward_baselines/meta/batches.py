@@ -39,7 +39,7 @@ def draw_batch(
     family: Family,
     *,
     tasks: int,
-    own: int,
+    size: int,
     stretches: int,
     lookahead: int,
     context: int,
@@ -52,8 +52,8 @@ def draw_batch(
         memory: Episodes of all tasks to learn from.
         family: Tells what a task would pay for another's transitions.
         tasks: Number of tasks B.
-        own: Transitions of each task's own.
-        stretches: Of other tasks' trajectories, given to each task.
+        size: Transitions of each task: those of the stretches that it is given, and for the rest its own.
+        stretches: Of other tasks' trajectories, given to each task; near an episode's ends they are shorter.
         lookahead: Most steps of a stretch.
         context: Transitions that each task is inferred from.
         recent: Newest episodes of a task that these are drawn from.
@@ -61,15 +61,21 @@ def draw_batch(
     """
     chosen = generator.choice(family.train, tasks, replace=False)
     inferred_from = memory.draw(chosen, context, generator, recent=recent)
-    steps, given = memory.draw(chosen, own, generator), np.repeat(np.arange(tasks), own)
-    rewards = steps.rewards.astype(np.float64)
-    if stretches:
-        to = np.repeat(np.arange(tasks), stretches)
-        others = (chosen[to] + generator.integers(1, family.train, len(to))) % family.train
-        drawn, stretch = memory.draw_stretches(others, lookahead, generator)
-        steps, given = steps.joined(drawn), np.append(given, to[stretch])
-        rewards = np.append(rewards, relabelled_rewards(family, drawn, chosen[to[stretch]]))
-    return MetaBatch(tasks=chosen, context=inferred_from, steps=steps, own=tasks * own, given=given, rewards=rewards)
+    to = np.repeat(np.arange(tasks), stretches)
+    others = (chosen[to] + generator.integers(1, family.train, len(to))) % family.train
+    drawn, stretch = memory.draw_stretches(others, lookahead, generator)
+    relabelled = to[stretch]
+    own = np.repeat(np.arange(tasks), np.maximum(size - np.bincount(relabelled, minlength=tasks), 0))
+    steps = memory.draw(chosen[own], 1, generator)
+    rewards = np.append(steps.rewards.astype(np.float64), relabelled_rewards(family, drawn, chosen[relabelled]))
+    return MetaBatch(
+        tasks=chosen,
+        context=inferred_from,
+        steps=steps.joined(drawn),
+        own=len(own),
+        given=np.append(own, relabelled),
+        rewards=rewards,
+    )
 
 
 def relabelled_rewards(family: Family, steps: Steps, tasks: Tasks) -> Array:

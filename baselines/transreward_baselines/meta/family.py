@@ -170,6 +170,11 @@ def _laws(pairs: Sequence[Pair]) -> list[tuple[ScaledShift, float, float]]:
         for shift in pair.target:
             if isinstance(shift, ScaledShift):
                 kinds.setdefault((shift.kind, shift.part), []).append(shift)
+    if not kinds:
+        raise ValueError(
+            "Tasks of a family differ by shifts that scale something, such as mass or friction; none of the targets of "
+            f"{', '.join(pair.name for pair in pairs)} has one. Choose another suite or robot."
+        )
     laws = []
     for shifts in kinds.values():
         factors = [shift.scale for shift in shifts]

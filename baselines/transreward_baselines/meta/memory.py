@@ -116,7 +116,7 @@ class EpisodeMemory:
         steps = last[:, None] + np.arange(1 - length, 1)
         there = (steps >= 0) & (steps < self._arrays["lengths"][tasks, episode][:, None])
         stretch = np.broadcast_to(np.arange(len(tasks))[:, None], there.shape)[there]
-        ends = np.append(stretch[1:] != stretch[:-1], True)
+        ends = np.append(stretch[1:] != stretch[:-1], True)[: len(stretch)]
         return self._steps(tasks[stretch], episode[stretch], steps[there], ends=ends), stretch
 
     def tensors(self) -> dict[str, torch.Tensor]:

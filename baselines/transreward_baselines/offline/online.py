@@ -78,7 +78,7 @@ class Collector:
             "observations": self._seen,
             "actions": actions,
             "rewards": steps.rewards,
-            "next_observations": steps.last_observations,
+            "next_observations": np.where(steps.failed[:, None], self._seen, steps.last_observations),
             "terminated": steps.terminated,
             "truncated": steps.done & ~steps.terminated,
         }

@@ -1,7 +1,6 @@
 """Going on in the target: what is collected there, how it joins the data, and that nothing of it is lost."""
 
 import dataclasses
-import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -175,21 +174,6 @@ def test_learning_in_the_target_changes_what_is_learnt_from() -> None:
     assert data.sample(agent.streams, 32).rewards.max() < 5.0
     data.fresh.show()
     assert (data.sample(agent.streams, 32).rewards == 9.0).sum() == 5
-
-
-def test_runs_from_before_there_was_a_target_to_go_on_in_may_go_on(tmp_path: Path) -> None:
-    args = args_of(iql, out=tmp_path / "run", updates=10)
-    iql.main(args)
-    path, table = tmp_path / "run" / "config.json", tmp_path / "run" / "results.csv"
-    new = ("finetune_steps", "online_share", "exploration_noise")
-    path.write_text(
-        json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name not in new})
-    )
-    lines = [line.rsplit(",", 1)[0] for line in table.read_text().splitlines()]
-    assert "online_steps" not in lines[0]
-    table.write_text("\n".join(lines))
-    rows = iql.main(dataclasses.replace(args, finetune_steps=10))
-    assert [(row.update, row.online_steps) for row in rows] == [(10, 0), (20, 10)]
 
 
 @pytest.mark.parametrize(

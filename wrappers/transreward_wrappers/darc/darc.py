@@ -106,7 +106,11 @@ class DARC(Classified):
         assert self.target_data is not None
         dataset = load_dataset(self.target_data)
         require_domain(dataset, target, self._pair, "target")
-        self._learner.know(1, features_of(dataset.transitions().as_transitions(1)))
+        rows = features_of(dataset.transitions().as_transitions(1))
+        room = self._learner.memory.room
+        if len(rows) > room:  # evenly, as datasets are ordered by the policies that made them
+            rows = rows[np.linspace(0, len(rows) - 1, room).round().astype(np.int64)]
+        self._learner.know(1, rows)
 
     def share(self, directory: Path) -> None:
         """Learn one pair of classifiers in several processes, from what passes through alone."""

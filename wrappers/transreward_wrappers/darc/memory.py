@@ -46,6 +46,12 @@ class Memory:
         learned.add(rows[~kept_out])
         held_out.add(rows[kept_out])
 
+    @property
+    def room(self) -> int:
+        """Return how many transitions of a domain there is room for, those that are held out included."""
+        rounds, rest = divmod(self.capacity, BLOCK * (HELD_OUT - 1))
+        return rounds * BLOCK * HELD_OUT + rest
+
     def seen(self, domain: int) -> int:
         """Return how many transitions of a domain were added."""
         return sum(self._stores[f"{kind}-{DOMAINS[domain]}"].added for kind in ("learned", "held-out"))

@@ -97,9 +97,15 @@ def _relabel(source: Dataset, target: Dataset, dara: DARC, directory: Path, name
         "settings": dara.settings(),
         "updates": dara.fit_budget,
         "target": target.metadata.get("dataset_id", str(target.directory)),
+        "data": data_of(source, target),
         **dara.learner.accuracies(),
     }
     return relabel(source, dara, directory, domain=0, about=about, name=name)
+
+
+def data_of(source: Dataset, target: Dataset) -> dict[str, str]:
+    """Return what tells the data that classifiers learn from apart from all others, as JSON types."""
+    return {"source": source.digest(), "target": target.digest()}
 
 
 def fit_by_seeds(

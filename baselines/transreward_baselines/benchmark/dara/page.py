@@ -43,7 +43,7 @@ def tables_of(scores: Sequence[Score], gains: Sequence[Gain]) -> Tables:
         rows[0] += ["gain of DARA [95 %]"] if {PLAIN, AUGMENTED} <= {*told} else []
         for quality, algorithm in dict.fromkeys((one.quality, one.algorithm) for one in own):
             found = {one.amount: one for one in own if (one.quality, one.algorithm) == (quality, algorithm)}
-            rows.append([quality, algorithm, str(max(one.seeds for one in found.values()))])
+            rows.append([quality, algorithm, _range([one.seeds for one in found.values()])])
             for amount in told:
                 one = found.get(amount)
                 rows[-1].append("-" if one is None else f"{one.score:.1f} ± {one.score_std:.1f}")
@@ -96,3 +96,9 @@ def with_interval(one: Gain | Verdict) -> str:
 def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return [lines[0], f"| {' | '.join(['---'] * len(rows[0]))} |", *lines[1:]]
+
+
+def _range(counts: Sequence[int]) -> str:
+    """Return a count, or from where to where counts go."""
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} - {high}"

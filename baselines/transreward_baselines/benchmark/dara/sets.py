@@ -16,7 +16,7 @@ from transreward_baselines.data import BuildArgs, build
 from transreward_baselines.offline.args import SEED
 from transreward_baselines.offline.data import JOIN
 from transreward_envs.pairs import Role
-from transreward_wrappers.darc.offline import relabel_source_by_seeds
+from transreward_wrappers.darc.offline import data_of, relabel_source_by_seeds
 from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, load_dataset
 
 TENTH = 10
@@ -91,7 +91,10 @@ class Sets:
         if amount == "10T":
             build(self.full)
             return
-        tenth = build(self.tenth)
+        try:
+            tenth = build(self.tenth)
+        except ValueError as error:
+            raise ValueError(f"1T is a tenth of `--size`, {self.size or 'as it is when left out'}. {error}") from error
         if amount != "1T":
             source = build(self.source)
             if amount == AUGMENTED:
@@ -111,9 +114,10 @@ class Sets:
             if missing:
                 settings, updates = {"eta": self.eta}, self.classifier_updates
                 relabel_source_by_seeds(source, target, missing, names, updates=updates, settings=settings)
+        expected = data_of(source, target)
         for directory in directories.values():
-            if load_dataset(directory).about.get("policies") != source.about.get("policies"):
+            if load_dataset(directory).about.get("compensation", {}).get("data") != expected:
                 raise DatasetError(
-                    f"{directory} was relabelled from data of other policies than those of {source.directory}. Delete "
-                    "it to have it made again."
+                    f"{directory} was relabelled from other data than those of {source.directory} and of "
+                    f"{target.directory}, as they are now. Delete it to have it made again."
                 )

@@ -13,7 +13,6 @@ from transreward_baselines.benchmark.dara.queue import Queue
 from transreward_baselines.benchmark.dara.rows import add_rows, read_runs
 from transreward_baselines.benchmark.dara.train import train
 from transreward_baselines.run_directory import RunDirectoryError
-from transreward_wrappers.storage import write_bytes
 
 
 def train_all(args: TableArgs) -> int:
@@ -42,8 +41,9 @@ def train_all(args: TableArgs) -> int:
             bar.n = sum(map(read_runs(args.out).__contains__, wanted))
             bar.refresh()
     if failures:
-        write_bytes(args.out / FAILURES, "\n".join(failures).encode())
-    else:
+        with (args.out / FAILURES).open("a") as file:  # other processes may fill the same directory
+            file.write("\n".join([*failures, ""]))
+    elif read_runs(args.out).keys() >= set(wanted):
         (args.out / FAILURES).unlink(missing_ok=True)
     return len(queue.failed)
 

@@ -1,9 +1,11 @@
 """The command with real data, classifiers and algorithms, at the smallest size that there is."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -87,14 +89,14 @@ def test_each_seed_has_its_own_rewards_and_they_differ_from_the_sources(root: Pa
     assert dataclasses.replace(own, classifier_updates=6).relabelled != own.relabelled
 
 
-def test_data_of_other_policies_are_refused(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["source", "tenth"])
+def test_rewards_that_were_learnt_from_other_data_are_refused(root: Path, tmp_path: Path, changed: str) -> None:
     own = sets(tmp_path)
     for one in (own.tenth, own.source):
-        (tmp_path / one.id).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / one.id).symlink_to(root / one.id)
-    other = tmp_path / own.relabelled.replace("{seed}", "0")
-    (other / "data").mkdir(parents=True)
-    text = (root / own.source.id / "data" / "metadata.json").read_text()
-    (other / "data" / "metadata.json").write_text(text.replace('"level": "random"', '"level": "other"'))
-    with pytest.raises(DatasetError, match="relabelled from data of other policies .* Delete it"):
+        shutil.copytree(root / one.id, tmp_path / one.id)
+    own.build("1T+10S-dara", (0,))
+    own.build("1T+10S-dara", (0,))
+    with h5py.File(tmp_path / getattr(own, changed).id / "data" / "main_data.hdf5", "r+") as file:
+        file["episode_0/rewards"][0] += 1.0
+    with pytest.raises(DatasetError, match="relabelled from other data .* Delete it"):
         own.build("1T+10S-dara", (0,))
