@@ -60,7 +60,7 @@ class Args(MetaArgs):
     """What other tasks' trajectories are taken to be worth; `none` leaves them out."""
 
     relabelled_share: float = 0.5
-    """Share of a task's transitions in a gradient step that are other tasks' [-]."""
+    """Share of a task's transitions in a gradient step that are other tasks'; less where episodes are short [-]."""
 
     lookahead: int = 16
     """Most steps of a stretch of another task's trajectory."""
