@@ -1,5 +1,6 @@
 """Where reward transfer's source data and policies come from, what is refused, and what a cached fit depends on."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from transreward_baselines.data import BuildArgs, build
 from transreward_envs import get_pair
 from transreward_wrappers import Transitions
 from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_policy
+from transreward_wrappers.policies.shipped import policies_root
 from transreward_wrappers.reward_transfer import RewardTransfer, source_data
 from transreward_wrappers.reward_transfer.coverage import Coverage
 from transreward_wrappers.reward_transfer.source_policies import shipped_mixture
@@ -82,10 +84,22 @@ def test_a_policy_in_a_file_acts(tmp_path: Path) -> None:
     assert not np.allclose(data.action[:30], policy(observations=11, actions=3)(data.observation[:30]), atol=0.1)
 
 
-def test_a_source_without_policies_of_its_own_has_those_of_its_plain_robot() -> None:
+def test_a_source_without_policies_of_its_own_has_those_of_its_plain_robot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Hopper").mkdir()
+    for path in (policies_root() / "Hopper").glob("Hopper-*.safetensors"):
+        if path.stem.split("-")[1] in ("expert", "medium", "snapshot"):
+            shutil.copy2(path, tmp_path / "Hopper" / path.name)
+    monkeypatch.setenv("TRANSREWARD_POLICIES", str(tmp_path))
     mixture = shipped_mixture(get_pair("Hopper-dara-mass"))
     assert [one.digest() for one in mixture] == [one.digest() for one in shipped_mixture(HOPPER)]
     assert mixture[-1].digest() == load_policy("Hopper").digest()
+
+
+def test_a_source_with_policies_of_its_own_has_those() -> None:
+    pair = get_pair("Hopper-dara-mass")
+    assert shipped_mixture(pair)[-1].digest() == load_policy(pair, "source").digest() != load_policy("Hopper").digest()
 
 
 def test_a_robot_without_policies_says_what_else_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
