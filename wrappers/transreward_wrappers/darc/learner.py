@@ -156,8 +156,7 @@ class ClassifierLearner:
         with self._lock:
             self._pull()
             for domain, rows in enumerate((source, target)):
-                self.memory.add(domain, rows)
-                self._normalizer.observe(rows)
+                self.know(domain, rows)
             new = len(source) + len(target)
             self.steps += new
             rounds, self.owed = divmod(self.owed + new, every)
@@ -173,7 +172,7 @@ class ClassifierLearner:
             return self.updates - before
 
     def know(self, domain: int, rows: Rows) -> None:
-        """Keep transitions of a domain to learn from later, as if they had passed through before the first step."""
+        """Keep transitions of a domain to learn from later."""
         self.memory.add(domain, rows)
         self._normalizer.observe(rows)
 
