@@ -98,9 +98,7 @@ class MetaAgent:
             if generator is None:
                 return law[0].tanh().cpu().numpy(), np.zeros(len(observations), np.float32)
             actions, _ = self.sac.draw(law, generator)
-            log_densities = self.sac.log_density(
-                law, actions
-            )  # at the edge of the box, too, as they are compared later
+            log_densities = self.sac.log_density(law, actions)  # as later ones, which know no more than the action
             return actions.cpu().numpy(), log_densities.cpu().numpy()
 
         return act
