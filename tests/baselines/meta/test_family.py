@@ -12,6 +12,7 @@ from transreward_baselines.meta.batches import relabelled_rewards
 from transreward_baselines.meta.episodes import Act, play
 from transreward_baselines.meta.family import SparseFamily, draw_family
 from transreward_baselines.meta.memory import EpisodeMemory
+from transreward_envs import get_suite
 from transreward_envs.shifts import FrictionShift, MassShift, SparseReward
 from transreward_wrappers.policies import load_policy
 
@@ -126,3 +127,10 @@ def test_suites_of_other_rewards_are_refused() -> None:
         draw_family("spares", "HalfCheetah", **SMALL)
     with pytest.raises(ValueError, match=r"both have a sparse reward; Hopper-.* of suite 'core' has not"):
         draw_family("core", "Hopper", **SMALL)
+
+
+def test_pairs_that_scale_nothing_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [dataclasses.replace(pair, target=(SparseReward(distance=9.0),)) for pair in get_suite("sparse")]
+    monkeypatch.setattr("transreward_baselines.meta.family.get_suite", lambda name: pairs)
+    with pytest.raises(ValueError, match="differ by shifts that scale something, such as mass or friction; none of"):
+        family()

@@ -13,6 +13,7 @@ from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
 from tests.baselines.offline.test_awr import by_hand
 from tests.baselines.offline.test_scripts import AGENTS, args_of, every_script, learnt, timeless
 from transreward_baselines import awr, iql, td3_bc
+from transreward_baselines.lanes import Lanes
 from transreward_baselines.offline import online
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.online import Collector, Explores, _seed
@@ -91,6 +92,23 @@ def test_what_is_collected_is_what_the_targets_simulator_does() -> None:
             if terminated or truncated:
                 observation, _ = env.reset()
     assert 0 < fresh["terminated"].sum() < 120
+
+
+def test_a_step_at_which_physics_failed_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Lanes.step
+
+    def failing(lanes: Lanes, actions: Any) -> Any:
+        made = step(lanes, actions)
+        failed = np.arange(lanes.num_envs) == 1
+        foreign = np.where(failed[:, None], 7.0, made.last_observations)
+        return dataclasses.replace(made, failed=failed, last_observations=foreign)
+
+    monkeypatch.setattr(Lanes, "step", failing)
+    _, data, _ = collected(td3_bc, 5, **EVERYONE)
+    assert data.fresh is not None
+    fresh = data.fresh.tensors()
+    assert torch.equal(fresh["next_observations"][1], fresh["observations"][1])
+    assert not torch.equal(fresh["next_observations"][0], fresh["observations"][0])
 
 
 def test_fresh_transitions_have_their_share_of_a_batch_but_are_never_more_than_there_are() -> None:

@@ -270,3 +270,16 @@ def test_a_setting_that_breaks_its_rule_is_refused(
 ) -> None:
     with pytest.raises(error, match=rule):
         make_world_model(kind, 3, 2, **{setting: value})
+
+
+def test_the_spread_is_the_deviation_of_members_in_deviations_of_observations() -> None:
+    model = fitted_tiny("ensemble", linear_store(), updates=5)
+    states, actions = torch.tensor([[0.3, -0.2, 0.1]]), some_actions(6, 1)
+    _, spread = model.rollout(states, actions)
+    network = model.network
+    rows = network.scales.normalise(states).expand(network.change.weights[0].shape[0], 6, -1)
+    with torch.no_grad():
+        members = rows + network.scales.change * network.change(
+            torch.cat([rows, actions[:, 0].expand(len(rows), -1, -1)], dim=-1)
+        )
+    torch.testing.assert_close(spread[:, 0], members.var(dim=0).mean(dim=-1).sqrt())

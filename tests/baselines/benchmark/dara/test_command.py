@@ -91,6 +91,22 @@ def test_a_cell_that_fails_loses_none_of_the_others(
     assert not (tmp_path / "table" / "failures.txt").exists()
 
 
+def test_what_other_processes_say_of_failures_is_kept(
+    script: Script, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(self: Sets, amount: str, seeds: tuple[int, ...]) -> None:
+        if amount == "10T":
+            with (tmp_path / "table" / "failures.txt").open("a") as file:
+                file.write("another process: Traceback")
+            raise ValueError("no such policy")
+
+    monkeypatch.setattr(Sets, "build", build)
+    command(*SMALL, code=2)
+    told = (tmp_path / "table" / "failures.txt").read_text()
+    assert "another process: Traceback" in told
+    assert "ValueError: no such policy" in told
+
+
 def test_data_that_are_not_finite_lose_their_own_cells_alone(script: Script, command: Command) -> None:
     def damaged(args: awr.Args) -> None:
         if any("medium-expert" in data for data in args.data):

@@ -1,7 +1,6 @@
 """The command with real data, classifiers and algorithms, at the smallest size that there is."""
 
 import dataclasses
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,13 +89,17 @@ def test_each_seed_has_its_own_rewards_and_they_differ_from_the_sources(root: Pa
 
 
 @pytest.mark.parametrize("changed", ["source", "tenth"])
-def test_rewards_that_were_learnt_from_other_data_are_refused(root: Path, tmp_path: Path, changed: str) -> None:
+def test_rewards_that_were_learnt_from_other_data_are_refused(tmp_path: Path, changed: str) -> None:
     own = sets(tmp_path)
-    for one in (own.tenth, own.source):
-        shutil.copytree(root / one.id, tmp_path / one.id)
-    own.build("1T+10S-dara", (0,))
-    own.build("1T+10S-dara", (0,))
+    for _ in range(2):
+        own.build("1T+10S-dara", (0,))
     with h5py.File(tmp_path / getattr(own, changed).id / "data" / "main_data.hdf5", "r+") as file:
         file["episode_0/rewards"][0] += 1.0
     with pytest.raises(DatasetError, match="relabelled from other data .* Delete it"):
         own.build("1T+10S-dara", (0,))
+
+
+def test_a_tenth_that_is_shorter_than_an_episode_is_told_of_the_whole_size(tmp_path: Path) -> None:
+    small = dataclasses.replace(sets(tmp_path), size=5_000)
+    with pytest.raises(ValueError, match=r"1T is a tenth of `--size`, 5000\. A dataset must be at least as long"):
+        small.build("1T", (0,))
