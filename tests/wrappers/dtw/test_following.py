@@ -9,7 +9,9 @@ import pytest
 
 from tests.wrappers.dtw.conftest import PAIR
 from transreward_envs import get_pair
-from transreward_wrappers.alignment import StreamingRows, increment, progress, shaping
+from transreward_wrappers.alignment import Reference, StreamingRows, increment, progress, shaping
+from transreward_wrappers.compensation import Transitions
+from transreward_wrappers.dtw.follower import FollowReference
 from transreward_wrappers.errors import CompensationError
 
 ID = get_pair(PAIR).id("dtw")
@@ -50,6 +52,28 @@ def test_each_step_is_paid_by_the_row_which_starts_anew_with_each_episode(form: 
             steps, paid = [], []
             env.reset()
     assert env.get_wrapper_attr("diagnostics")["target_mean"] != 0.0
+
+
+@pytest.mark.parametrize("form", ["progress", "increment"])
+def test_nothing_is_paid_or_charged_once_the_reference_is_over(form: str) -> None:
+    reference = Reference(observations=np.arange(5.0)[:, None], rewards=np.ones(5))
+    follower = FollowReference(
+        reference, 1, form=form, to_source=lambda observations: observations, tau=1.0, penalty=0.5, gamma=0.9
+    )
+    paid = []
+    for position in [0.2, 1.2, 2.2, 3.2, 4.2, 5.0, 6.0, 7.0]:
+        here = np.array([[position]])
+        batch = Transitions(
+            observation=here,
+            action=here,
+            next_observation=here,
+            reward=np.zeros(1),
+            terminated=np.zeros(1, dtype=bool),
+            domain=np.ones(1, dtype=np.int64),
+        )
+        paid.append(float(follower.pay(batch, np.array([True]))[0]))
+    assert all(paid[:5])
+    assert paid[5:] == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])

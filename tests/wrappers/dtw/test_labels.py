@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transreward_wrappers.alignment import METHODS, Reference
+from transreward_wrappers.alignment import METHODS, Reference, on_one_floor
 from transreward_wrappers.datasets import Episode
 from transreward_wrappers.dtw.labels import Labeller, Labels, identity
 
@@ -69,3 +69,28 @@ def test_observations_are_mapped_before_they_are_aligned_and_kept_as_they_are() 
     assert labels.rewards.sum() == pytest.approx(REFERENCE.rewards.sum())
     assert np.array_equal(labels.observations, WALK[:, ::-1])
     assert np.array_equal(mapped.piece(WALK[3:9, ::-1], [REFERENCE]).observations, WALK[3:15])
+
+
+def test_where_a_source_is_paid_for_being_near_its_goal_to_be_there_is_worth_the_most() -> None:
+    way = np.concatenate([np.linspace(0.0, 1.0, 40), np.linspace(1.0, 1.001, 40)])[:, None]
+    reference = Reference(observations=way, rewards=way[:, 0] - 1.001)
+    assert (reference.rewards < 1e-9).all()
+
+    def worth(observations: np.ndarray) -> float:
+        episode = Episode(observations=observations, actions=np.zeros((80, 1)), rewards=np.zeros(80), terminated=False)
+        of_windows = labeller(window=20).of_episodes([episode], [reference])
+        return float(sum(labels.rewards.sum() for labels in of_windows))
+
+    follows, stays, is_there = (np.concatenate([way[:1], way]), np.zeros((81, 1)), np.full((81, 1), 1.001))
+    assert worth(stays) < worth(follows) < worth(is_there)
+    window, goal = (labeller(window=20).piece(observations, [reference]) for observations in (way[:20], way[50:70]))
+    assert labeller()(way[50:70], goal).rewards.mean() > labeller()(way[:20], window).rewards.mean() + 0.5
+
+
+def test_a_step_is_worth_the_same_beside_any_of_several_references() -> None:
+    bad = Reference(observations=ELSEWHERE.observations, rewards=np.full(40, -7.0))
+    for reference in on_one_floor([REFERENCE, bad]):
+        assert reference.floor == -7.0
+        assert reference.part(3, 9).floor == -7.0
+    labels = labeller()(WALK, on_one_floor([REFERENCE, bad])[0])
+    assert labels.rewards.sum() == pytest.approx((REFERENCE.rewards + 7.0).sum())

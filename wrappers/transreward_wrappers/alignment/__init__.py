@@ -5,7 +5,7 @@ from transreward_wrappers.alignment.batched import align_candidate, dtw_totals
 from transreward_wrappers.alignment.distance import dtw_distance
 from transreward_wrappers.alignment.methods import METHODS, MethodName, align
 from transreward_wrappers.alignment.orca import coverage
-from transreward_wrappers.alignment.reference import Reference
+from transreward_wrappers.alignment.reference import Reference, on_one_floor
 from transreward_wrappers.alignment.rewards import increment, potential, progress, shaping, transport
 from transreward_wrappers.alignment.rows import RowState, StreamingRows
 
@@ -22,6 +22,7 @@ __all__ = [
     "dtw_distance",
     "dtw_totals",
     "increment",
+    "on_one_floor",
     "potential",
     "progress",
     "shaping",

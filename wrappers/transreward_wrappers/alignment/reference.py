@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +34,10 @@ class Reference:
     """What observations are divided by, as ``(D,)``; when left out, the standard deviation of each feature in the
     reference, and 1 for one that does not vary."""
 
+    floor: float = 0.0
+    """What a gate pays from, so that nothing it forgives is below 0: lowered to the least reward, if that is below. A
+    piece has the whole's, because one step must be worth the same in all pieces."""
+
     normalised: Float = field(init=False)
     """The observations divided by ``scale``, as ``(T, D)``."""
 
@@ -51,6 +56,9 @@ class Reference:
             raise ValueError(
                 f"`scale` must be {observations.shape[1]} numbers, one for each feature, finite and > 0; got {scale}."
             )
+        if not np.isfinite(self.floor):
+            raise ValueError(f"`floor` must be a finite number; got {self.floor}.")
+        object.__setattr__(self, "floor", min(float(self.floor), float(rewards.min())))
         values = {"observations": observations, "rewards": rewards, "scale": scale, "normalised": observations / scale}
         for name, value in values.items():
             value.flags.writeable = False
@@ -70,8 +78,13 @@ class Reference:
         return len(self.scale)
 
     def part(self, start: int, stop: int) -> Reference:
-        """Return the steps from ``start`` up to ``stop``, with the scale of the whole."""
-        return Reference(observations=self.observations[start:stop], rewards=self.rewards[start:stop], scale=self.scale)
+        """Return the steps from ``start`` up to ``stop``, with the scale and the floor of the whole."""
+        return Reference(
+            observations=self.observations[start:stop],
+            rewards=self.rewards[start:stop],
+            scale=self.scale,
+            floor=self.floor,
+        )
 
     def costs(self, observations: ArrayLike) -> Float:
         """Return what it costs that target step i goes with reference step j, as ``(T_target, T)``.
@@ -84,3 +97,12 @@ class Reference:
         """
         target = require_sequence("observations", observations, width=self.size)
         return squared_distances(target / self.scale, self.normalised)
+
+
+def on_one_floor(references: Sequence[Reference]) -> list[Reference]:
+    """Return references with the lowest of their floors, so that what one pays may be compared with another's."""
+    floor = min((reference.floor for reference in references), default=0.0)
+    return [
+        Reference(observations=one.observations, rewards=one.rewards, scale=one.scale, floor=floor)
+        for one in references
+    ]

@@ -27,7 +27,7 @@ from transreward_wrappers.alignment.sequences import require_finite_array
 from transreward_wrappers.compensation import Float
 
 
-def transport(alignment: Alignment, rewards: ArrayLike, *, tau: float | None = 1.0) -> Float:
+def transport(alignment: Alignment, rewards: ArrayLike, *, tau: float | None = 1.0, floor: float = 0.0) -> Float:
     """Return the reward of each target step, as ``(T,)``.
 
     Plain, the rewards of all source steps that are matched are paid in full, however bad the match: an agent that
@@ -38,6 +38,8 @@ def transport(alignment: Alignment, rewards: ArrayLike, *, tau: float | None = 1
         rewards: Of the reference, as ``(T_ref,)``.
         tau: Cost at which the gate pays 1/e; a sum over features, so the observation's size is a start. ``None`` for no
             gate.
+        floor: What a gate pays from; lowered to the least reward, if that is below. Pieces of one reference need the
+            whole's, or a step would be worth more in a piece where others are worse.
 
     Raises:
         TypeError: ``tau`` is not a number.
@@ -50,7 +52,7 @@ def transport(alignment: Alignment, rewards: ArrayLike, *, tau: float | None = 1
     if tau is None:
         return alignment.shares @ values
     require_positive("tau", tau)
-    return (alignment.shares * np.exp(-alignment.costs / tau)) @ (values - least(values))
+    return (alignment.shares * np.exp(-alignment.costs / tau)) @ (values - min(floor, float(least(values))))
 
 
 def progress(before: RowState, after: RowState, *, tau: float | None = 1.0, penalty: float = 0.1) -> Float:

@@ -41,6 +41,9 @@ from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix
 RECENT = 5_000
 """Newest steps of the agent's on which a new reward model pays as much, on average, as the one before it."""
 
+LABELS = 2
+"""Counts the ways in which observations have been paid: a fit that was kept of another one is made anew."""
+
 MOST_UNIT = 10.0
 """By how much what a new reward model says is scaled for that, up or down."""
 
@@ -59,7 +62,7 @@ class DTW(DTWSettings, Compensation):
     - ``alive``: 1 a step, the control.
 
     ``progress``, ``increment`` and ``shaping`` hang on the episode so far, which the agent does not see unless
-    ``observe_progress`` is set. They pay nothing once the reference is over. Where the robots differ, target
+    ``observe_progress`` is set. ``progress`` and ``increment`` pay nothing once the reference is over. Where the robots differ, target
     observations are mapped to the source's, and there is no world model, because the source has no state of the
     target's to plan from.
 
@@ -134,7 +137,8 @@ class DTW(DTWSettings, Compensation):
     def fit_key(self, pair: Pair) -> dict[str, Any]:
         """Return both domains, the settings, and what the references depend on."""
         given = self._target.digest() if self._target is not None else None
-        return {**super().fit_key(pair), "references": self.reference_data().key(pair), "world_model": given}
+        references = self.reference_data().key(pair)
+        return {**super().fit_key(pair), "references": references, "world_model": given, "labels": LABELS}
 
     def fit(self, source: Env, target: Env) -> None:
         """Gather references; for ``model``, make the first target steps, and fit both models to them.

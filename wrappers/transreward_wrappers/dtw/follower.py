@@ -64,10 +64,15 @@ class FollowReference(Follower):
 
     def _paid(self, before: RowState, after: RowState, batch: Transitions, lanes: NDArray[np.bool_]) -> Float:
         """Return what each lane's step is paid, as ``(L,)``."""
+        if self._form == "shaping":
+            terminated = np.zeros(len(lanes), dtype=np.bool_)
+            terminated[lanes] = batch.terminated
+            return shaping(before, after, terminated, gamma=self._gamma, penalty=self._penalty)
         if self._form == "increment":
-            return increment(before, after)
-        if self._form == "progress":
-            return progress(before, after, tau=self._tau, penalty=self._penalty)
-        terminated = np.zeros(len(lanes), dtype=np.bool_)
-        terminated[lanes] = batch.terminated
-        return shaping(before, after, terminated, gamma=self._gamma, penalty=self._penalty)
+            paid = increment(before, after)
+        else:
+            paid = progress(before, after, tau=self._tau, penalty=self._penalty)
+        over = (
+            before.covered == before.lengths - 1
+        )  # the distance grows on; to charge it would make an early end better
+        return np.where(over, 0.0, paid)

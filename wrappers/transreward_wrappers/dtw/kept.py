@@ -48,6 +48,7 @@ def references_tensors(references: Sequence[Reference]) -> Tensors:
         "observations": torch.from_numpy(np.concatenate([reference.observations for reference in references])),
         "rewards": torch.from_numpy(np.concatenate([reference.rewards for reference in references])),
         "scales": torch.from_numpy(np.stack([reference.scale for reference in references])),
+        "floors": torch.tensor([reference.floor for reference in references], dtype=torch.float64),
     }
 
 
@@ -58,8 +59,10 @@ def references_of(tensors: Tensors) -> list[Reference]:
     lengths = tensors["lengths"].numpy()
     observations, rewards = _parts(tensors["observations"], lengths), _parts(tensors["rewards"], lengths)
     return [
-        Reference(observations=seen, rewards=paid, scale=scale)
-        for seen, paid, scale in zip(observations, rewards, tensors["scales"].numpy(), strict=True)
+        Reference(observations=seen, rewards=paid, scale=scale, floor=floor)
+        for seen, paid, scale, floor in zip(
+            observations, rewards, tensors["scales"].numpy(), tensors["floors"].tolist(), strict=True
+        )
     ]
 
 

@@ -64,7 +64,8 @@ class Labeller:
         """Return what a sequence, as ``(T, observation_size)``, is worth beside a piece of a reference."""
         settings = {"open_end": True} if self.method == "dtw" else {}  # a slow one stops short of the piece's end
         found = align(piece.costs(self.to_source(observations)), self.method, **settings)
-        return Labels(observations=observations, rewards=transport(found, piece.rewards, tau=self.tau))
+        paid = transport(found, piece.rewards, tau=self.tau, floor=piece.floor)
+        return Labels(observations=observations, rewards=paid)
 
     def of_episodes(self, episodes: Iterable[Episode], references: Sequence[Reference]) -> list[Labels]:
         """Return what episodes are worth; the observation that each began with is paid to nobody."""

@@ -15,7 +15,7 @@ from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
 from transreward_envs.pairs import Pair
-from transreward_wrappers.alignment import Reference
+from transreward_wrappers.alignment import Reference, on_one_floor
 from transreward_wrappers.compensation import Env, Transitions
 from transreward_wrappers.datasets import Dataset, Episode, load_dataset
 from transreward_wrappers.datasets.domain import require_domain
@@ -97,7 +97,7 @@ class ReferenceData:
                     f"References must have the source's observations, of {size} numbers for {pair.name!r}; those of "
                     f"{self.kind} have {reference.size}. Give others as `references`."
                 )
-        return references
+        return on_one_floor(references)
 
     def policy(self, pair: Pair) -> GaussianPolicy | None:
         """Return the policy that makes the references, if one does."""
