@@ -116,9 +116,6 @@ class Args(RunArgs):
     critic_learning_rate: float = 1e-3
     """Of Adam."""
 
-    gamma: float = 0.99
-    """Discount."""
-
     return_lambda: float = 0.95
     """Of the returns: 0 is one step, 1 the whole of what is imagined."""
 

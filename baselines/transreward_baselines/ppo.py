@@ -93,9 +93,6 @@ class Args(RunArgs):
     target_kl: float | None = 0.02
     """Divergence of a policy from its rollout's that the learning rate is adapted to [nats]; constant if `None`."""
 
-    gamma: float = 0.99
-    """Discount."""
-
     gae_lambda: float = 0.95
     """Of the advantage estimate: 0 is one step, 1 the whole rollout."""
 

@@ -10,7 +10,7 @@ import torch
 
 from transreward_baselines.lanes import Lanes, find_spec, make_lanes
 from transreward_baselines.settings import parse_settings
-from transreward_baselines.training_ids import TRAINING_KEYWORDS, evaluation_ids, find_training_pair, with_seed
+from transreward_baselines.training_ids import TRAINING_KEYWORDS, evaluation_ids, find_training_pair, with_agents_own
 from transreward_envs.errors import require_count, require_positive, unknown
 
 
@@ -34,6 +34,9 @@ class RunArgs:
 
     seed: int = 1
     """Of the agent and the lanes, and of the compensation if it takes one."""
+
+    gamma: float = 0.99
+    """Discount of the agent, and of the compensation if it takes one and `settings` say no other."""
 
     out: Path | None = None
     """Directory of the run; `runs/<script>-<id>-<seed>` when left out."""
@@ -103,9 +106,10 @@ class RunArgs:
         return {name: value for name, value in self.keywords().items() if name not in TRAINING_KEYWORDS}
 
     def keywords(self) -> dict[str, Any]:
-        """Return the keywords of the id, the compensation's seed among them."""
+        """Return the keywords of the id, the seed and the discount of a compensation that takes them among them."""
         found = find_training_pair(self.env_id)
-        return with_seed(found[1] if found else "", parse_settings(self.settings), self.seed)
+        settings = parse_settings(self.settings)
+        return with_agents_own(found[1] if found else "", settings, seed=self.seed, gamma=self.gamma)
 
 
 def make_env(args: RunArgs) -> Lanes:

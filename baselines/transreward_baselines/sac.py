@@ -77,9 +77,6 @@ class Args(RunArgs):
     critic_learning_rate: float = 1e-3
     """Of Adam."""
 
-    gamma: float = 0.99
-    """Discount."""
-
     tau: float = 0.005
     """Share by which the target critics move to the critics after each gradient step."""
 

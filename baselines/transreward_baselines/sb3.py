@@ -16,7 +16,7 @@ from transreward_baselines.lanes import make_lanes
 from transreward_baselines.sb3_drae import DRaEReplayBuffer, drae_replay
 from transreward_baselines.sb3_lanes import VectorEnvAdapter, make_vec
 from transreward_baselines.sb3_replay import CompensatedReplayBuffer, compensated_replay
-from transreward_baselines.training_ids import evaluation_places, with_seed
+from transreward_baselines.training_ids import evaluation_places, with_agents_own
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES, Role
 
@@ -57,7 +57,8 @@ def training_keywords(config: RunConfig) -> dict[str, Any]:
     keywords = dict(config.settings)
     if config.target_budget is not None:
         keywords["target_budget"] = config.target_budget
-    return with_seed(config.method, keywords, config.seed)
+    gamma = (_PPO if config.agent == "sb3-ppo" else _SAC)["gamma"]
+    return with_agents_own(config.method, keywords, seed=config.seed, gamma=gamma)
 
 
 def places_of(config: RunConfig) -> dict[Role, tuple[str, dict[str, Any]]]:

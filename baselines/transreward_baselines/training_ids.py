@@ -103,10 +103,20 @@ def pair_of(env_id: str) -> Pair | None:
     return None if found is None else found[0]
 
 
-def with_seed(method: str, keywords: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return the keywords of a method's id, with the run's seed for its compensation, if that takes one."""
+def with_agents_own(method: str, keywords: Mapping[str, Any], *, seed: int, gamma: float) -> dict[str, Any]:
+    """Return the keywords of a method's id, with the agent's own numbers for its compensation, where that takes them.
+
+    Potentials leave what is optimal as it is for an agent of the same discount alone.
+
+    Args:
+        method: ``source``, ``target`` or a method.
+        keywords: Of its id; what stands there is kept.
+        seed: Of the run.
+        gamma: The agent's discount.
+    """
     found = METHODS.get(method)
     if found is None or found.compensation is None:
         return dict(keywords)
-    takes = "seed" in inspect.signature(load_compensation(found.compensation)).parameters
-    return {**({"seed": seed} if takes else {}), **keywords}
+    takes = inspect.signature(load_compensation(found.compensation)).parameters
+    own = {"seed": seed, "gamma": gamma}
+    return {**{name: value for name, value in own.items() if name in takes}, **keywords}

@@ -19,7 +19,7 @@ from transreward_baselines.player import LatentPolicy
 from transreward_baselines.policies.scores import FINAL_SEED
 from transreward_baselines.results import Evaluation, Result, read_results, read_rows
 from transreward_baselines.run import POLICIES
-from transreward_baselines.training_ids import evaluation_places, with_seed
+from transreward_baselines.training_ids import evaluation_places
 from transreward_baselines.tuned import tuned
 from transreward_envs.pairs import Role
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
@@ -88,14 +88,21 @@ def final_returns(job: Job) -> dict[Role, NDArray[np.float64]]:
 
     The episodes are those that references are measured on, and none that a run is evaluated on before.
     """
-    method = job.contender.suffix
     found: dict[Role, NDArray[np.float64]] = {}
-    for role, (env_id, keywords) in evaluation_places(
-        job.pair, method, with_seed(method, job.budget.settings, job.seed)
-    ).items():
+    for role, (env_id, keywords) in evaluation_places(job.pair, job.contender.suffix, keywords_of(job)).items():
         envs = make_lanes(env_id, job.terms.final_episodes, threads=1, settings=keywords)
         found[role] = episode_returns(_last_policy(job, envs.single_action_space), envs, FINAL_SEED)
     return found
+
+
+def keywords_of(job: Job) -> dict[str, Any]:
+    """Return the keywords of the id that a run trains in."""
+    if job.agent in SCRIPTS:
+        keywords: dict[str, Any] = script_args(job).keywords()
+        return keywords
+    from transreward_baselines.sb3 import training_keywords
+
+    return training_keywords(sb3_config(job))
 
 
 def _last_policy(job: Job, space: Any) -> Any:

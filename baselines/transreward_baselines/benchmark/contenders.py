@@ -133,10 +133,9 @@ class Contender:
             )
         if METHODS[self.method].acts_in == "target":
             return Budget(steps=target, target_budget=target, settings=self.settings)
-        steps = source + target if enters else source
-        return Budget(
-            steps=steps, target_budget=max(target, 1), settings={"target_ratio": target / steps, **self.settings}
-        )
+        ratio = self.settings.get("target_ratio", target / (source + target))
+        steps = source + target if ratio == 1 else min(source + target, round(source / (1 - ratio)))
+        return Budget(steps=steps, target_budget=max(target, 1), settings={**self.settings, "target_ratio": ratio})
 
     def _fit_steps(self, pair: Pair) -> dict[Role, int]:
         """Return the steps that fitting the compensation takes in each domain of a pair, if there is one."""

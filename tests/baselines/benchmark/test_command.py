@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from transreward_baselines.benchmark import agents, execute, perform
-from transreward_baselines.benchmark.agents import final_returns, read_curve, sb3_config, script_args
+from transreward_baselines.benchmark.agents import final_returns, keywords_of, read_curve, sb3_config, script_args
 from transreward_baselines.benchmark.choose import make_plan
 from transreward_baselines.benchmark.command import BenchmarkArgs
 from transreward_baselines.benchmark.job import Job, Outcome, read_outcome
@@ -266,6 +266,16 @@ def test_scripts_have_the_settings_that_were_found_for_the_robot(tmp_path: Path)
     assert (source.env_id, source.total_steps) == ("TransReward/HalfCheetah-mass-2.0-source-v0", 400)
     assert source.keywords() == {}
     assert {args.threads for args in (mixture, more, source)} == {1}
+
+
+@pytest.mark.parametrize("agent", ["ppo", "sac", "sb3-ppo", "sb3-sac"])
+def test_a_compensation_discounts_as_its_agent_does_unless_it_is_told_otherwise(agent: str, tmp_path: Path) -> None:
+    methods = ("reward-transfer:estimator=potential,fit_budget=60", "drae", "drae:gamma=0.5", "darc")
+    shaped, drae, told, darc = make_jobs(tmp_path, pairs=("HalfCheetah-mass-2.0",), methods=methods, agents=(agent,))
+    gamma = 0.98 if agent.endswith("ppo") else 0.99
+    if not agent.startswith("sb3"):
+        assert script_args(shaped).gamma == gamma
+    assert [keywords_of(job).get("gamma") for job in (shaped, drae, told, darc)] == [gamma, gamma, 0.5, None]
 
 
 def test_agents_of_stable_baselines_have_the_same_terms(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def thirsty():
         ("mixture", 1_100, 100, 1 / 11, 0),
         ("darc:eta=0.1", 1_100, 100, 1 / 11, 0),
         ("mixture:target_ratio=0.5", 1_100, 100, 0.5, 0),
+        ("mixture:target_ratio=1", 1_100, 100, 1.0, 0),
         ("reward-transfer:fit_budget=400", 100, 100, None, 400),
         ("thirsty", 770, 70, 1 / 11, 330),
         ("thirsty:drink=99", 11, 1, 1 / 11, 1_089),
@@ -67,6 +68,13 @@ def test_all_contenders_have_the_same_steps_and_those_of_a_fit_are_taken_off(
     assert budget.settings.get("target_ratio") == (None if ratio is None else pytest.approx(ratio))
     if word.startswith(("darc", "mixture", "thirsty")):
         assert budget.steps + fitted == TERMS.source_steps + TERMS.target_steps
+
+
+@pytest.mark.parametrize(("ratio", "steps"), [(0.0, 1_000), (0.05, 1_053), (0.09, 1_099), (0.2, 1_100)])
+def test_one_that_seldom_enters_the_target_has_no_more_of_the_source_for_that(ratio: float, steps: int) -> None:
+    budget = Contender.parse(f"mixture:target_ratio={ratio}").budget(TERMS, get_pair(PAIR))
+    assert (budget.steps, budget.settings["target_ratio"]) == (steps, ratio)
+    assert steps - min(ratio * steps, 100) <= TERMS.source_steps + 0.5
 
 
 @pytest.mark.usefixtures("thirsty")

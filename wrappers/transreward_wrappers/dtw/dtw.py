@@ -62,9 +62,9 @@ class DTW(DTWSettings, Compensation):
     - ``alive``: 1 a step, the control.
 
     ``progress``, ``increment`` and ``shaping`` hang on the episode so far, which the agent does not see unless
-    ``observe_progress`` is set. ``progress`` and ``increment`` pay nothing once the reference is over. Where the robots differ, target
-    observations are mapped to the source's, and there is no world model, because the source has no state of the
-    target's to plan from.
+    ``observe_progress`` is set. ``progress`` and ``increment`` pay nothing once the reference is over.
+    Where the robots differ, target observations are mapped to the source's, and there is no world model, because the
+    source has no state of the target's to plan from.
 
     Raises:
         TypeError: A setting is not of its kind.

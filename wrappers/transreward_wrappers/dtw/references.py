@@ -200,13 +200,13 @@ def load_reference(path: Path | str) -> Reference:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name], dtype=np.float64) for name in ("observations", "rewards")}
+            observations, rewards = (np.asarray(file[name], dtype=np.float64) for name in ("observations", "rewards"))
     except (OSError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise ValueError(
             f"A recorded trajectory is an .npz file of `observations` (T, D) and `rewards` (T,), each paid on arrival; "
             f"{path} is none ({error}). Write it with transreward_wrappers.dtw.save_reference."
         ) from error
-    return Reference(**arrays)
+    return Reference(observations=observations, rewards=rewards)
 
 
 def sizes_of(domain: Env) -> list[int]:
