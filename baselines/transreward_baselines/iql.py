@@ -4,8 +4,10 @@
     python -m transreward_baselines.iql --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4
 
 V is the upper expectile of Q over the data's own actions, Q learns from V, and the policy imitates actions weighted
-by exp(beta (Q - V)). Deviations from the paper: no cosine schedule of the actor's rate; runs of all datasets and seeds
-take each gradient step together, along a leading axis R, and a run's numbers are those that it has alone.
+by exp(beta (Q - V)). As in its authors' code, rewards are scaled so that the best and the worst return of a run's data
+are 1,000 apart, or beta would mean something else in every task. Deviations from the paper: observations are normalised
+(as in CORL), and the actor's rate has no cosine schedule; runs of all datasets and seeds take each gradient step
+together, along a leading axis R, and a run's numbers are those that it has alone.
 """
 
 from __future__ import annotations
@@ -45,12 +47,18 @@ class Args(OfflineArgs):
     learning_rate: float = 3e-4
     """Of Adam."""
 
+    return_span: float | None = 1_000.0
+    """What the best and the worst return of a run's data are to be apart, by the scale of rewards; `None` to take
+    rewards as they are. So are they where all returns are equal."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("expectile", "beta", "learning_rate"):
             require_positive(name, getattr(self, name))
         require_below_one("expectile", self.expectile)
         require_share("tau", self.tau)
+        if self.return_span is not None:
+            require_positive("return_span", self.return_span)
 
 
 class IQL:
@@ -70,6 +78,7 @@ class IQL:
             }
         )
         self.networks["target_critics"].requires_grad_(False)
+        self.networks.register_buffer("reward_scale", self._reward_scale(data))
         self.log_std = nn.Parameter(torch.zeros(len(seeds), 1, action))
         self.networks["log_std"] = nn.ParameterList([self.log_std])
         self.optimizers: dict[str, torch.optim.Optimizer] = {
@@ -80,6 +89,13 @@ class IQL:
                 "critics": list(self.networks["critics"].parameters()),
             }.items()
         }
+
+    def _reward_scale(self, data: OfflineData) -> torch.Tensor:
+        """Return what each run's rewards are multiplied by, as ``(R, 1)``."""
+        spans = data.return_spans()[:, None]
+        if self.args.return_span is None:
+            return torch.ones_like(spans)
+        return torch.where(spans > 0.0, self.args.return_span / spans, 1.0)
 
     def act(self, observations: torch.Tensor) -> torch.Tensor:
         """Return the actors' means, as ``(R, B, action_size)``."""
@@ -96,7 +112,8 @@ class IQL:
         with torch.no_grad():
             judged = self.networks["target_critics"](pairs)[..., 0].min(dim=1).values
             following = self.networks["value"](batch.next_observations)[..., 0]
-            targets = batch.rewards + self.args.gamma * batch.bootstrap * following
+            rewards = self.networks.get_buffer("reward_scale") * batch.rewards
+            targets = rewards + self.args.gamma * batch.bootstrap * following
         advantages = judged - self.networks["value"](batch.observations)[..., 0]
         weight = torch.where(advantages > 0.0, self.args.expectile, 1.0 - self.args.expectile)
         value_loss = per_run(weight * advantages.square())

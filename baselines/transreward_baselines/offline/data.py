@@ -170,6 +170,23 @@ class OfflineData:
             where=where,
         )
 
+    def return_spans(self) -> torch.Tensor:
+        """Return by how much the best episode's return exceeds the worst's in each run's data, as ``(R,)``."""
+        over = (self.arrays["terminated"] + self.arrays["truncated"]).clamp(max=1.0)
+        spans: dict[bytes, torch.Tensor] = {}  # runs that differ in seed share data
+        keys = [
+            torch.cat([self._starts[run], self._ends[run]]).cpu().numpy().tobytes() for run in range(len(self.sizes))
+        ]
+        for run, key in enumerate(keys):
+            if key not in spans:
+                where = self.whole(run)
+                ended = over[where].long()
+                episode = ended.cumsum(0) - ended  # the step that ends one belongs to it
+                returns = torch.zeros(int(episode[-1]) + 1, dtype=torch.float64, device=where.device)
+                returns.scatter_add_(0, episode, self.arrays["rewards"][where].double())
+                spans[key] = returns.max() - returns.min()
+        return torch.stack([spans[key] for key in keys]).float()
+
     def normalisation(self) -> Tensors:
         """Return mean and deviation of each run's observations, by name."""
         return {"mean": self.mean, "deviation": self.deviation}

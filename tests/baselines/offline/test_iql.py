@@ -1,10 +1,47 @@
 """IQL: the losses of its three networks, by hand."""
 
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
 
-from tests.baselines.offline.test_scripts import learnt
+from tests.baselines.offline.conftest import FIRST, SECOND, write_dataset
+from tests.baselines.offline.test_scripts import args_of, learnt
 from transreward_baselines import iql
 from transreward_baselines.offline.streams import Streams
+from transreward_baselines.run_directory import checkpoints
+from transreward_wrappers.datasets import load_dataset
+from transreward_wrappers.storage import load_tensors
+
+
+def span(*names: str) -> float:
+    returns = np.concatenate([load_dataset(name).returns() for name in names])
+    return float(returns.max() - returns.min())
+
+
+def test_rewards_are_scaled_by_the_returns_of_each_runs_own_data_and_stay_so_in_others(tmp_path: Path) -> None:
+    both = f"{FIRST}+{SECOND}"
+    args = args_of(iql, data=(FIRST, both), seeds=(0, 1), out=tmp_path / "begun", updates=10)
+    iql.main(args)
+    first, joined = [1_000.0 / span(FIRST)], [1_000.0 / span(FIRST, SECOND)]
+
+    def scales(directory: Path) -> torch.Tensor:
+        return load_tensors(checkpoints(directory)[-1] / "agent.safetensors")[0]["networks.reward_scale"]
+
+    torch.testing.assert_close(scales(args.out), torch.tensor([first, first, joined, joined]))
+    iql.main(args_of(iql, data=(SECOND, both), seeds=(0, 1), out=tmp_path / "after", updates=10, start=args.out))
+    torch.testing.assert_close(scales(tmp_path / "after"), scales(args.out))
+
+
+def test_rewards_are_taken_as_they_are_where_that_is_asked_for_or_returns_are_equal(datasets: Path) -> None:
+    agent, _ = learnt(iql, 1, return_span=None)
+    assert agent.networks.get_buffer("reward_scale").tolist() == [[1.0]]
+    write_dataset(datasets, "tests/pendulum/idle-v0", reward=0.0)
+    agent, _ = learnt(iql, 1, data=("tests/pendulum/idle-v0",))
+    assert agent.networks.get_buffer("reward_scale").tolist() == [[1.0]]
+    with pytest.raises(ValueError, match="`return_span` must be"):
+        args_of(iql, return_span=0.0)
 
 
 def test_the_losses_are_those_of_the_paper() -> None:
@@ -17,7 +54,7 @@ def test_the_losses_are_those_of_the_paper() -> None:
             agent.networks["value"](seen)[..., 0] for seen in (batch.observations, batch.next_observations)
         )
         advantages = judged - values
-        targets = batch.rewards + 0.99 * batch.bootstrap * following
+        targets = 1_000.0 / span(FIRST) * batch.rewards + 0.99 * batch.bootstrap * following
         errors = agent.networks["critics"](pairs)[..., 0] - targets[:, None]
         law = torch.distributions.Normal(agent.act(batch.observations), agent.log_std.exp())
         log_density = (law.log_prob(batch.actions) + 0.5 * torch.log(torch.tensor(2.0 * torch.pi))).sum(dim=-1)
