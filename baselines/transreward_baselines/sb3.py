@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import gymnasium as gym
@@ -41,6 +42,7 @@ _PPO: dict[str, Any] = {
 }
 _SAC: dict[str, Any] = {"batch_size": 256, "learning_rate": 3e-4, "gamma": 0.99}
 _PPO_ROLLOUT = 2048
+"""Steps of all lanes together, about: what is collected and never learned from would be wasted target steps."""
 
 
 def make_training_env(config: RunConfig) -> VecEnv:
@@ -76,12 +78,25 @@ def make_plain_env(config: RunConfig) -> VecEnv:
 def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
     """Make the agent of a run."""
     if config.agent == "sb3-ppo":
-        steps = max(_PPO_ROLLOUT // config.n_envs, 1)
-        return PPO("MlpPolicy", env, seed=config.seed, n_steps=steps, device="cpu", **_PPO)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You have specified a mini-batch size", category=UserWarning)
+            return PPO("MlpPolicy", env, seed=config.seed, n_steps=rollout_steps(config), device="cpu", **_PPO)
     size = min(config.steps, 1_000_000)
     relabels = config.relabel and not env.get_attr("compensation", indices=[0])[0].follows
     replay = compensated_replay(env, learn_from=config.learn_from) if relabels else {}
     return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **replay, **_SAC)
+
+
+def rollout_steps(config: RunConfig) -> int:
+    """Return the steps of each lane in a rollout of PPO, such that a budget is one of whole rollouts, nearly.
+
+    A run that acts in the target alone ends where its budget does, and a rollout that is cut short is not learned from.
+    """
+    usual = max(_PPO_ROLLOUT // config.n_envs, 1)
+    if config.target_budget is None or not acts_in_target_alone(config):
+        return usual
+    each = min(config.target_budget, config.steps) // config.n_envs
+    return max(each // max(round(each / usual), 1), 2)
 
 
 def policy_of(agent: BaseAlgorithm) -> Policy:
@@ -120,11 +135,13 @@ def steps_spent(agent: BaseAlgorithm, config: RunConfig) -> dict[str, int]:
     return {role: steps + fitted.get(role, 0) for role, steps in counts.items()}
 
 
+def acts_in_target_alone(config: RunConfig) -> bool:
+    """Whether a run takes no step in the source, but to fit its compensation."""
+    return config.method == "target" or (config.method in METHODS and METHODS[config.method].acts_in == "target")
+
+
 def budget_is_spent(agent: BaseAlgorithm, config: RunConfig) -> bool:
     """Whether a run that acts in the target alone may take no further step of all its lanes there."""
-    acts_in_target = config.method == "target" or (
-        config.method in METHODS and METHODS[config.method].acts_in == "target"
-    )
-    if config.target_budget is None or not acts_in_target:
+    if config.target_budget is None or not acts_in_target_alone(config):
         return False
     return training_steps(agent, config)["target"] + config.n_envs > config.target_budget

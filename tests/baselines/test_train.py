@@ -19,7 +19,7 @@ from transreward_baselines.config import RunConfig, RunDirectoryError, read_conf
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.plot import plot_learning_curves, runs_by_method
 from transreward_baselines.results import Result, read_results, write_results
-from transreward_baselines.sb3 import make_agent, make_training_env
+from transreward_baselines.sb3 import make_agent, make_training_env, rollout_steps
 from transreward_baselines.sb3_lanes import make_vec
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
@@ -249,6 +249,19 @@ def test_a_run_in_the_target_ends_when_its_budget_is_spent(method: str, tmp_path
     for _ in range(2):
         (last,) = train(run, tmp_path / "run")
         assert last.target_steps == 3000
+
+
+@pytest.mark.parametrize(("method", "budget"), [("target", 30_000), ("reward-transfer", 100_000), ("dtw", 700)])
+def test_ppo_learns_from_nearly_all_steps_of_its_budget_in_the_target(method: str, budget: int) -> None:
+    run = config(method, steps=budget, target_budget=budget, n_envs=8)
+    rollout = 8 * rollout_steps(run)
+    assert budget % rollout < 0.01 * budget
+    assert rollout == 700 // 8 * 8 if budget == 700 else 1_900 < rollout < 2_200
+
+
+def test_ppo_has_its_usual_rollouts_where_no_budget_ends_it() -> None:
+    runs = [config("target", n_envs=8), config("mixture", target_budget=3_000, n_envs=8), config("source", n_envs=8)]
+    assert [rollout_steps(run) for run in runs] == [256, 256, 256]
 
 
 def test_a_directory_of_another_configuration_is_refused(tmp_path: Path) -> None:
