@@ -10,6 +10,7 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from transreward_baselines.lanes import make_lanes
+from transreward_envs.batched.vector_env import BatchedEnv
 from transreward_envs.errors import require_count
 
 Policy = Callable[[Any], Any]
@@ -47,6 +48,8 @@ def episode_returns(policy: Policy, envs: VectorEnv[Any, Any, Any], seed: int | 
             observations, paid, terminated, truncated, infos = envs.step(policy(observations))
             returns += np.where(running, infos.get("reward/env", paid), 0.0)
             running &= ~(terminated | truncated)
+            if isinstance(envs, BatchedEnv):  # what wraps one would take the steps of lanes that rest for real
+                envs.rest(~running)
         return returns
     finally:
         envs.close()

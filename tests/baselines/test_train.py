@@ -1,5 +1,6 @@
 """Training runs: agents that know nothing, results, checkpoints and resuming."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import signal
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -23,6 +25,7 @@ from transreward_baselines.sb3 import make_agent, make_training_env, rollout_ste
 from transreward_baselines.sb3_lanes import make_vec
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
+from transreward_envs.batched.stepper import Stepper
 from transreward_wrappers import Compensation, Transitions, register_compensation
 from transreward_wrappers.storage import load_tensors
 
@@ -324,6 +327,20 @@ def test_an_evaluation_is_that_of_episodes_run_one_by_one() -> None:
             observation, reward, terminated, truncated, _ = env.step(policy(observation[None])[0])
             total, over = total + reward, terminated or truncated
         assert returns[lane] == pytest.approx(total)
+
+
+def test_lanes_whose_episode_is_over_cost_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    stepped, advance = [], Stepper.advance
+
+    def spy(self: Stepper, actions: np.ndarray, stepping: np.ndarray) -> Any:
+        stepped.append(stepping.copy())
+        return advance(self, actions, stepping)
+
+    monkeypatch.setattr(Stepper, "advance", spy)
+    evaluate_id(lambda observations: np.full((len(observations), 3), 0.2), "TransReward/Hopper-v0", episodes=6)
+    lengths = np.sum(stepped, axis=0)
+    assert lengths.min() < lengths.max() == len(stepped)
+    assert not any((after & ~before).any() for before, after in itertools.pairwise(stepped))
 
 
 def test_learning_curves_are_of_one_pair_and_agent(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self._started = np.zeros(self.num_envs, dtype=np.bool_)
         self._elapsed = np.zeros(self.num_envs, dtype=np.int64)
         self._done = np.zeros(self.num_envs, dtype=np.bool_)
+        self._resting = np.zeros(self.num_envs, dtype=np.bool_)
         assert self.single_observation_space.shape is not None
         self._seen = np.zeros((self.num_envs, *self.single_observation_space.shape))
         self._spec: EnvSpec | None = None
@@ -121,24 +122,31 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         lanes, options = lanes_to_reset(options, self.num_envs)
         infos: Info = {}
         self._start(lanes, seeds, options, infos)
-        self._done[lanes] = False
+        self._done[lanes] = self._resting[lanes] = False
         self._started[lanes] = True
         return self._observations(), infos
 
+    def rest(self, lanes: Bools) -> None:
+        """Have some lanes, as ``(num_envs,)``, take no steps and earn nothing until they are reset.
+
+        So a lane whose one episode is over costs nothing while others go on. What ``info`` tells of it means nothing.
+        """
+        self._resting |= np.asarray(lanes, dtype=np.bool_)
+
     def step(self, actions: NDArray[Any]) -> tuple[Array, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
-        """Step all lanes; under ``NextStep``, those that are done start again instead."""
+        """Step all lanes but those that rest; under ``NextStep``, those that are done start again instead."""
         self._require_usable()
         if np.count_nonzero(self._started) < self.num_envs:
             never = np.flatnonzero(~self._started).tolist()
             raise ResetNeeded(f"Cannot call `env.step()` before calling `env.reset()`; lanes {never} were never reset.")
         actions = checked_actions(actions, self.action_space.shape)
-        again = self._done.copy()
+        again = self._done & ~self._resting
         if self.autoreset_mode == AutoresetMode.DISABLED and again.any():
             raise ResetNeeded(
                 f"Lanes {np.flatnonzero(again).tolist()} are done; start them with "
                 '`env.reset(options={"reset_mask": ...})`.'
             )
-        stepping = ~again
+        stepping = ~(again | self._resting)
         self._before_step(stepping)
         rewards, terminated, info, failed = self._stepper.advance(actions, stepping)
         self._elapsed += stepping

@@ -226,6 +226,26 @@ def test_lanes_that_are_done_must_be_started_by_hand_where_nothing_else_does() -
     envs.step(actions_of(envs))
 
 
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize("robot", ["Hopper", "Ant"])
+def test_lanes_that_rest_stay_as_they_are_and_the_others_notice_nothing(robot: str, mode: str) -> None:
+    some, all_of_them = (lanes(robot, autoreset_mode=mode, max_episode_steps=9) for _ in range(2))
+    for envs in (some, all_of_them):
+        envs.reset(seed=3)
+        envs.step(actions_of(envs))
+    some.rest(np.array([False, True, False]))
+    last = some.step(actions_of(some))[0][1]
+    all_of_them.step(actions_of(some))
+    for _ in range(7 if mode == "Disabled" else 30):
+        mine, theirs = some.step(actions_of(some)), all_of_them.step(actions_of(some))
+        for rested, stepped in zip(mine[:4], theirs[:4], strict=True):
+            assert np.array_equal(rested[[0, 2]], stepped[[0, 2]])
+        assert np.array_equal(mine[0][1], last)
+        assert not any(value[1] for value in mine[1:4])
+    some.reset(options={"reset_mask": np.array([True, True, True])})
+    assert some.step(actions_of(some))[1][1] != 0.0
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_gets_a_clear_error() -> None:
