@@ -386,6 +386,7 @@ def main(args: Args) -> list[Evaluation]:
         with Run("dreamer", args, agent, lanes) as run:
             agent.generator.manual_seed(args.seed + run.steps)
             generator = np.random.default_rng([args.seed, run.steps])
+            agent.replay.reseed(generator)
             observations = lanes.reset(seed=run.episode_seed)
             while run.unfinished:
                 steps, scalars, observations = learn(agent, lanes, observations, args, generator)

@@ -84,6 +84,10 @@ class ReplayBuffer:
         if pays is not None:
             self._arrays |= {"domains": np.zeros(capacity, np.int8), "failed": np.zeros(capacity, np.bool_)}
 
+    def reseed(self, generator: np.random.Generator) -> None:
+        """Draw from a stream of its own that a generator begins."""
+        (self._generator,) = generator.spawn(1)
+
     def add(self, observations: NDArray[Any], actions: NDArray[Any], steps: LaneSteps) -> int:
         """Add what a step of all lanes gave, but for lanes that only started again; return how many were added.
 

@@ -34,7 +34,7 @@ from transreward_baselines.squashed import squashed_log_density, within
 from transreward_baselines.training_ids import is_compensated
 from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import BudgetSpentError, require_count, require_positive, require_share
-from transreward_wrappers.networks import layers_of
+from transreward_wrappers.networks import layers_of, seeded
 from transreward_wrappers.policies import GaussianPolicy
 from transreward_wrappers.storage import (
     Tensors,
@@ -157,8 +157,7 @@ class SAC:
 
     def export(self, about: Mapping[str, Any]) -> GaussianPolicy:
         """Return the policy as it is now, as data; its deviation is the mean one over the newest transitions."""
-        with torch.inference_mode(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with torch.inference_mode(), seeded(0):
             batch = self.replay.newest(1024, self.device).observations
             deviation = (self.draw(batch)[0] - self._law(batch)[0].tanh()).square().mean(dim=0).sqrt()
         weights, biases = layers_of(self.policy)
@@ -298,6 +297,7 @@ def main(args: Args) -> list[Evaluation]:
         with Run("sac", args, agent, lanes) as run:
             torch.manual_seed(args.seed + run.steps)
             generator = np.random.default_rng([args.seed, run.steps])
+            agent.replay.reseed(generator)
             observations = lanes.reset(seed=run.episode_seed)
             while run.unfinished:
                 steps, scalars, observations = learn(agent, lanes, observations, args, generator)

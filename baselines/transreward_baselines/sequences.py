@@ -65,6 +65,10 @@ class SequenceBuffer:
         """Return the number of states that are there."""
         return int((self._written - self._oldest()).sum())
 
+    def reseed(self, generator: np.random.Generator) -> None:
+        """Draw from a stream of its own that a generator begins."""
+        (self._generator,) = generator.spawn(1)
+
     def add(self, observations: NDArray[Any], actions: NDArray[Any], steps: LaneSteps) -> int:
         """Add what a step of all lanes gave, but for lanes that only started again; return how many were added.
 

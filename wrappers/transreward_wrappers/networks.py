@@ -148,7 +148,8 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw initial weights from ``seed``, and leave PyTorch's global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
+    """Draw from ``seed``, and leave PyTorch's global generators, those of GPUs too, as they were."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

@@ -65,3 +65,18 @@ def test_the_newest_episodes_are_kept() -> None:
     again = Stitcher(25)
     again.restore(kept)
     assert again.episodes() == kept
+
+
+def test_an_episode_under_way_is_kept_as_one_that_was_cut() -> None:
+    stitcher = Stitcher(25)
+    for step in range(3):
+        first = np.array([[float(step)]])
+        stitcher.add(batch(first, first + 1.0, np.array([False])), np.zeros((1, 1)))
+    assert stitcher.episodes() == []
+    again = Stitcher(25)
+    again.restore(stitcher.all_episodes())
+    (episode,) = again.episodes()
+    assert episode.observations[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert not episode.terminated
+    again.add(batch(np.array([[3.0]]), np.array([[4.0]]), np.array([True])), np.zeros((1, 1)))
+    assert [len(episode) for episode in again.episodes()] == [3, 1]

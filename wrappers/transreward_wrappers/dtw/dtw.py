@@ -235,7 +235,7 @@ class DTW(DTWSettings, Compensation):
         tensors = {
             **with_prefix("references", references_tensors(self._references)),
             **with_prefix("reward", self._reward.tensors()),
-            **with_prefix("own", episodes_tensors(self._own.episodes())),
+            **with_prefix("own", episodes_tensors(self._own.all_episodes())),
         }
         for kind, episodes in self._first.items():
             tensors |= with_prefix(f"first.{kind}", episodes_tensors(episodes))

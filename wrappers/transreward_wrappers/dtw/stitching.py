@@ -65,6 +65,10 @@ class Stitcher:
         self._end_old()
         return list(self._done)
 
+    def all_episodes(self) -> list[Episode]:
+        """Return the episodes that are over, and those under way as if they were."""
+        return [*self.episodes(), *(_episode(begun, terminated=False) for begun in self._begun.values())]
+
     def recent(self, steps: int) -> Float:
         """Return the observations that the newest steps of episodes that are over led to, as ``(steps, D)`` at most."""
         found: list[Float] = []
@@ -75,8 +79,8 @@ class Stitcher:
         return np.concatenate(found)[:steps] if found else np.zeros((0, 0))
 
     def restore(self, episodes: Iterable[Episode]) -> None:
-        """Put back what :meth:`episodes` returned."""
-        self._done = deque(episodes)
+        """Put back what :meth:`all_episodes` returned; none of them goes on."""
+        self._done, self._begun, self._added = deque(episodes), {}, 0
         self._steps = sum(map(len, self._done))
 
     def _end_old(self) -> None:
@@ -87,14 +91,17 @@ class Stitcher:
                 self._end(episode, terminated=False)
 
     def _end(self, begun: _Begun, *, terminated: bool) -> None:
-        self._done.append(
-            Episode(
-                observations=np.array(begun.observations),
-                actions=np.array(begun.actions),
-                rewards=np.zeros(len(begun.actions)),
-                terminated=terminated,
-            )
-        )
+        self._done.append(_episode(begun, terminated=terminated))
         self._steps += len(begun.actions)
         while len(self._done) > 1 and self._steps - len(self._done[0]) >= self._capacity:
             self._steps -= len(self._done.popleft())
+
+
+def _episode(begun: _Begun, *, terminated: bool) -> Episode:
+    """Return what there is of an episode, without rewards."""
+    return Episode(
+        observations=np.array(begun.observations),
+        actions=np.array(begun.actions),
+        rewards=np.zeros(len(begun.actions)),
+        terminated=terminated,
+    )
