@@ -15,12 +15,12 @@ try:
     from transreward_baselines.console import console
     from transreward_baselines.pairs_command import find_pair, list_pairs, show
     from transreward_baselines.refine.args import RefineArgs
+    from transreward_baselines.script import TOLD
     from transreward_baselines.settings import parse_settings
     from transreward_baselines.verify import verify
 except ModuleNotFoundError as error:
     sys.exit(f"transreward: needs {error.name}, which is not installed: pip install 'transreward-envs[baselines]'.")
 
-from gymnasium.error import DependencyNotInstalled
 
 import transreward_envs
 
@@ -226,7 +226,7 @@ def main(args: list[str] | None = None) -> None:
             args=words if prog == "transreward" else words[1:],
             config=(tyro.conf.OmitArgPrefixes,),
         )
-    except (ValueError, TypeError, RuntimeError, OSError, DependencyNotInstalled) as error:
+    except TOLD as error:
         print(f"transreward: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

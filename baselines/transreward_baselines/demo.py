@@ -24,6 +24,7 @@ from transreward_baselines.config import RunConfig
 from transreward_baselines.plot import METHOD_NAMES, plot_learning_curves, runs_by_method
 from transreward_baselines.render import RenderArgs, RenderError, render_in_subprocess
 from transreward_baselines.results import Result
+from transreward_baselines.script import run_script
 from transreward_envs import get_pair, normalized_score
 from transreward_envs.errors import require_count
 from transreward_envs.pairs.domains import domain_name
@@ -209,6 +210,4 @@ def _results_csv(by_method: dict[str, list[list[Result]]]) -> str:
 
 
 if __name__ == "__main__":
-    import tyro
-
-    run_demo(tyro.cli(DemoArgs, description=__doc__))
+    run_script(run_demo, DemoArgs)

@@ -40,7 +40,7 @@ from transreward_baselines.meta.family import Family
 from transreward_baselines.meta.memory import Steps
 from transreward_baselines.meta.relabelling import Relabelling, relabelled_values
 from transreward_baselines.meta.run import MetaRun
-from transreward_baselines.offline.parse import run_script
+from transreward_baselines.script import run_script
 from transreward_envs.errors import require_count, require_non_negative, require_share, unknown
 from transreward_wrappers.drae import DynamicsRatio, RatioKind, Trajectories, dynamics_ratio, weight
 from transreward_wrappers.drae.ratios import require_clip

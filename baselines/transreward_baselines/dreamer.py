@@ -21,6 +21,7 @@ import math
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from transreward_baselines.player import LatentPolicy, Player, make_network
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs
+from transreward_baselines.script import run_script
 from transreward_baselines.sequences import SequenceBuffer
 from transreward_baselines.training_ids import find_training_pair
 from transreward_baselines.tuned import Tuned, parse, robot_of
@@ -395,4 +397,4 @@ def main(args: Args) -> list[Evaluation]:
 
 
 if __name__ == "__main__":
-    main(parse(Args, TUNED))
+    run_script(main, Args, read=partial(parse, Args, TUNED))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from transreward_baselines.results import Evaluation
 from transreward_baselines.rollout import Rollout, estimate_advantages
 from transreward_baselines.run import Run, newest_agent
 from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.script import run_script
 from transreward_baselines.training_ids import pair_of
 from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import (
@@ -394,4 +396,4 @@ def main(args: Args) -> list[Evaluation]:
 
 
 if __name__ == "__main__":
-    main(parse(Args, TUNED))
+    run_script(main, Args, read=partial(parse, Args, TUNED))

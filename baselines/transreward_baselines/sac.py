@@ -18,6 +18,7 @@ import copy
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from transreward_baselines.replay import Batch, LearnFrom, ReplayBuffer, require
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs, make_env
+from transreward_baselines.script import run_script
 from transreward_baselines.squashed import squashed_log_density, within
 from transreward_baselines.training_ids import is_compensated
 from transreward_baselines.tuned import Tuned, parse
@@ -306,4 +308,4 @@ def main(args: Args) -> list[Evaluation]:
 
 
 if __name__ == "__main__":
-    main(parse(Args, TUNED))
+    run_script(main, Args, read=partial(parse, Args, TUNED))

@@ -66,6 +66,8 @@ def test_a_world_model_imagines_the_target(tmp_path: Path, monkeypatch: pytest.M
         (["--target", "imagined"], "What is `imagined` is a pair's target: name its `--pair`"),
         (["--pair", PAIR, "--source", "exprt"], "Unknown trajectory 'exprt'. Did you mean 'expert'"),
         (["--pair", PAIR, "--method", "dtw", "--target", "nowhere.npz"], "is none"),
+        (["--pair", PAIR, "--method", "ot", "--band", "3"], "`open_end` and `band` are of `--method dtw`; got 'ot'"),
+        (["--pair", PAIR, "--steps", "0"], "`steps` must be an integer >= 2; got 0"),
     ],
 )
 def test_what_means_nothing_is_refused(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -362,6 +362,16 @@ def test_the_command_line_relabels_by_dara(tmp_path: Path, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         transreward(["data", "relabel", *names, "--root", str(tmp_path)])
     assert "exists. Delete it, or choose another" in capsys.readouterr().err
+    for out in ("../escape-v0", "some/bad.name-v0", "unversioned"):
+        with pytest.raises(SystemExit):
+            transreward(["data", "relabel", *names, "--root", str(tmp_path), "--out", out])
+        assert "A dataset's id is letters, digits" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        transreward(["data", "relabel", *reversed(names), "--root", str(tmp_path), "--out", "swapped-v0"])
+    assert "Give the source's data first" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        transreward(["data", "list", "--root", str(tmp_path / "nowhere")])
+    assert "There is no folder" in capsys.readouterr().err
 
 
 def test_the_command_line_relabels_by_drae(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

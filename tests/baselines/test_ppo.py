@@ -1,6 +1,8 @@
 """PPO: advantages, statistics, runs that are killed and resumed, and learning."""
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +227,14 @@ def test_a_pendulum_is_balanced_within_seconds(tmp_path: Path) -> None:
     env_id = "TransReward/InvertedPendulum-v0"
     rows = main(Args(env_id=env_id, **settings, seed=101, total_steps=8_192, out=tmp_path / "run"))
     assert rows[-1].return_mean > 200.0  # 1,000 at best; random actions last about 6 steps
+
+
+@pytest.mark.parametrize("script", ["ppo", "sac", "dreamer"])
+def test_a_command_line_that_cannot_be_run_ends_with_a_message(script: str) -> None:
+    words = ["--env-id", "TransReward/Hopper-mass-2.0-darc-v0", "--settings", "etta=1"]
+    ended = subprocess.run(
+        [sys.executable, "-m", f"transreward_baselines.{script}", *words], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "Unknown setting of DARC 'etta'. Did you mean 'eta'?" in ended.stderr
+    assert "Traceback" not in ended.stderr

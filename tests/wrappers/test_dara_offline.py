@@ -7,8 +7,8 @@ import pytest
 from gymnasium.spaces import Box
 
 from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian
-from transreward_envs import make_pair
-from transreward_wrappers.darc.offline import fit, relabel_source, relabel_source_by_seeds
+from transreward_envs import get_pair, make_pair
+from transreward_wrappers.darc.offline import fit, relabel_source, relabel_source_by_seeds, require_source_and_target
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, Episode
 
 SETTINGS = {"batch_size": 1_024, "learning_rate": 3e-3, "hidden": 32, "input_noise": 0.0}
@@ -59,7 +59,7 @@ def test_source_data_is_paid_for_what_the_target_would_do(tmp_path: Path) -> Non
 
 
 def test_the_same_data_and_seed_give_the_same_rewards(tmp_path: Path) -> None:
-    source, target = (dataset(tmp_path / name, SOURCE, 5, seed=2) for name in ("source", "target"))
+    source, target = (dataset(tmp_path / str(seed), SOURCE, 5, seed=seed) for seed in (2, 3))
     made = [
         relabel_source(source, target, tmp_path / f"new-{i}", name="n-v0", updates=5, settings={"seed": i // 2})
         for i in range(3)
@@ -103,7 +103,35 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
         fit(source, source, updates=1, settings={"eta": float("nan")})
     with pytest.raises(ValueError, match="`updates` must be an integer >= 1"):
         fit(source, source, updates=0, settings={})
-    hidden = make_pair("Hopper", {"kind": "delay", "steps": 3}, observe_actions=1).to_json()
-    source.metadata["transreward"]["pair"] = hidden
-    with pytest.raises(ValueError, match="observations that hold every action under way"):
+    with pytest.raises(DatasetError, match="There must be data of both domains; .* are the same data"):
         fit(source, source, updates=1, settings={})
+    hidden = make_pair("Hopper", {"kind": "delay", "steps": 3}, observe_actions=1).to_json()
+    source.metadata["transreward"].update(pair=hidden, domain="source")
+    with pytest.raises(ValueError, match="observations that hold every action under way"):
+        fit(source, short, updates=1, settings={})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (("Hopper-mass-2.0", "target"), ("Hopper-mass-2.0", "source"), "second .* is of 'Hopper', the source of"),
+        (
+            ("Hopper-mass-2.0", "source"),
+            ("Hopper-delay-1", "target"),
+            "first .* is of 'Hopper', not of 'Hopper-del",
+        ),
+        (("Walker2d-mass-2.0", "source"), ("Hopper-mass-2.0", "target"), "'Hopper-mass-2.0'; .* is of 'Walker2d', not"),
+        (("Hopper-gravity-2.0", "source"), ("Hopper-mass-2.0", "target"), None),
+    ],
+)
+def test_data_are_of_a_pairs_source_and_of_its_target(
+    first: tuple[str, str], second: tuple[str, str], message: str | None, tmp_path: Path
+) -> None:
+    source, target = (dataset(tmp_path / str(seed), SOURCE, 2, seed=seed) for seed in (0, 1))
+    for data, (pair, domain) in ((source, first), (target, second)):
+        data.metadata["transreward"].update(pair=get_pair(pair).to_json(), domain=domain)
+    if message is None:
+        require_source_and_target(source, target)
+        return
+    with pytest.raises(DatasetError, match=message):
+        require_source_and_target(source, target)

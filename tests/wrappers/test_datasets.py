@@ -235,7 +235,9 @@ def change(dataset: Dataset, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"transreward": {"schema": 2}}, "schema must be at most 1; that of .* is 2"),
+        ({"transreward": {"schema": 2}}, "schema must be 1; that of .* is 2. Upgrade"),
+        ({"transreward": {"schema": 0}}, "schema must be 1; that of .* is 0. Delete the dataset, and build it anew"),
+        ({"transreward": {"schema": "one"}}, "schema must be 1; that of .* is 'one'. Delete"),
         ({"minari_version": "0.9.0"}, r"Datasets of Minari 0\.4\.x and 0\.5\.x can be read; .* is of 0\.9\.0"),
         ({"data_format": "arrow"}, "must be in HDF5"),
     ],

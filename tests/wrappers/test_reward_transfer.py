@@ -306,6 +306,7 @@ def test_source_data_are_finite_transitions(broken: str) -> None:
         ({"anneal_steps": 0}, ValueError, "`anneal_steps` must be an integer >= 1"),
         ({"variance_steps": 0}, ValueError, "`variance_steps` must be an integer >= 1"),
         ({"value_updates": -1}, ValueError, "`value_updates` must be an integer >= 0"),
+        ({"source_policy": "expert.safetensors"}, ValueError, "what the estimator 'policy' compares with; got it with"),
     ],
 )
 def test_bad_settings_say_what_is_wrong(settings: dict, error: type[Exception], message: str) -> None:

@@ -21,16 +21,17 @@ def require_correspondence(given: CorrespondenceLike) -> None:
     """Raise unless ``given`` is a correspondence as a keyword.
 
     Raises:
-        TypeError: It is neither a name nor JSON.
-        ValueError: The name is unknown, or the JSON breaks a rule.
+        TypeError: It is neither a name nor a mapping.
+        ValueError: The name is unknown, or the mapping breaks a rule.
     """
     if given is None or given == BY_JOINTS:
         return
-    if isinstance(given, str):
+    if isinstance(given, str) and not given.lstrip().startswith("{"):
         raise ValueError(unknown("correspondence", given, (BY_JOINTS,)))
     if not isinstance(given, Mapping):
         raise TypeError(
-            f"`correspondence` is {BY_JOINTS!r}, JSON as `Correspondence.to_json()` gives it, or None; got {given!r}."
+            f"`correspondence` is {BY_JOINTS!r}, the dict that `Correspondence.to_json()` gives, or None; got "
+            f"{given!r}."
         )
     Correspondence.from_json(given)
 

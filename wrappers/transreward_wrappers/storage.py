@@ -17,6 +17,8 @@ from safetensors.torch import load_file, save
 from transreward_wrappers.errors import CorruptFileError
 
 Tensors = dict[str, torch.Tensor]
+MADE_AGAIN = "A fit that was kept, or a checkpoint, is made again once it is deleted; for any other file, give another."
+"""What can be done about a file that is damaged, or of something else."""
 
 
 def current_umask() -> int:
@@ -62,16 +64,16 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
         CorruptFileError: The file is truncated or was altered.
     """
     if not path.exists():
-        raise FileNotFoundError(path)
+        raise FileNotFoundError(f"There is no file {path}. Check the path.")
     try:
         tensors: Tensors = load_file(path)
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         about = json.loads(metadata["about"])
     except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {error}. Delete it to have it made again.") from error
+        raise CorruptFileError(f"{path} cannot be read: {error}. {MADE_AGAIN}") from error
     if tensors_digest(tensors, metadata["about"]) != metadata.get("sha256"):
-        raise CorruptFileError(f"{path} does not match its digest. Delete it to have it made again.")
+        raise CorruptFileError(f"{path} does not match its digest. {MADE_AGAIN}")
     return tensors, about
 
 

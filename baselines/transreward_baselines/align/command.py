@@ -10,6 +10,7 @@ from rich.table import Table
 from transreward_baselines.console import console
 from transreward_baselines.settings import parse_settings
 from transreward_envs import get_pair
+from transreward_envs.errors import require_count
 
 
 def align(
@@ -48,6 +49,10 @@ def align(
     from transreward_wrappers.alignment import transport
     from transreward_wrappers.storage import write_json
 
+    if method != "dtw" and (open_end or band is not None):
+        raise ValueError(f"`open_end` and `band` are of `--method dtw`; got {method!r}. Leave them out.")
+    if steps is not None:
+        require_count("steps", steps, at_least=2)
     the_pair = None if pair is None else get_pair(pair)
     if target == IMAGINED:
         if the_pair is None:

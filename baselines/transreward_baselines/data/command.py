@@ -15,7 +15,7 @@ from transreward_baselines.data.builder import BuildArgs, build
 from transreward_baselines.data.export import export
 from transreward_baselines.settings import parse_settings
 from transreward_envs.errors import unknown
-from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, load_dataset
+from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, folder_of, load_dataset
 from transreward_wrappers.policies import GaussianPolicy
 
 AMOUNTS = {"10T": (1.0, 0.0), "1T": (0.1, 0.0), "10S": (0.0, 1.0), "1T+10S": (0.1, 1.0)}
@@ -101,10 +101,12 @@ def relabel_dataset(
 
     if method == "dara" and (policy is not None or clone):
         raise ValueError("Only DRaE weighs actions: `policy` and `clone` need `--method drae`.")
+    if out is not None:
+        folder_of(out, root)
     data, other = load_dataset(source, root), load_dataset(target, root)
     given = str(data.metadata.get("dataset_id", data.directory.name))
     name = out or re.sub(r"(-v\d+)?$", rf"-{method}\1", given, count=1)
-    folder = (root or datasets_root()) / name
+    folder = folder_of(name, root)
     common: dict[str, Any] = {"name": name, "updates": updates, "settings": parse_settings(set)}
     if method == "dara":
         new = dara.relabel_source(data, other, folder, **common)
@@ -135,6 +137,10 @@ def list_datasets(root: Path | None = None) -> None:
         root: Folder of all datasets; Minari's when left out.
     """
     folder = root or datasets_root()
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {folder}. Build a dataset: transreward data build; or give `--root`."
+        )
     table = Table(title=f"Datasets in {folder}", box=None)
     for column in ("id", "episodes", "transitions", "mean return", "MB"):
         table.add_column(column, justify="left" if column == "id" else "right")

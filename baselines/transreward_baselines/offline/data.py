@@ -71,8 +71,8 @@ class OfflineData:
 
     Raises:
         FileNotFoundError: A dataset is not there.
-        DatasetError: One is damaged, or of a newer schema.
-        ValueError: They have other spaces than one another, values that are not finite, or are of another pair.
+        DatasetError: One is damaged, of another schema, or has values that are not finite.
+        ValueError: They have other spaces than one another, or are of another pair.
         MemoryError: They take more memory than there is.
     """
 
@@ -287,7 +287,7 @@ def _filled(sets: dict[str, Dataset], starts: Mapping[str, int], device: torch.d
     arrays: dict[str, torch.Tensor] = {}
     total = sum(dataset.total_steps for dataset in sets.values())
     for name in list(sets):
-        columns = _columns(name, sets.pop(name))
+        columns = _columns(sets.pop(name))
         for field, values in columns.items():
             if field not in arrays:
                 arrays[field] = torch.empty((total, *values.shape[1:]), device=device)
@@ -295,7 +295,7 @@ def _filled(sets: dict[str, Dataset], starts: Mapping[str, int], device: torch.d
     return arrays
 
 
-def _columns(name: str, dataset: Dataset) -> dict[str, torch.Tensor]:
+def _columns(dataset: Dataset) -> dict[str, torch.Tensor]:
     """Return a dataset's columns in float32, with actions in ``[-1, 1]``."""
     flat = dataset.transitions()
     found = {
@@ -306,11 +306,4 @@ def _columns(name: str, dataset: Dataset) -> dict[str, torch.Tensor]:
         "terminated": flat.terminated,
         "truncated": flat.truncated,
     }
-    for field, values in found.items():
-        if not np.isfinite(values).all():
-            where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(values))[0])
-            raise ValueError(
-                f"Data must be finite; `{field}` of {name} is {values[where]} at {where}. Leave the dataset out, or "
-                "build it again."
-            )
     return {field: torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)) for field, values in found.items()}

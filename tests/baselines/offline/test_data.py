@@ -10,7 +10,7 @@ from gymnasium.spaces import Box
 from tests.baselines.offline.conftest import FIRST, SECOND, write_dataset
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.streams import BLOCK, Streams
-from transreward_wrappers.datasets import load_dataset
+from transreward_wrappers.datasets import DatasetError, load_dataset
 
 CPU = torch.device("cpu")
 RUNS = [FIRST, SECOND, f"{FIRST}+{SECOND}"]
@@ -85,7 +85,7 @@ def test_data_that_do_not_fit_are_refused(datasets: Path, monkeypatch: pytest.Mo
     with pytest.raises(ValueError, match="the action space of"):
         OfflineData([f"{FIRST}+tests/wide-v0"], device=CPU)
     write_dataset(datasets, "tests/nan-v0", reward=float("nan"))
-    with pytest.raises(ValueError, match=r"Data must be finite; `rewards` of tests/nan-v0 is nan at \(0,\)"):
+    with pytest.raises(DatasetError, match=r"Data must be finite; `rewards` of .*nan-v0, episode 0 has nan at \(0,\)"):
         OfflineData(["tests/nan-v0"], device=CPU)
     with pytest.raises(FileNotFoundError, match="There is no dataset in"):
         OfflineData(["tests/nobody-v0"], device=CPU)

@@ -288,7 +288,7 @@ def test_values_of_an_earlier_run_are_taken_over_and_kept(tmp_path: Path) -> Non
     save_tensors(tmp_path / "other.safetensors", {"some": torch.zeros(1)}, {"steps": 3})
     with pytest.raises(ValueError, match="`values` must be a file that DRaE has saved; .*other.safetensors has no V"):
         small(values=str(tmp_path / "other.safetensors"))
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(ValueError, match="a file that DRaE has saved; got .*nowhere .There is no file"):
         small(values=str(tmp_path / "nowhere"))
 
 

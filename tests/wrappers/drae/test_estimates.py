@@ -268,6 +268,8 @@ def test_what_does_not_fit_the_trajectories_is_refused() -> None:
         model_baseline(steps, np.zeros(1), gamma=0.9)
     with pytest.raises(ValueError, match=r"`policy_weight` must be finite; 1 of its"):
         direct(steps, q, gamma=0.9, policy_weight=np.where(np.arange(size) == 1, np.inf, 1.0))
+    with pytest.raises(ValueError, match=r"`policy_weight` is a ratio of probabilities, >= 0; got -0.5"):
+        residual(steps, q, gamma=0.9, policy_weight=np.where(np.arange(size) == 1, -0.5, 1.0))
 
 
 def test_ratios_that_cannot_be_are_refused() -> None:

@@ -33,12 +33,17 @@ def some_policy(*, seed: int = 0, observation_size: int = 2, action_size: int = 
 
 
 def logged(
-    directory: Path, policies: list[GaussianPolicy | UniformPolicy], *, keep: bool = True, high: float = 1.0
+    directory: Path,
+    policies: list[GaussianPolicy | UniformPolicy],
+    *,
+    keep: bool = True,
+    high: float = 1.0,
+    seed: int = 0,
 ) -> Dataset:
     """Write ten episodes of 50 steps by each policy, with its log-densities or without."""
     spaces = {"observation_space": Box(-np.inf, np.inf, (2,)), "action_space": Box(-high, high, (1,))}
     metadata = {"dataset_id": f"tried/{directory.name}-v0", "transreward": {"schema": 1}}
-    generator = np.random.default_rng(len(policies))
+    generator = np.random.default_rng([len(policies), seed])
     with DatasetWriter(directory, **spaces, metadata=metadata) as writer:
         for index in np.repeat(np.arange(len(policies)), 10):
             observations = generator.standard_normal((51, 2))
@@ -125,7 +130,7 @@ def test_a_cloned_policy_is_nearly_the_policy_itself() -> None:
 
 
 def test_the_values_are_those_of_the_policy_that_is_given(tmp_path: Path) -> None:
-    source, target = (logged(tmp_path / name, [UniformPolicy(action_size=1)]) for name in ("source", "target"))
+    source, target = (logged(tmp_path / str(seed), [UniformPolicy(action_size=1)], seed=seed) for seed in (0, 1))
     settings = {"batch_size": 64, "hidden": 16, "members": 1, "gamma": 0.0}
     paid_by_action = replace_rewards(source, tmp_path / "s"), replace_rewards(target, tmp_path / "t")
     states = np.random.default_rng(0).standard_normal((200, 2))

@@ -17,6 +17,7 @@ from minari.serialization import deserialize_space
 
 from transreward_envs.errors import require_count
 from transreward_envs.pairs import Pair
+from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.bound import make_compensation
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.darc.classified import Classified
@@ -51,7 +52,7 @@ def relabel_source(
 
     Raises:
         ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
-        DatasetError: The datasets are of different spaces, or too small for a batch.
+        DatasetError: The datasets are of different spaces or domains, the same, or too small for a batch.
         FileExistsError: The folder is taken.
     """
     return _relabel(source, target, fit(source, target, updates=updates, settings=settings or {}), directory, name)
@@ -81,7 +82,7 @@ def relabel_source_by_seeds(
 
     Raises:
         ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
-        DatasetError: The datasets are of different spaces, or too small for a batch.
+        DatasetError: The datasets are of different spaces or domains, the same, or too small for a batch.
         FileExistsError: A folder is taken.
     """
     daras = fit_by_seeds(source, target, list(directories), updates=updates, settings=settings or {})
@@ -144,14 +145,14 @@ def prepare(
 
     Raises:
         ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
-        DatasetError: The datasets are of different spaces.
+        DatasetError: The datasets are of different spaces or domains, or the same.
     """
     require_count("updates", updates, at_least=1)
-    _require_one_space(source, target)
-    longer = max(source.total_steps, target.total_steps)
-    whole = {"capacity": longer, **settings, "warmup": 0, "fit_budget": updates, "updates": 0}
+    room = max(source.total_steps, target.total_steps, cls.capacity)
+    whole = {"capacity": room, **settings, "warmup": 0, "fit_budget": updates, "updates": 0}
     compensation = make_compensation(cls, whole)
     assert isinstance(compensation, cls)
+    require_source_and_target(source, target)
     for dataset in (source, target):
         if "pair" in dataset.about:
             compensation.check(Pair.from_json(dataset.about["pair"]))
@@ -175,11 +176,38 @@ def joined(batches: list[Transitions]) -> Transitions:
     return Transitions(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names})
 
 
-def _require_one_space(source: Dataset, target: Dataset) -> None:
+def require_source_and_target(source: Dataset, target: Dataset) -> None:
+    """Check that two datasets can teach how a source and its target differ.
+
+    Raises:
+        DatasetError: They have different spaces or the same data, or say that they are of other domains than a pair's
+            source and target.
+    """
     for kind in ("observation_space", "action_space"):
         spaces = [deserialize_space(dataset.metadata[kind]) for dataset in (source, target)]
         if spaces[0] != spaces[1]:
             raise DatasetError(
                 f"Both datasets must have one {kind.replace('_', ' ')}; {source.directory} has {spaces[0]} and "
                 f"{target.directory} has {spaces[1]}. Give datasets of one pair."
+            )
+    if source.digest() == target.digest():
+        raise DatasetError(
+            f"There must be data of both domains; {source.directory} and {target.directory} are the same data. "
+            "Give the source's first, and then the target's."
+        )
+    if "pair" not in target.about:
+        return
+    pair = Pair.from_json(target.about["pair"])
+    wanted, theirs = domain_name(pair, "target"), domain_name(pair, target.about["domain"])
+    if theirs != wanted:
+        raise DatasetError(
+            f"The second dataset must be of a pair's target; {target.directory} is of {theirs!r}, the source of "
+            f"{pair.name!r}. Give the source's data first, and then the target's."
+        )
+    if "pair" in source.about:
+        origin = domain_name(Pair.from_json(source.about["pair"]), source.about["domain"])
+        if origin != (wanted := domain_name(pair, "source")):
+            raise DatasetError(
+                f"The first dataset must be of the source of the second's pair, {pair.name!r}; {source.directory} is "
+                f"of {origin!r}, not of {wanted!r}. Give datasets of one pair."
             )

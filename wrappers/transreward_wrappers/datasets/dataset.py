@@ -63,12 +63,12 @@ class Dataset:
         """Yield all episodes.
 
         Raises:
-            DatasetError: The file is damaged, or observations are no vectors.
+            DatasetError: The file is damaged, observations are no vectors, or a number is not finite.
         """
         try:
             with h5py.File(self._path, "r") as file:
                 for index in range(self.total_episodes):
-                    yield _read_episode(file[f"episode_{index}"])
+                    yield _finite(_read_episode(file[f"episode_{index}"]), f"{self.directory}, episode {index}")
         except DatasetError:
             raise
         except (OSError, KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
@@ -155,10 +155,15 @@ def _read_metadata(directory: Path) -> dict[str, Any]:
             f"Datasets of Minari {' and '.join(f'{known}x' for known in KNOWN)} can be read; {directory} is of "
             f"{version}. Write it again with one of these."
         )
-    if ours > SCHEMA:
+    if ours != SCHEMA:
+        newer = isinstance(ours, int) and ours > SCHEMA
         raise DatasetError(
-            f"A dataset's schema must be at most {SCHEMA}; that of {directory} is {ours!r}, of a newer "
-            "transreward-envs. Upgrade it: pip install --upgrade transreward-envs."
+            f"A dataset's schema must be {SCHEMA}; that of {directory} is {ours!r}. "
+            + (
+                "Upgrade: pip install --upgrade transreward-envs."
+                if newer
+                else "Delete the dataset, and build it anew."
+            )
         )
     return metadata
 
@@ -179,6 +184,19 @@ def _read_episode(group: h5py.Group) -> Episode:
         log_densities=_read(group, f"infos/{LOG_DENSITIES}".encode())[1:] if kept else None,
         policy=int(group.attrs.get("policy", 0)),
     )
+
+
+def _finite(episode: Episode, where: str) -> Episode:
+    """Return an episode, or raise ``DatasetError`` that says where a number in it is not finite."""
+    for name in ("observations", "actions", "rewards"):
+        values = getattr(episode, name)
+        if not np.isfinite(values).all():
+            at = tuple(map(int, np.argwhere(~np.isfinite(values))[0]))
+            raise DatasetError(
+                f"Data must be finite; `{name}` of {where} has {values[at]} at {at}. Leave the dataset out, or build "
+                "it again."
+            )
+    return episode
 
 
 def _read(group: h5py.Group, name: bytes) -> NDArray[Any]:

@@ -25,6 +25,7 @@ from transreward_wrappers.drae.learner import ValueLearner
 from transreward_wrappers.drae.ratios import DynamicsRatio, RatioKind, dynamics_ratio, require_clip, weight
 from transreward_wrappers.drae.trajectories import Trajectories
 from transreward_wrappers.drae.values import Rows, ValueFunctions, ValueNetworks, ValueRows, require_fitting
+from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix, without_prefix
 
 PART = 8_192
@@ -280,7 +281,10 @@ class DRaE(Classified):
 
     def _take_over(self, path: Path) -> None:
         """Take V and Q from a file, to keep them as they are."""
-        tensors, about = load_tensors(path)
+        try:
+            tensors, about = load_tensors(path)
+        except (FileNotFoundError, CorruptFileError) as error:
+            raise ValueError(f"`values` must be a file that DRaE has saved; got {path} ({error})") from error
         if "values" not in about:
             raise ValueError(f"`values` must be a file that DRaE has saved; {path} has no V and Q. Give another.")
         self._learner_of_values.restore(without_prefix("values", tensors), about["values"])

@@ -203,6 +203,8 @@ def _checked(
     values = _numbers(steps, name, values)
     ones = namespace(values).ones_like(values)
     weights = ones if policy_weight is None else _numbers(steps, "policy_weight", policy_weight)
+    if bool((weights < 0.0).any()):
+        raise ValueError(f"`policy_weight` is a ratio of probabilities, >= 0; got {float(weights.min())}.")
     if ratio is None:
         return values, weights, DynamicsRatio(low=ones, high=ones)
     for side in ("low", "high"):

@@ -222,7 +222,7 @@ class RewardTransfer(TransferSettings, Compensation):
             raise ValueError(
                 f"`fitted` must be the file of a fit of the estimator {self.estimator!r} for observations of "
                 f"{self._sizes[0]} and actions of {self._sizes[1]} numbers, as `transreward refine` leaves; got {path} "
-                f"({error or 'there is none'})."
+                f"({error})."
             ) from error
 
     def _estimate(self, batch: Transitions) -> Estimate:

@@ -117,6 +117,11 @@ class TransferSettings:
             require_count(name, getattr(self, name))
         if self.estimator not in get_args(EstimatorName):
             raise ValueError(unknown("estimator", self.estimator, get_args(EstimatorName)))
+        if self.source_policy is not None and self.estimator != "policy":
+            raise ValueError(
+                f"`source_policy` is what the estimator 'policy' compares with; got it with {self.estimator!r}. Leave "
+                "it out, or give the file as `source_data`, to learn from what the policy does."
+            )
         if (mode := self._mode) not in get_args(LamMode):
             raise ValueError(unknown("lam_mode", mode, get_args(LamMode)))
         if self.estimator == "policy" and mode not in ("annealed", "constant"):

@@ -112,13 +112,16 @@ class TableArgs:
             object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
             if not getattr(self, name):
                 raise ValueError(f"`{name}` must name one at least; got none.")
-        find_cells(self.cells)
+        cells = find_cells(self.cells)
         for seed in self.seeds:
             require_count("seeds", seed)
         counts = ["updates", "classifier_updates", "batch_size", "hidden", "evaluations", "eval_episodes"]
         counts += [name for name in ("size", "runs_at_once") if getattr(self, name) is not None]
         for name in (*counts, "torch_threads"):
             require_count(name, getattr(self, name), at_least=1)
+        if self.size is not None:
+            for cell in cells:
+                self.sets(cell).require_size(self.amounts)
         require_non_negative("eta", self.eta)
         require_positive("finetune_share", self.finetune_share)
         if self.device == "cuda" and not torch.cuda.is_available():

@@ -15,6 +15,7 @@ from transreward_baselines.benchmark.dara.cells import AUGMENTED, FINE_TUNED, PL
 from transreward_baselines.data import BuildArgs, build
 from transreward_baselines.offline.args import SEED
 from transreward_baselines.offline.data import JOIN
+from transreward_envs import get_pair
 from transreward_envs.pairs import Role
 from transreward_wrappers.darc.offline import data_of, relabel_source_by_seeds
 from transreward_wrappers.datasets import Dataset, DatasetError, datasets_root, load_dataset
@@ -79,6 +80,21 @@ class Sets:
             AUGMENTED: [self.tenth.id, self.relabelled],
         }
         return JOIN.join(parts[amount])
+
+    def require_size(self, amounts: Sequence[Amount]) -> None:
+        """Raise ``ValueError`` where the shortest of the datasets that amounts need is shorter than an episode.
+
+        One that is longer may still be too short for all the policies that act in it; building it shows that.
+        """
+        whole = set(amounts) == {"10T"}
+        shortest = self.full if whole else self.tenth
+        size, episode = shortest.size or shortest.usual_size, get_pair(self.cell.pair).max_episode_steps("target")
+        if size < episode:
+            needed = episode if whole else TENTH * episode
+            raise ValueError(
+                f"The shortest dataset of {self.cell} must be as long as an episode, {episode} steps; got {size}, of "
+                f"`size` {self.size}. Give a `size` of {needed} or more."
+            )
 
     def build(self, amount: Amount, seeds: Sequence[int]) -> None:
         """Build what an amount needs and is not there yet.

@@ -153,6 +153,8 @@ def test_other_terms_need_another_directory(script: Script, command: Command, tm
         ({"seeds": (-1,)}, "`seeds` must be an integer >= 0; got -1"),
         ({"updates": 0}, "`updates` must be an integer >= 1"),
         ({"size": 0}, "`size` must be an integer >= 1"),
+        ({"size": 9_999}, "as long as an episode, 1000 steps; got 999, of `size` 9999. Give a `size` of 10000 or more"),
+        ({"size": 999, "amounts": ("10T",)}, "got 999, of `size` 999. Give a `size` of 1000 or more"),
         ({"runs_at_once": 0}, "`runs_at_once` must be an integer >= 1"),
         ({"eta": -0.1}, "`eta` must be finite and >= 0"),
         ({"finetune_share": 0.0}, "`finetune_share` must be finite and > 0"),

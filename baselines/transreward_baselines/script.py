@@ -7,21 +7,32 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import tyro
+from gymnasium.error import DependencyNotInstalled
 
 T = TypeVar("T")
 
+TOLD = (ValueError, TypeError, RuntimeError, OSError, MemoryError, DependencyNotInstalled)
+"""Errors whose message is all that a user needs."""
 
-def run_script(main: Callable[[T], Any], args: type[T], words: Sequence[str] | None = None) -> None:
+
+def run_script(
+    main: Callable[[T], Any],
+    args: type[T],
+    words: Sequence[str] | None = None,
+    *,
+    read: Callable[[Sequence[str] | None], T] | None = None,
+) -> None:
     """Run a script as its command line says; what cannot be done ends the program with a message.
 
     Args:
         main: Of the script.
         args: What it can be told.
         words: The command line; that of the process when left out.
+        read: From the command line to what it means, where defaults depend on it.
     """
     try:
-        main(tyro.cli(args, args=words))
-    except (ValueError, TypeError, RuntimeError, OSError, MemoryError) as error:
+        main(tyro.cli(args, args=words) if read is None else read(words))
+    except TOLD as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
