@@ -29,11 +29,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from transreward_baselines.devices import torch_device
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.lanes import Lanes, LaneSteps, make_lanes
 from transreward_baselines.latent_models import Sizes
 from transreward_baselines.normalization import RunningStatistics
-from transreward_baselines.player import LatentPolicy, Player, make_network
+from transreward_baselines.player import LatentPolicy, Player
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs
@@ -43,6 +44,7 @@ from transreward_baselines.training_ids import find_training_pair
 from transreward_baselines.tuned import Tuned, parse, robot_of
 from transreward_envs import ROBOTS
 from transreward_envs.errors import BudgetSpentError, require_below_one, require_count, require_positive, require_share
+from transreward_wrappers.networks import silu_mlp
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -165,12 +167,12 @@ class Dreamer:
     """Player, critic with its slow copy, optimisers, statistics and replay buffer."""
 
     def __init__(self, args: Args, observation_size: int, action_size: int) -> None:
-        self.device = args.torch_device()
+        self.device = torch_device(args.device)
         self.generator = torch.Generator(self.device).manual_seed(args.seed)
         shared = {name: getattr(args, name) for name in ("belief", "stochastic", "hidden", "pixels")}
         self.player = Player(Sizes(observation=observation_size, action=action_size, **shared)).to(self.device)
         self.model = self.player.model
-        self.critic = make_network(self.model.state_size, args.hidden, args.hidden, 1).to(self.device)
+        self.critic = silu_mlp(self.model.state_size, args.hidden, args.hidden, 1).to(self.device)
         self.log_temperature = nn.Parameter(torch.full((1,), math.log(args.temperature), device=self.device))
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         learners = {

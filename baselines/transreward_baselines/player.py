@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from torch import nn
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.latent_models import PixelModel, Sizes, StateModel
 from transreward_baselines.squashed import squashed_log_density, within
+from transreward_wrappers.networks import silu_mlp
 from transreward_wrappers.storage import load_tensors, save_tensors
 
 LOG_STD_LIMITS = (-5.0, 1.0)
@@ -27,7 +27,7 @@ class Player(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.model = PixelModel(sizes) if sizes.pixels else StateModel(sizes)
-        self.actor = make_network(self.model.state_size, sizes.hidden, sizes.hidden, 2 * sizes.action)
+        self.actor = silu_mlp(self.model.state_size, sizes.hidden, sizes.hidden, 2 * sizes.action)
 
     @torch.no_grad()
     def see(self, state: torch.Tensor | None, action: torch.Tensor | None, observations: Any) -> torch.Tensor:
@@ -91,11 +91,3 @@ class LatentPolicy:
         player = Player(Sizes(**told["dreamer"]))
         player.load_state_dict(tensors)
         return cls(player=player, about=told["about"])
-
-
-def make_network(*sizes: int) -> nn.Sequential:
-    """Return a network with SiLU between its layers."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
-    return nn.Sequential(*layers[:-1])

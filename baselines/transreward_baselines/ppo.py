@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from transreward_baselines.adaptation import SAMPLE, adapted, divergence
+from transreward_baselines.devices import torch_device
 from transreward_baselines.lanes import Lanes, LaneSteps
 from transreward_baselines.normalization import RewardScaler, RunningStatistics
 from transreward_baselines.results import Evaluation
@@ -139,7 +140,7 @@ class PPO:
     """Policy, value, optimiser and statistics."""
 
     def __init__(self, args: Args, observation_size: int, action_size: int, num_envs: int) -> None:
-        self.device, self.activation = args.torch_device(), args.activation
+        self.device, self.activation = torch_device(args.device), args.activation
         self.learning_rate = args.learning_rate
         sizes, activation = (observation_size, args.hidden, args.hidden), ACTIVATIONS[args.activation]
         self.policy = orthogonal_mlp((*sizes, action_size), activation, gain=0.01).to(self.device)

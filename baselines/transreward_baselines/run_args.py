@@ -6,8 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
+from transreward_baselines.devices import DeviceName, require_device
 from transreward_baselines.lanes import Lanes, find_spec, make_lanes
 from transreward_baselines.settings import parse_settings
 from transreward_baselines.training_ids import TRAINING_KEYWORDS, evaluation_ids, find_training_pair, with_agents_own
@@ -56,7 +55,7 @@ class RunArgs:
     torch_threads: int = 1
     """Threads of PyTorch; small networks are no faster with more."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     """Of the networks; `auto` is the GPU if there is one."""
 
     eval_every: int = 50_000
@@ -91,15 +90,7 @@ class RunArgs:
             require_positive("max_seconds", self.max_seconds)
         if self.autoreset not in ("SameStep", "NextStep"):
             raise ValueError(unknown("autoreset mode", self.autoreset, ("SameStep", "NextStep")))
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError(unknown("device", self.device, ("auto", "cpu", "cuda")))
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("`device` can be 'cuda' where PyTorch finds a GPU; it finds none. Use 'cpu' or 'auto'.")
-
-    def torch_device(self) -> torch.device:
-        """Return the device of the networks."""
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return torch.device(chosen)
+        require_device(self.device)
 
     def plain_keywords(self) -> dict[str, Any]:
         """Return the keywords of the id when a policy is evaluated in it: those of training are left out."""

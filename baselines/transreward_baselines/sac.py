@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from transreward_baselines.devices import torch_device
 from transreward_baselines.lanes import Lanes, PaidFor
 from transreward_baselines.replay import Batch, LearnFrom, ReplayBuffer, require_learn_from
 from transreward_baselines.results import Evaluation
@@ -108,7 +109,7 @@ class SAC:
     """Policy, twin critics with their targets, temperature, optimisers and replay buffer."""
 
     def __init__(self, args: Args, observation_size: int, action_size: int, pays: PaidFor | None = None) -> None:
-        self.device = args.torch_device()
+        self.device = torch_device(args.device)
         self.action_size = action_size
         self.policy = make_network(observation_size, args.hidden, 2 * action_size).to(self.device)
         critics = [make_network(observation_size + action_size, args.hidden, 1) for _ in range(2)]

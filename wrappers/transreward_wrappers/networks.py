@@ -14,6 +14,14 @@ from torch import nn
 from torch.nn import functional
 
 
+def silu_mlp(*sizes: int) -> nn.Sequential:
+    """Return a network with SiLU between its layers."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
+
+
 def orthogonal_mlp(sizes: Sequence[int], activation: type[nn.Module], *, gain: float) -> nn.Sequential:
     """Return linear layers with orthogonal weights and no offsets, and an activation between each two.
 

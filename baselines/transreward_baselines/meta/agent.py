@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from transreward_baselines.devices import torch_device
 from transreward_baselines.lanes import Array
 from transreward_baselines.meta.actor_critic import LatentActorCritic
 from transreward_baselines.meta.args import MetaArgs
@@ -40,7 +41,7 @@ class MetaAgent:
     """
 
     def __init__(self, args: MetaArgs, tasks: int, observation_size: int, action_size: int) -> None:
-        self.args, self.tasks, self.device = args, tasks, args.torch_device()
+        self.args, self.tasks, self.device = args, tasks, torch_device(args.device)
         self.latent_size = args.latent_size if args.context else 0
         pair_size = observation_size + action_size
         with seeded(args.seed):

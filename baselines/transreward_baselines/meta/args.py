@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import torch
-
+from transreward_baselines.devices import DeviceName, require_device
 from transreward_baselines.meta.family import Family, draw_family
-from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share, unknown
+from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +119,7 @@ class MetaArgs:
     torch_threads: int = 1
     """Threads of PyTorch."""
 
-    device: Literal["auto", "cpu", "cuda"] = "cpu"
+    device: DeviceName = "cpu"
     """Of the networks, which are so small that a CPU does; `auto` is the GPU if there is one."""
 
     quiet: bool = False
@@ -143,10 +141,7 @@ class MetaArgs:
         require_non_negative("kl_weight", self.kl_weight)
         if self.temperature is not None:
             require_positive("temperature", self.temperature)
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError(unknown("device", self.device, ("auto", "cpu", "cuda")))
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("`device` can be 'cuda' where PyTorch finds a GPU; it finds none. Use 'cpu' or 'auto'.")
+        require_device(self.device)
         self.family()
         if self.tasks_per_update > self.train_tasks:
             raise ValueError(
@@ -166,8 +161,3 @@ class MetaArgs:
             stretch=self.stretch,
             seed=self.task_seed,
         )
-
-    def torch_device(self) -> torch.device:
-        """Return the device of the networks."""
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return torch.device(chosen)

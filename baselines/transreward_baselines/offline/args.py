@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Literal
 
-import torch
-
+from transreward_baselines.devices import DeviceName, require_device
 from transreward_envs import get_pair
-from transreward_envs.errors import require_count, require_non_negative, require_share, unknown
+from transreward_envs.errors import require_count, require_non_negative, require_share
 
 SEED = "{seed}"
 """In the name of a dataset, stands for the run's own seed."""
@@ -85,7 +83,7 @@ class OfflineArgs:
     root: Path | None = None
     """Folder of all datasets; Minari's when left out."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     """Of networks and data; `auto` is the GPU if there is one."""
 
     bfloat16: bool = False
@@ -119,10 +117,7 @@ class OfflineArgs:
         if len(set(self.runs)) < len(self.runs):
             raise ValueError(f"Runs differ in data or seed; some of {self.data} with {self.seeds} are the same.")
         require_share("gamma", self.gamma)
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError(unknown("device", self.device, ("auto", "cpu", "cuda")))
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("`device` can be 'cuda' where PyTorch finds a GPU; it finds none. Use 'cpu' or 'auto'.")
+        require_device(self.device)
 
     @property
     def runs(self) -> tuple[OfflineRun, ...]:
@@ -134,8 +129,3 @@ class OfflineArgs:
     def total_updates(self) -> int:
         """Gradient steps offline and online together."""
         return self.updates + self.finetune_steps
-
-    def torch_device(self) -> torch.device:
-        """Return the device of networks and data."""
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return torch.device(chosen)

@@ -18,6 +18,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from transreward_baselines.devices import torch_device
 from transreward_baselines.evaluation import EVALUATION_SEED, episode_returns
 from transreward_baselines.lanes import make_lanes
 from transreward_baselines.offline.args import OfflineArgs
@@ -133,7 +134,7 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
     settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
     check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
-    device, seeds = args.torch_device(), [run.seed for run in args.runs]
+    device, seeds = torch_device(args.device), [run.seed for run in args.runs]
     names = [run.data for run in args.runs]
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
     if args.finetune_steps:

@@ -7,14 +7,13 @@ The posterior looks at the observation alone, so that the beliefs h of a whole w
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from transreward_wrappers.networks import EnsembleMLP
+from transreward_wrappers.networks import EnsembleMLP, silu_mlp
 from transreward_wrappers.world_models.network import Network
 from transreward_wrappers.world_models.rssm_settings import RSSMSettings
 from transreward_wrappers.world_models.windows import Stretches, Windows
@@ -54,13 +53,13 @@ class RSSMNetwork(Network):
         self._settings = settings
         belief, latent, hidden = settings.belief, settings.stochastic, settings.hidden
         self.state_size = belief + latent
-        self.posterior = _mlp(observation_size, hidden, hidden, 2 * latent)
-        self.prior = _mlp(belief, hidden, 2 * latent)
+        self.posterior = silu_mlp(observation_size, hidden, hidden, 2 * latent)
+        self.prior = silu_mlp(belief, hidden, 2 * latent)
         self.joint = nn.Sequential(nn.Linear(latent + action_size, hidden), nn.SiLU())
         self.recurrence = nn.GRU(hidden, belief, batch_first=True)
-        self.decoder = _mlp(belief + latent, hidden, hidden, observation_size)
+        self.decoder = silu_mlp(belief + latent, hidden, hidden, observation_size)
         self.witnesses = EnsembleMLP(WITNESSES, [belief, WITNESS_HIDDEN, observation_size])
-        self.outcome = _mlp(belief + latent, hidden, 2) if settings.reward else None
+        self.outcome = silu_mlp(belief + latent, hidden, 2) if settings.reward else None
         self.register_buffer("reward_mean", torch.zeros(()))
         self.register_buffer("reward_std", torch.ones(()))
 
@@ -227,13 +226,6 @@ class RSSMNetwork(Network):
         if self.outcome is None:
             raise ValueError("Rewards and ends of the task are predicted by a model that was made with `reward=True`.")
         return self.outcome
-
-
-def _mlp(*sizes: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.SiLU()]
-    return nn.Sequential(*layers[:-1])
 
 
 def _gaussian(outputs: torch.Tensor) -> Gaussian:

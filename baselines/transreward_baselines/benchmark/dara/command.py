@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-import torch
-
 from transreward_baselines.benchmark.dara.algorithms import ALGORITHMS
 from transreward_baselines.benchmark.dara.cells import AMOUNTS, Amount, Cell, Run, find_cells, runs_of
 from transreward_baselines.benchmark.dara.sets import Sets
+from transreward_baselines.devices import DeviceName, require_device, torch_device
 from transreward_envs.errors import require_count, require_non_negative, require_positive, unknown
 
 Table = Literal["dara"]
@@ -85,7 +84,7 @@ class TableArgs:
     root: Path | None = None
     """Folder of all datasets; Minari's when left out."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
     """Of networks and data; `auto` is the GPU if there is one."""
 
     bfloat16: bool = False
@@ -101,9 +100,9 @@ class TableArgs:
     """Show no progress bar."""
 
     def __post_init__(self) -> None:
-        for name, valid in (("table", TABLES), ("device", ("auto", "cpu", "cuda"))):
-            if getattr(self, name) not in valid:
-                raise ValueError(unknown(name, getattr(self, name), valid))
+        if self.table not in TABLES:
+            raise ValueError(unknown("table", self.table, TABLES))
+        require_device(self.device)
         for name, one, known in (("algorithms", "algorithm", ALGORITHMS), ("amounts", "amount", AMOUNTS)):
             for value in getattr(self, name):
                 if value not in known:
@@ -124,8 +123,6 @@ class TableArgs:
                 self.sets(cell).require_size(self.amounts)
         require_non_negative("eta", self.eta)
         require_positive("finetune_share", self.finetune_share)
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("`device` can be 'cuda' where PyTorch finds a GPU; it finds none. Use 'cpu' or 'auto'.")
 
     def runs(self) -> list[Run]:
         """Return the runs that are asked for, in the order of the table."""
@@ -143,8 +140,7 @@ class TableArgs:
     @property
     def abreast(self) -> int:
         """Runs of a stacked call at most."""
-        on_gpu = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
-        return self.runs_at_once or ABREAST["cuda" if on_gpu else "cpu"]
+        return self.runs_at_once or ABREAST[torch_device(self.device).type]
 
 
 def make_table(args: TableArgs) -> None:
