@@ -5,10 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo pictures docs test test-all lint format bench clean
+.PHONY: demo demo-results pictures docs test test-all lint format bench clean
 
 demo: $(READY)  ## the main job: train with and without compensation, and look at the difference
 	$(BIN)/python -m transreward_baselines.demo
+
+demo-results: demo  ## what the demonstration found, into README.md and docs/demo.md
+	$(BIN)/python docs/demo_results.py
+	$(BIN)/python docs/generate.py
 
 pictures: $(READY)  ## docs/gallery.md and its pictures
 	$(BIN)/python -m transreward_baselines.render.gallery

@@ -1,7 +1,7 @@
 """Generate what the documentation says about pairs, from the table and from measurements: `make docs`.
 
 Writes a page a robot in docs/robots/, with the effective values of every pair, the tables of docs/references.md and
-docs/drae.md, and the table of suites in README.md.
+docs/drae.md, what the demonstration found in docs/demo.md and README.md, and the table of suites in README.md.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from transreward_envs.methods import training_methods
 from transreward_envs.verification.effective import effective_values
 
 sys.path.insert(0, str(Path(__file__).parent))
+import demo_results
 import drae_bias
 import references
 
@@ -26,10 +27,9 @@ def pages() -> dict[Path, str]:
     """Return the text of every generated file."""
     written = {ROOT / "docs" / "robots" / f"{robot}.md": robot_page(robot) for robot in ROBOTS}
     written[ROOT / "docs" / "robots" / "README.md"] = index()
-    readme = (ROOT / "README.md").read_text()
-    before, rest = readme.split(BEGIN)
-    written[references.PAGE] = references.page()
-    written[drae_bias.PAGE] = drae_bias.page()
+    before, rest = demo_results.readme((ROOT / "README.md").read_text()).split(BEGIN)
+    for part in (demo_results, drae_bias, references):
+        written[part.PAGE] = part.page()
     written[ROOT / "README.md"] = before + BEGIN + "\n" + suites_table() + END + rest.split(END)[1]
     return written
 
