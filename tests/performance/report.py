@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,11 +17,14 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tests.performance.contenders import ENVPOOL, OURS, OURS_WORLDS, PROCESSES
+from tests.performance.contenders import ENVPOOL, OURS, OURS_WORLDS, PROCESSES, RAW
 from tests.performance.scaling import slope
 from tests.performance.tables import read
 
 PACKAGES = ("mujoco", "gymnasium", "stable-baselines3", "numpy")
+OTHERS = ("SyncVectorEnv", *PROCESSES, ENVPOOL)
+"""Contenders that the summary compares lanes with, besides plain physics."""
+
 TEXT = Path(__file__).with_name("speed.md")
 """The page's text, with places for the tables."""
 
@@ -39,7 +43,7 @@ def page(folder: Path) -> str:
     text = TEXT.read_text()
     for name, part in (
         ("machine", machine(folder)),
-        ("stepping", stepping_table(folder)),
+        ("summary", summary_table(folder)),
         ("missing", missing(folder)),
         ("scaling", scaling_table(folder)),
         ("memory", memory_table(folder)),
@@ -52,7 +56,12 @@ def page(folder: Path) -> str:
 
 def note_machine(folder: Path, *, envpool: str | None) -> None:
     """Keep what the measurement ran on."""
-    info = {"cpu": processor(), "cpus": os.cpu_count(), "Python": platform.python_version()}
+    info = {
+        "date": date.today().isoformat(),
+        "cpu": processor(),
+        "cpus": os.cpu_count(),
+        "Python": platform.python_version(),
+    }
     info |= {package: version(package) for package in PACKAGES}
     if envpool:
         asked = [envpool, "-c", "from importlib.metadata import version; print(version('envpool'))"]
@@ -76,23 +85,44 @@ def machine(folder: Path) -> str:
         return "Nothing was measured yet."
     info = json.loads(path.read_text())
     packages = ", ".join(f"{name} {info[name]}" for name in ("Python", *PACKAGES, "envpool") if name in info)
-    return f"Measured on {info['cpus']} CPUs ({info['cpu']}) with {packages}."
+    return f"Last measured on {info['date']}, on {info['cpus']} CPUs ({info['cpu']}) with\n{packages}."
 
 
-def stepping_table(folder: Path) -> str:
-    """Return the table of contenders: steps a wall second, and the ratio to raw physics."""
+def summary_table(folder: Path) -> str:
+    """Return a line a robot, at the most threads and at the most lanes that every contender was timed with."""
     rows = read(folder / "stepping.csv")
+    timed: dict[str, set[int]] = {}
+    for row in rows:
+        timed.setdefault(row["contender"], set()).add(int(row["lanes"]))
+    if OURS not in timed:
+        return "Nothing was measured yet."
+    lanes = max(set.intersection(*timed.values()) or timed[OURS])
+    threads = max(int(row["threads"]) for row in rows if row["contender"] == OURS)
     lines = [
-        "| robot | threads | lanes | contender | steps a second (quartiles) | a CPU second | of raw physics, by CPU |",
-        "|---|---|---|---|---|---|---|",
+        f"Steps a second of {lanes} lanes on {threads} thread{'s' if threads > 1 else ''}, medians, and in brackets "
+        "how many times as fast as each other way that is:",
+        "",
+        f"| robot | lanes | of raw physics, by CPU, on one thread | {RAW}, one thread | {' | '.join(OTHERS)} |",
+        "|---" + "|---:" * (3 + len(OTHERS)) + "|",
     ]
-    for row in sorted(rows, key=lambda row: (row["robot"], int(row["threads"]), int(row["lanes"]))):
-        wall, low, high = (f"{float(row[name]):,.0f}" for name in ("per_second", "per_second_low", "per_second_high"))
-        cells = [row[name] for name in ("robot", "threads", "lanes", "contender")]
-        cells += [f"{wall} ({low} - {high})", f"{float(row['per_cpu_second']):,.0f}"]
-        cells += [f"{float(row['of_raw_cpu']):.2f} ({row['of_raw_cpu_low']} - {row['of_raw_cpu_high']})"]
-        lines.append(f"| {' | '.join(cells)} |")
+    for robot in sorted({row["robot"] for row in rows}):
+        own = {
+            (row["contender"], int(row["threads"])): row
+            for row in rows
+            if row["robot"] == robot and int(row["lanes"]) == lanes
+        }
+        if (OURS, threads) in own:
+            ours = float(own[OURS, threads]["per_second"])
+            share = f"{float(own[OURS, 1]['of_raw_cpu']):.2f}" if (OURS, 1) in own else "-"
+            others = [_against(ours, own.get((name, threads))) for name in (RAW, *OTHERS)]
+            lines.append(f"| {' | '.join([robot, f'{ours:,.0f}', share, *others])} |")
     return "\n".join(lines)
+
+
+def _against(ours: float, row: dict[str, str] | None) -> str:
+    """Return another contender's steps a second, if it took any, and how many times as many ours are."""
+    theirs = float(row["per_second"]) if row else 0.0
+    return f"{theirs:,.0f} ({ours / theirs:.1f})" if theirs else "-"
 
 
 def missing(folder: Path) -> str:
@@ -100,7 +130,7 @@ def missing(folder: Path) -> str:
     rows = read(folder / "stepping.csv")
     parts = []
     if not any(row["contender"] == ENVPOOL for row in rows):
-        parts.append("EnvPool is not in the table: no interpreter that has it was given.")
+        parts.append("EnvPool was not timed: no interpreter that has it was given.")
     most = max((int(row["lanes"]) for row in rows if row["contender"] in PROCESSES), default=0)
     if any(int(row["lanes"]) > most for row in rows):
         parts.append(f"{' and '.join(PROCESSES)} start a process a lane; beyond {most} lanes they are left out.")

@@ -1,5 +1,6 @@
 """The benchmark of stepping keeps what it measured, and its page is fresh."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ def test_what_was_measured_is_kept(tmp_path: Path) -> None:
         "ours, without mujoco.batch",
         "SyncVectorEnv",
     ]
-    assert "| Hopper | 1 | 2 | raw physics |" in (tmp_path / "speed.md").read_text()
+    row = re.search(r"^\| Hopper \|.*$", (tmp_path / "speed.md").read_text(), flags=re.MULTILINE)
+    assert row[0].endswith(" | - | - | - |")  # two with a process a lane, and EnvPool, were not asked for
     assert (folder / "stepping.svg").exists()
 
 
