@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from transreward_envs import SUITES
+from transreward_envs.shifts.parse import SHIFT_KINDS
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [
@@ -41,6 +44,12 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not link.startswith("http"):
             assert (page.parent / link).exists(), link
+
+
+def test_the_page_of_pairs_names_every_suite_and_every_kind_of_shift() -> None:
+    text = (ROOT / "docs" / "pairs.md").read_text()
+    assert not [suite for suite in SUITES if f"- **{suite}**" not in text]
+    assert not [kind for kind in SHIFT_KINDS if not re.search(rf"^\|[^|]*`{kind}`[^|]*\|", text, flags=re.MULTILINE)]
 
 
 def test_the_generated_pages_are_fresh() -> None:
