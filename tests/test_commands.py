@@ -10,11 +10,12 @@ import pytest
 import tyro
 
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
-from transreward_baselines.cli import group_of
+from transreward_baselines.cli import data, group_of, main, policies
 from transreward_baselines.drat import Args as DratArgs
 from transreward_baselines.dreamer import Args as DreamerArgs
 from transreward_baselines.ppo import Args as PpoArgs
 from transreward_baselines.sac import Args as SacArgs
+from transreward_envs import METHODS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -59,6 +60,25 @@ def _record(function: Any, called: list[str]) -> Any:
         called.append(function.__name__)
 
     return recorded
+
+
+@pytest.mark.parametrize("group", [policies, data], ids=["policies", "data"])
+def test_the_help_of_a_group_names_its_commands(group: Any) -> None:
+    _, commands = group_of([group.__name__])
+    assert [name for name in commands if f"`{name}`" not in group.__doc__] == []
+
+
+def test_the_help_of_train_names_every_method(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    shown = capsys.readouterr().out
+    assert [name for name in ("source", "target", *METHODS) if f"`{name}`" not in shown] == []
+
+
+def test_positional_words_are_called_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["data", "relabel", "--help"])
+    assert "SOURCE TARGET" in capsys.readouterr().out
 
 
 def test_there_are_commands_to_try() -> None:

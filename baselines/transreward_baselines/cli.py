@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 try:
     import tyro
@@ -23,12 +23,17 @@ except ModuleNotFoundError as error:
 
 
 import transreward_envs
+from transreward_envs import METHODS
+from transreward_envs.pairs import ROLES
+
+METHOD_HELP = f"{', '.join(f'`{name}`' for name in (*ROLES, *METHODS))}, or a registered one."
+"""What may be trained by: one domain alone, or a method."""
 
 
 def train(
     pair: str,
     out: Path,
-    method: str = "mixture",
+    method: Annotated[str, tyro.conf.arg(help=METHOD_HELP)] = "mixture",
     agent: str = "sb3-ppo",
     steps: int = 100_000,
     seed: int = 0,
@@ -46,8 +51,7 @@ def train(
     Args:
         pair: Name of the pair.
         out: Directory of the run.
-        method: `source`, `target`, `mixture`, `reward-transfer`, `darc`, `dara`, `drae`, or a registered
-            one.
+        method: One of those that `METHOD_HELP` lists.
         agent: `sb3-ppo` or `sb3-sac`.
         steps: Environment steps, of both domains together.
         seed: Of everything random.
@@ -95,7 +99,7 @@ def refine(args: RefineArgs) -> None:
     print(f"{args.pair}, rounds: {len(rounds)}{last}; stopped because {reason}. Everything is in {args.out}.")
 
 
-def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
+def evaluate(run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN")]], episodes: int = 20) -> None:
     """Evaluate a run's newest policy on the plain domains: both, or the target where the source has another robot.
 
     Args:
@@ -118,7 +122,10 @@ def evaluate(run: tyro.conf.Positional[Path], episodes: int = 20) -> None:
     console().print(table)
 
 
-def plot(runs: tyro.conf.Positional[tuple[Path, ...]], out: Path = Path("learning-curves.png")) -> None:
+def plot(
+    runs: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]")]],
+    out: Path = Path("learning-curves.png"),
+) -> None:
     """Plot the learning curves of runs of one pair, one line a method.
 
     Args:
@@ -136,7 +143,7 @@ def plot(runs: tyro.conf.Positional[tuple[Path, ...]], out: Path = Path("learnin
 
 
 def render(
-    pair: tyro.conf.Positional[str],
+    pair: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="PAIR")]],
     out: str = "./",
     run: Path | None = None,
     policy: str | None = None,
@@ -176,7 +183,7 @@ def policies() -> None:
 
 
 def data() -> None:
-    """Offline datasets: `build` one, a `recipe` of several, `list` or `export` them."""
+    """Offline datasets: `build` one, a `recipe` of several, `relabel` rewards, `list` or `export` them."""
 
 
 TOP: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.table import Table
@@ -16,7 +17,9 @@ from transreward_envs.pairs import ROLES
 from transreward_envs.pairs.pair import NAMESPACE, VERSION
 
 
-def list_pairs(pattern: tyro.conf.Positional[str] = "", suite: str | None = None) -> None:
+def list_pairs(
+    pattern: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[PATTERN]")]] = "", suite: str | None = None
+) -> None:
     """List the pairs, or those whose name contains a pattern.
 
     Args:
@@ -38,7 +41,11 @@ def list_pairs(pattern: tyro.conf.Positional[str] = "", suite: str | None = None
     print(f"Ids: {NAMESPACE}/<pair>-{{source,target,{methods}}}-v{VERSION}; across robots, {{source,target,{across}}}.")
 
 
-def show(id: tyro.conf.Positional[str | None] = None, classifier: Path | None = None, out: Path | None = None) -> None:
+def show(
+    id: tyro.conf.Positional[Annotated[str | None, tyro.conf.arg(metavar="[PAIR]")]] = None,
+    classifier: Path | None = None,
+    out: Path | None = None,
+) -> None:
     """Show a pair: its ids, its spaces, every field in which the target's model differs, and which joints correspond.
 
     Args:

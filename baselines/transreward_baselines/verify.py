@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Annotated
 
 import tyro
 from rich.table import Table
@@ -15,7 +16,9 @@ from transreward_envs.robots.extras import EXTRAS, installed
 
 
 def verify(
-    pairs: tyro.conf.Positional[tuple[str, ...]] = (), suite: str | None = None, workers: int | None = None
+    pairs: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(metavar="[PAIR ...]")]] = (),
+    suite: str | None = None,
+    workers: int | None = None,
 ) -> None:
     """Verify that pairs are what they say, by measuring what the simulator does; all pairs if none is named.
 

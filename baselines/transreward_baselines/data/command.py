@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.table import Table
@@ -72,8 +72,8 @@ def recipe(args: RecipeArgs) -> list[Dataset]:
 
 
 def relabel_dataset(
-    source: tyro.conf.Positional[str],
-    target: tyro.conf.Positional[str],
+    source: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="SOURCE")]],
+    target: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="TARGET")]],
     out: str | None = None,
     updates: int = 10_000,
     set: tuple[str, ...] = (),
@@ -164,7 +164,9 @@ def list_datasets(root: Path | None = None) -> None:
     console().print(table)
 
 
-def export_dataset(dataset: tyro.conf.Positional[str], out: Path, root: Path | None = None) -> None:
+def export_dataset(
+    dataset: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="DATASET")]], out: Path, root: Path | None = None
+) -> None:
     """Write a dataset as one flat HDF5 file with D4RL's names, for d3rlpy and scripts in CORL's manner.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 from rich.table import Table
@@ -112,7 +112,7 @@ def train(args: TrainPolicies) -> None:
         raise RuntimeError(f"{len(failed)} domains failed: {', '.join(failed)}. Run the same command again to resume.")
 
 
-def list_policies(pattern: tyro.conf.Positional[str] = "") -> None:
+def list_policies(pattern: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[PATTERN]")]] = "") -> None:
     """List the domains that have policies, and what these return.
 
     Args:
