@@ -1,4 +1,4 @@
-"""Advantage-weighted regression, many runs at once: Peng et al. 2019 (arXiv:1910.00177), in one file.
+"""Advantage-weighted regression, many runs at once: Peng et al. 2019 (arXiv:1910.00177), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.awr --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

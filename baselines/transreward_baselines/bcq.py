@@ -1,4 +1,4 @@
-"""BCQ, many runs at once: Fujimoto et al. 2019 (arXiv:1812.02900), in one file.
+"""BCQ, many runs at once: Fujimoto et al. 2019 (arXiv:1812.02900), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.bcq --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

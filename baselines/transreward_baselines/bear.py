@@ -1,4 +1,4 @@
-"""BEAR, many runs at once: Kumar et al. 2019 (arXiv:1906.00949), in one file.
+"""BEAR, many runs at once: Kumar et al. 2019 (arXiv:1906.00949), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.bear --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

@@ -1,4 +1,4 @@
-"""BRAC with a policy penalty, many runs at once: Wu et al. 2019 (arXiv:1911.11361), in one file.
+"""BRAC with a policy penalty, many runs at once: Wu et al. 2019 (arXiv:1911.11361), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.brac_p --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

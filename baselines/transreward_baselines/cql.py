@@ -1,4 +1,4 @@
-"""Conservative Q-learning, many runs at once: Kumar et al. 2020 (arXiv:2006.04779), in one file.
+"""Conservative Q-learning, many runs at once: Kumar et al. 2020 (arXiv:2006.04779), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.cql --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

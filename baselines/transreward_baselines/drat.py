@@ -1,4 +1,4 @@
-"""Meta-learning over tasks that share trajectories, by doubly robust relabelling: DRaT (NeurIPS 2023), in one file.
+"""DRaT (NeurIPS 2023): meta-learning from trajectories of all tasks, doubly robustly relabelled; update in one file.
 
     python -m transreward_baselines.drat --robot HalfCheetah --relabelling drae --total-steps 400000 --seed 1
 

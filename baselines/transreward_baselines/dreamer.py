@@ -1,4 +1,4 @@
-"""Dreamer, small: Hafner et al. 2020 (arXiv:1912.01603) and 2023 (arXiv:2301.04104), in one file.
+"""Dreamer, small: Hafner et al. 2020 (arXiv:1912.01603) and 2023 (arXiv:2301.04104), the update in one file.
 
     python -m transreward_baselines.dreamer --env-id TransReward/Hopper-v0 --total-steps 100000 --seed 1
 

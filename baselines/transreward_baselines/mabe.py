@@ -1,4 +1,4 @@
-"""MABE, many runs at once: Cang et al. 2021 (arXiv:2106.09119), in one file.
+"""MABE, many runs at once: Cang et al. 2021 (arXiv:2106.09119), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.mabe --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

@@ -1,4 +1,4 @@
-"""MOPO, many runs at once: Yu et al. 2020 (arXiv:2005.13239), in one file.
+"""MOPO, many runs at once: Yu et al. 2020 (arXiv:2005.13239), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.mopo --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

@@ -1,4 +1,4 @@
-"""SAC from many lanes: Haarnoja et al. 2018 (arXiv:1812.05905), in one file.
+"""SAC from many lanes: Haarnoja et al. 2018 (arXiv:1812.05905), the update in one file.
 
     python -m transreward_baselines.sac --env-id TransReward/HalfCheetah-v0 --total-steps 1000000 --seed 1
 

@@ -1,4 +1,4 @@
-"""TD3+BC, many runs at once: Fujimoto and Gu 2021 (arXiv:2106.06860), in one file.
+"""TD3+BC, many runs at once: Fujimoto and Gu 2021 (arXiv:2106.06860), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.td3_bc --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4
