@@ -12,7 +12,7 @@ demo: $(READY)  ## the main job: train with and without compensation, and look a
 
 demo-results: demo  ## what the demonstration found, into README.md and docs/demo.md
 	$(BIN)/python docs/demo_results.py
-	$(BIN)/python docs/generate.py
+	$(MAKE) docs
 
 pictures: $(READY)  ## docs/gallery.md and its pictures
 	$(BIN)/python -m transreward_baselines.render.gallery
@@ -45,7 +45,8 @@ bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md k
 	$(BIN)/python -m tests.performance.stepping
 	$(BIN)/python tests/performance/learning.py  # an hour or two; goes on where it was
 
-docs: $(READY)  ## the generated pages: robots, pairs, effective values
+docs: $(READY)  ## what is generated: robots, pairs, effective values, reference returns and their figure
+	$(BIN)/python docs/references.py
 	$(BIN)/python docs/generate.py
 
 clean:

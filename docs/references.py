@@ -1,4 +1,4 @@
-"""The page of reference returns and its figure: `python docs/references.py` draws, `make docs` writes the text."""
+"""The page of reference returns and its figure; `make docs` draws and writes both."""
 
 from __future__ import annotations
 
@@ -114,4 +114,3 @@ def draw() -> None:
 
 if __name__ == "__main__":
     draw()
-    PAGE.write_text(page())
