@@ -33,17 +33,17 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md keeps what was measured
-	$(BIN)/python tests/performance/wrapper_cost.py
-	$(BIN)/python tests/performance/suite_cost.py
-	$(BIN)/python -m tests.performance.lanes_cost
-	$(BIN)/python tests/performance/relabelling_cost.py
-	$(BIN)/python tests/performance/drae_cost.py
-	$(BIN)/python tests/performance/alignment_cost.py
-	$(BIN)/python tests/performance/world_model_cost.py
-	$(BIN)/python -m tests.performance.offline_speed
-	$(BIN)/python -m tests.performance.sb3_speed
-	$(BIN)/python -m tests.performance.stepping
-	$(BIN)/python tests/performance/learning.py  # an hour or two; goes on where it was
+	$(BIN)/python -m benchmarks.wrapper_cost
+	$(BIN)/python -m benchmarks.suite_cost
+	$(BIN)/python -m benchmarks.lanes_cost
+	$(BIN)/python -m benchmarks.relabelling_cost
+	$(BIN)/python -m benchmarks.drae_cost
+	$(BIN)/python -m benchmarks.alignment_cost
+	$(BIN)/python -m benchmarks.world_model_cost
+	$(BIN)/python -m benchmarks.offline_speed
+	$(BIN)/python -m benchmarks.sb3_speed
+	$(BIN)/python -m benchmarks.stepping
+	$(BIN)/python -m studies.learning  # an hour or two; goes on where it was
 
 docs: $(READY)  ## what is generated: robots, pairs, effective values, reference returns and their figure
 	$(BIN)/python docs/references.py

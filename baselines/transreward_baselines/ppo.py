@@ -9,7 +9,7 @@ have networks of their own; the value's loss is not clipped; the policy's deviat
 learning rate follows the divergence between two policies in a row, as in Rudin et al. 2022 (arXiv:2109.11978). An
 episode that ends by its time limit is bootstrapped with the value of its last observation. A resumed run starts new
 episodes and a new stream of random numbers. The published curve (docs/agents.md):
-``python tests/performance/learning.py --seeds 1 2 3 4 5 --out runs/learning``.
+``python -m studies.learning --seeds 1 2 3 4 5 --out runs/learning``.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 All run by turns in one process on one thread; medians and quartiles over rounds, of CPU time, are printed, and whether
 the limits were kept.
 
-    python tests/performance/alignment_cost.py
+    python -m benchmarks.alignment_cost
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ the direct doubly robust form with unit ratios of dynamics, and DRaE's residual 
 several clips. V and Q are good, or poor, with a fifth of the gradient steps. Of a horizon, episodes are cut there, and
 V stands for the rest. Values are discounted, over an episode's time limit.
 
-    python -m tests.performance.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
+    python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
 
 Rows are written as they come; the command goes on where it was interrupted, and the table is of all rows.
 """

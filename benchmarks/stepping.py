@@ -4,11 +4,11 @@ Contenders are timed by turns in short windows. Actions are random, lanes start 
 found goes into docs/speed/ and docs/speed.md. Cells of the table that are there already, with as many rounds, are kept:
 an interrupted run goes on where it was, and a CSV file that is deleted, or asked for in more rounds, is measured anew.
 
-    python -m tests.performance.stepping                      # everything that is missing
-    python -m tests.performance.stepping --table --robots Hopper --lanes 16 --threads 1
-    python -m tests.performance.stepping --scaling            # cost of a step from 16 to 4,096 lanes
-    python -m tests.performance.stepping --memory             # of 256 Ants
-    python -m tests.performance.stepping --report             # the page alone, from the CSV files
+    python -m benchmarks.stepping                      # everything that is missing
+    python -m benchmarks.stepping --table --robots Hopper --lanes 16 --threads 1
+    python -m benchmarks.stepping --scaling            # cost of a step from 16 to 4,096 lanes
+    python -m benchmarks.stepping --memory             # of 256 Ants
+    python -m benchmarks.stepping --report             # the page alone, from the CSV files
 
 EnvPool takes part where it is installed, or through another interpreter that has it: `--envpool-python PATH`.
 """
@@ -27,12 +27,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from tests.performance import report, scaling
-from tests.performance.contenders import OURS_WORLDS, PROCESSES, RAW, RAW_WORLDS, contenders
-from tests.performance.tables import Row, put, read
-from tests.performance.timing import rates
+from benchmarks import report, scaling
+from benchmarks.contenders import OURS_WORLDS, PROCESSES, RAW, RAW_WORLDS, contenders
+from benchmarks.tables import Row, put, read
+from benchmarks.timing import rates
 
-OUT = Path(__file__).parents[2] / "docs" / "speed"
+OUT = Path(__file__).parents[1] / "docs" / "speed"
 
 
 def parser() -> argparse.ArgumentParser:

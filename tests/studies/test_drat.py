@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.performance import drat as comparison
+from studies import drat as comparison
 from transreward_baselines.results import read_table
 
 TINY = [

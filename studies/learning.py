@@ -3,7 +3,7 @@
 Each run trains for a number of seconds, in which evaluations do not count. A run is kept as it goes and skipped once it
 is finished, so that the same command goes on after an interruption; the table and the figure are of all finished runs.
 
-    python tests/performance/learning.py --seeds 1 2 3 4 5 --out runs/learning
+    python -m studies.learning --seeds 1 2 3 4 5 --out runs/learning
 
 Several such commands, for other seeds or contenders, may fill one directory at once, each on a core of its own
 (``taskset -c 0 ... --threads 1``).

@@ -17,9 +17,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tests.performance.contenders import ENVPOOL, OURS, OURS_WORLDS, PROCESSES, RAW
-from tests.performance.scaling import slope
-from tests.performance.tables import read
+from benchmarks.contenders import ENVPOOL, OURS, OURS_WORLDS, PROCESSES, RAW
+from benchmarks.scaling import slope
+from benchmarks.tables import read
 
 PACKAGES = ("mujoco", "gymnasium", "stable-baselines3", "numpy")
 OTHERS = ("SyncVectorEnv", *PROCESSES, ENVPOOL)

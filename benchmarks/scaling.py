@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.performance.tables import put, read
+from benchmarks.tables import put, read
 from transreward_envs.batched import BatchedDomain
 
 LANES = tuple(2**power for power in range(4, 13))
 MEMORY = """
 import sys
 import numpy as np, psutil
-from tests.performance.contenders import worlds
+from benchmarks.contenders import worlds
 from transreward_envs.batched import BatchedDomain
 
 robot, lanes, threads, apart = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "True"

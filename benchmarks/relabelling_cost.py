@@ -3,7 +3,7 @@
 SAC of Stable-Baselines3 and `sac.py` learn on one thread from batches of 256 transitions of Hopper, under DARC with its
 classifiers at work. The two kinds of buffer take turns; medians and quartiles over rounds, of CPU time, are printed.
 
-    python tests/performance/relabelling_cost.py
+    python -m benchmarks.relabelling_cost
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from tests.performance.contenders import Contender
+from benchmarks.contenders import Contender
 
 
 def cpu_seconds() -> float:

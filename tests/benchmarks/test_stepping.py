@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.performance import report, stepping
-from tests.performance.scaling import slope
-from tests.performance.tables import read
+from benchmarks import report, stepping
+from benchmarks.scaling import slope
+from benchmarks.tables import read
 
 SHORT = ["--table", "--robots", "Hopper", "--lanes", "2", "--threads", "1", "--rounds", "1", "--window", "0.01"]
 
@@ -40,5 +40,5 @@ def test_the_fitted_power_is_that_of_the_cost() -> None:
 
 def test_the_page_about_speed_is_fresh() -> None:
     assert stepping.OUT.with_suffix(".md").read_text() == report.page(stepping.OUT), (
-        "run `python -m tests.performance.stepping --report`"
+        "run `python -m benchmarks.stepping --report`"
     )

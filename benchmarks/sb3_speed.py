@@ -4,7 +4,7 @@ The same agent (rollouts of 2,048 steps, minibatches of 256, 10 epochs) learns o
 of Gymnasium's own environments, with several numbers of workers of which the best counts. Contenders learn by turns;
 medians and quartiles over rounds are put into docs/speed.
 
-    python -m tests.performance.sb3_speed --robots Hopper HalfCheetah
+    python -m benchmarks.sb3_speed --robots Hopper HalfCheetah
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
-from tests.performance import report
-from tests.performance.stepping import OUT
-from tests.performance.tables import put
+from benchmarks import report
+from benchmarks.stepping import OUT
+from benchmarks.tables import put
 from transreward_baselines.config import RunConfig
 from transreward_baselines.sb3 import make_agent
 from transreward_baselines.sb3_lanes import make_vec

@@ -3,7 +3,7 @@
 Estimates alone, from values and log-ratios that are there already, and all of it, with V, Q and the classifiers asked
 for each transition, of Hopper's sizes. Each case runs in a process of its own, so that its memory is its own.
 
-    python tests/performance/drae_cost.py
+    python -m benchmarks.drae_cost
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What world models cost: a fit from shipped policies' episodes, what it errs by, and a search in it.
 
-    python tests/performance/world_model_cost.py
+    python -m benchmarks.world_model_cost
 
 The ensemble of the default settings is fitted to episodes of random actions, of the plain robot's medium policy and of
 its expert. Errors are open loop on held-out episodes of each kind, as a share of predicting no change. One thread.

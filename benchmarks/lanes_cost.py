@@ -4,7 +4,7 @@ Contenders are timed by turns in one process; medians over rounds and quartiles 
 with the mixture, which has the same schedule, and reward transfer with lanes of the target. `networks frozen` stops
 what learns; `learning` is as trained, at the default cadence of updates.
 
-    python -m tests.performance.lanes_cost --lanes 64
+    python -m benchmarks.lanes_cost --lanes 64
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import gymnasium as gym
 import numpy as np
 
 import transreward_envs
-from tests.performance import report
-from tests.performance.stepping import OUT
-from tests.performance.tables import put
+from benchmarks import report
+from benchmarks.stepping import OUT
+from benchmarks.tables import put
 
 PAIRS = ("Hopper-friction-2.0", "HalfCheetah-broken-bthigh", "Ant-broken-hip_4")
 SMALL_FIT = {"fit_budget": 2_000, "fit_updates": 100}

@@ -4,7 +4,7 @@ A contender is a script with R runs at once, in float32 or bfloat16, on random d
 and networks 256 wide. They take turns on one thread; medians and quartiles over rounds, by CPU time, are printed, of
 run-updates a second and of their ratio to those of one run in float32 in the same round.
 
-    taskset -c 0 python -m tests.performance.offline_speed
+    taskset -c 0 python -m benchmarks.offline_speed
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ by none, and without a context, all else the same: steps, seeds, tasks. Its last
 and 3 episodes of adaptation, means over held-out tasks. Where the learner without relabelling does not beat the one
 without a context, meta-learning did not work, and the comparison says nothing.
 
-    python -m tests.performance.drat --seeds 1 2 3 --out runs/drat
+    python -m studies.drat --seeds 1 2 3 --out runs/drat
 
 Rows are written as they come, one a run. A run goes on where it was interrupted and is skipped once it is finished; the
 table, the CSV and the figure are of all finished runs, those of earlier commands too. Several such commands, for other
