@@ -24,8 +24,8 @@ from benchmarks import report
 from benchmarks.stepping import OUT
 from benchmarks.tables import put
 from transreward_baselines.config import RunConfig
-from transreward_baselines.sb3 import make_agent
-from transreward_baselines.sb3_lanes import make_vec
+from transreward_baselines.sb3.agents import make_agent
+from transreward_baselines.sb3.lanes import make_vec
 
 PAIRS = {"Hopper": "Hopper-gravity-2.0", "HalfCheetah": "HalfCheetah-gravity-2.0", "Ant": "Ant-gravity-2.0"}
 ROLLOUT = 2048

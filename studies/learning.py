@@ -37,8 +37,8 @@ from transreward_baselines import ppo, sac
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run_directory import check_directory, read_settings
-from transreward_baselines.sb3 import _PPO, _PPO_ROLLOUT, _SAC, policy_of
-from transreward_baselines.sb3_lanes import make_vec
+from transreward_baselines.sb3.agents import _PPO, _PPO_ROLLOUT, _SAC, policy_of
+from transreward_baselines.sb3.lanes import make_vec
 from transreward_baselines.tuned import tuned
 from transreward_wrappers.storage import write_json
 

@@ -16,10 +16,10 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from transreward_baselines.config import RunConfig, read_config
 from transreward_baselines.evaluation import Policy
-from transreward_baselines.replay import require_arrays
+from transreward_baselines.parts.replay import require_arrays
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints, new_checkpoint
-from transreward_baselines.sb3 import has_ledger, make_agent, make_plain_env, policy_of, training_steps
-from transreward_baselines.sb3_replay import CompensatedReplayBuffer
+from transreward_baselines.sb3.agents import has_ledger, make_agent, make_plain_env, policy_of, training_steps
+from transreward_baselines.sb3.replay import CompensatedReplayBuffer
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
     Tensors,

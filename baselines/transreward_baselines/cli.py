@@ -108,7 +108,7 @@ def evaluate(run: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RU
     """
     from transreward_baselines.checkpoint import load_policy
     from transreward_baselines.evaluation import evaluate_id
-    from transreward_baselines.sb3 import places_of
+    from transreward_baselines.sb3.agents import places_of
 
     config, policy = load_policy(run)
     pair = transreward_envs.get_pair(config.pair)

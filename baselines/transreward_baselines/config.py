@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from transreward_baselines.replay import LearnFrom, require_learn_from
+from transreward_baselines.parts.replay import LearnFrom, require_learn_from
 from transreward_baselines.run_directory import UNTOLD, RunDirectoryError, check_directory
 from transreward_envs import METHODS, get_pair
 from transreward_envs.errors import require_count, unknown

@@ -32,14 +32,14 @@ from torch import Tensor, nn
 from transreward_baselines.devices import torch_device
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.lanes import Lanes, LaneSteps, make_lanes
-from transreward_baselines.latent_models import Sizes
-from transreward_baselines.normalization import RunningStatistics
-from transreward_baselines.player import LatentPolicy, Player
+from transreward_baselines.parts.latent_models import Sizes
+from transreward_baselines.parts.normalization import RunningStatistics
+from transreward_baselines.parts.player import LatentPolicy, Player
+from transreward_baselines.parts.sequences import SequenceBuffer
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs
 from transreward_baselines.script import run_script
-from transreward_baselines.sequences import SequenceBuffer
 from transreward_baselines.training_ids import find_training_pair
 from transreward_baselines.tuned import Tuned, parse, robot_of
 from transreward_envs import ROBOTS

@@ -26,12 +26,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from transreward_baselines.adaptation import SAMPLE, adapted, divergence
 from transreward_baselines.devices import torch_device
 from transreward_baselines.lanes import Lanes, LaneSteps
-from transreward_baselines.normalization import RewardScaler, RunningStatistics
+from transreward_baselines.parts.adaptation import SAMPLE, adapted, divergence
+from transreward_baselines.parts.normalization import RewardScaler, RunningStatistics
+from transreward_baselines.parts.rollout import Rollout, estimate_advantages
 from transreward_baselines.results import Evaluation
-from transreward_baselines.rollout import Rollout, estimate_advantages
 from transreward_baselines.run import Run, newest_agent
 from transreward_baselines.run_args import RunArgs, make_env
 from transreward_baselines.script import run_script

@@ -28,12 +28,12 @@ from torch import nn
 
 from transreward_baselines.devices import torch_device
 from transreward_baselines.lanes import Lanes, PaidFor
-from transreward_baselines.replay import Batch, LearnFrom, ReplayBuffer, require_learn_from
+from transreward_baselines.parts.replay import Batch, LearnFrom, ReplayBuffer, require_learn_from
+from transreward_baselines.parts.squashed import squashed_log_density, within
 from transreward_baselines.results import Evaluation
 from transreward_baselines.run import Run
 from transreward_baselines.run_args import RunArgs, make_env
 from transreward_baselines.script import run_script
-from transreward_baselines.squashed import squashed_log_density, within
 from transreward_baselines.training_ids import is_compensated
 from transreward_baselines.tuned import Tuned, parse
 from transreward_envs.errors import BudgetSpentError, require_count, require_positive, require_share

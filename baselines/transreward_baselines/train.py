@@ -17,7 +17,14 @@ from transreward_baselines.checkpoint import load_checkpoint, save_checkpoint
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import Result, read_results, write_results
-from transreward_baselines.sb3 import budget_is_spent, make_agent, make_training_env, places_of, policy_of, steps_spent
+from transreward_baselines.sb3.agents import (
+    budget_is_spent,
+    make_agent,
+    make_training_env,
+    places_of,
+    policy_of,
+    steps_spent,
+)
 from transreward_envs.errors import BudgetSpentError
 
 Report = Callable[[int], None]

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from transreward_baselines.sb3_lanes import VectorEnvAdapter
+from transreward_baselines.sb3.lanes import VectorEnvAdapter
 from transreward_envs import get_pair
 from transreward_envs.training import join_environments
 from transreward_wrappers import Compensate, CompensateLanes, Compensation, Transitions

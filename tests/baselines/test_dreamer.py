@@ -17,8 +17,8 @@ from tests.wrappers.dtw.conftest import TINY
 from transreward_baselines import dreamer
 from transreward_baselines.agent import beginning
 from transreward_baselines.dreamer import Args, Dreamer, draw_starts, lambda_returns, learn, main, update
-from transreward_baselines.latent_models import PixelModel, Sizes
-from transreward_baselines.player import LatentPolicy
+from transreward_baselines.parts.latent_models import PixelModel, Sizes
+from transreward_baselines.parts.player import LatentPolicy
 from transreward_baselines.results import Evaluation, read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_envs.robots.extras import installed

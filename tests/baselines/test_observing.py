@@ -10,7 +10,7 @@ from transreward_baselines.checkpoint import load_policy
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import read_rows
-from transreward_baselines.sb3 import places_of
+from transreward_baselines.sb3.agents import places_of
 from transreward_baselines.train import train
 from transreward_baselines.training_ids import evaluation_places
 from transreward_envs import get_pair

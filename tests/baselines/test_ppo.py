@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.baselines.telltale import telltale_lanes
 from transreward_baselines import ppo
+from transreward_baselines.parts.rollout import estimate_advantages
 from transreward_baselines.ppo import PPO, Args, estimate_values, main
-from transreward_baselines.rollout import estimate_advantages
 from transreward_baselines.run_directory import checkpoints
 from transreward_baselines.training_ids import evaluation_ids
 from transreward_baselines.tuned import parse

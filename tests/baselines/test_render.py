@@ -21,7 +21,7 @@ from transreward_baselines.render.actions import SmoothActions, sequence
 from transreward_baselines.render.casting import cast
 from transreward_baselines.render.draw import caption, film_strip, panel, side_by_side, title
 from transreward_baselines.render.film import Film, Frame, film, moments, shortened
-from transreward_baselines.sb3 import make_agent, make_plain_env
+from transreward_baselines.sb3.agents import make_agent, make_plain_env
 from transreward_envs import PAIRS, get_pair
 from transreward_envs.pairs import ROLES, Pair, Role
 from transreward_wrappers.policies import load_policy

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode
 
 from tests.baselines.telltale import telltale_lanes
 from transreward_baselines import sac
-from transreward_baselines.replay import Batch
+from transreward_baselines.parts.replay import Batch
 from transreward_baselines.results import Evaluation, read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_baselines.sac import SAC, Args, bootstrapped_returns, learn, main, update

@@ -21,8 +21,8 @@ from transreward_baselines.config import RunConfig, RunDirectoryError, read_conf
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.plot import plot_learning_curves, runs_by_method
 from transreward_baselines.results import Result, read_results, write_results
-from transreward_baselines.sb3 import make_agent, make_training_env, rollout_steps
-from transreward_baselines.sb3_lanes import make_vec
+from transreward_baselines.sb3.agents import make_agent, make_training_env, rollout_steps
+from transreward_baselines.sb3.lanes import make_vec
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
 from transreward_envs.batched.stepper import Stepper

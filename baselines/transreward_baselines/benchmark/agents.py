@@ -15,7 +15,7 @@ from transreward_baselines.benchmark.job import Job
 from transreward_baselines.config import LANES, AgentName, RunConfig
 from transreward_baselines.evaluation import episode_returns
 from transreward_baselines.lanes import make_lanes
-from transreward_baselines.player import LatentPolicy
+from transreward_baselines.parts.player import LatentPolicy
 from transreward_baselines.policies.scores import FINAL_SEED
 from transreward_baselines.results import Evaluation, Result, read_results, read_rows
 from transreward_baselines.run import POLICIES
@@ -100,7 +100,7 @@ def keywords_of(job: Job) -> dict[str, Any]:
     if job.agent in SCRIPTS:
         keywords: dict[str, Any] = script_args(job).keywords()
         return keywords
-    from transreward_baselines.sb3 import training_keywords
+    from transreward_baselines.sb3.agents import training_keywords
 
     return training_keywords(sb3_config(job))
 

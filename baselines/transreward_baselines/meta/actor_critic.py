@@ -8,8 +8,8 @@ import math
 import torch
 from torch import nn
 
+from transreward_baselines.parts.squashed import squashed_log_density, within
 from transreward_baselines.sac import make_network
-from transreward_baselines.squashed import squashed_log_density, within
 from transreward_wrappers.networks import EnsembleMLP
 
 LOG_STD_LIMITS = (-5.0, 2.0)

@@ -9,7 +9,7 @@ from torch import nn
 
 from transreward_baselines.offline.stacked import StackedMLP
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.squashed import squashed_log_density, within
+from transreward_baselines.parts.squashed import squashed_log_density, within
 
 LOG_STD_LIMITS = (-5.0, 2.0)
 """Between which log-deviations before squashing lie."""

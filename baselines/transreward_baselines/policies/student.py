@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from transreward_baselines.lanes import Lanes, make_lanes
-from transreward_baselines.normalization import RunningStatistics
+from transreward_baselines.parts.normalization import RunningStatistics
 from transreward_baselines.ppo import ACTIVATIONS
 from transreward_wrappers.networks import layers_of, orthogonal_mlp
 from transreward_wrappers.policies import GaussianPolicy

@@ -20,8 +20,8 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from transreward_baselines.lanes import Array
-from transreward_baselines.replay import LearnFrom, draw_source, require_learn_from
-from transreward_baselines.sb3_compensation import Env, LiveCompensation
+from transreward_baselines.parts.replay import LearnFrom, draw_source, require_learn_from
+from transreward_baselines.sb3.compensation import Env, LiveCompensation
 from transreward_envs.batched.infos import FAILED
 from transreward_wrappers.compensation import Transitions
 

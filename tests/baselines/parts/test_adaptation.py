@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from transreward_baselines import ppo, sac
-from transreward_baselines.adaptation import LIMITS, adapted, divergence
 from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.parts.adaptation import LIMITS, adapted, divergence
 from transreward_baselines.run_directory import checkpoints
 from transreward_wrappers.policies import GaussianPolicy
 from transreward_wrappers.storage import load_tensors

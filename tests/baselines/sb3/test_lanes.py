@@ -10,7 +10,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from transreward_baselines.sb3_lanes import VectorEnvAdapter, make_vec
+from transreward_baselines.sb3.lanes import VectorEnvAdapter, make_vec
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.baselines.telltale import act, telltale_lanes
-from transreward_baselines.sequences import SequenceBuffer
+from transreward_baselines.parts.sequences import SequenceBuffer
 from transreward_wrappers.world_models.windows import Windows
 
 CPU = torch.device("cpu")

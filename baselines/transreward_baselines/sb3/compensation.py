@@ -9,7 +9,7 @@ from gymnasium.vector import SyncVectorEnv, VectorActionWrapper, VectorObservati
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 
 from transreward_baselines.lanes import Array, Bools
-from transreward_baselines.sb3_lanes import VectorEnvAdapter
+from transreward_baselines.sb3.lanes import VectorEnvAdapter
 from transreward_wrappers.bound import HasCompensation
 from transreward_wrappers.compensation import Compensation, Transitions
 

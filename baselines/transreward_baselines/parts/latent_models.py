@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from transreward_baselines.normalization import RunningStatistics
+from transreward_baselines.parts.normalization import RunningStatistics
 from transreward_wrappers.world_models.rssm_network import RSSMNetwork
 from transreward_wrappers.world_models.rssm_settings import RSSMSettings
 from transreward_wrappers.world_models.scales import SMALLEST

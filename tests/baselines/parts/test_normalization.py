@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transreward_baselines.normalization import RewardScaler, RunningStatistics
+from transreward_baselines.parts.normalization import RewardScaler, RunningStatistics
 from transreward_wrappers.storage import load_tensors, save_tensors
 
 GAMMA = 0.9

@@ -18,8 +18,8 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecFrameStack, VecNo
 
 from tests.baselines.drifting import FORMS, LANES, PAIR, Drifting, drifting, drifting_env, drifting_in, drifting_lanes
 from transreward_baselines.sb3 import CompensatedReplayBuffer, compensated_replay, make_vec
-from transreward_baselines.sb3_compensation import LiveCompensation
-from transreward_baselines.sb3_lanes import VectorEnvAdapter
+from transreward_baselines.sb3.compensation import LiveCompensation
+from transreward_baselines.sb3.lanes import VectorEnvAdapter
 from transreward_envs.training import join_environments
 from transreward_wrappers import CompensationError, Transitions
 

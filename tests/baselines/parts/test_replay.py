@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.baselines.drifting import LANES, Drifting, drifting_env, drifting_in, drifting_lanes
 from tests.baselines.telltale import Telltale, act, telltale_lanes
 from transreward_baselines.lanes import Lanes, make_lanes
-from transreward_baselines.replay import ReplayBuffer, draw_source
+from transreward_baselines.parts.replay import ReplayBuffer, draw_source
 from transreward_envs.training import join_environments
 from transreward_wrappers import Transitions
 from transreward_wrappers.policies import scale_actions

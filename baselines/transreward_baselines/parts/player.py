@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from transreward_baselines.evaluation import Policy
-from transreward_baselines.latent_models import PixelModel, Sizes, StateModel
-from transreward_baselines.squashed import squashed_log_density, within
+from transreward_baselines.parts.latent_models import PixelModel, Sizes, StateModel
+from transreward_baselines.parts.squashed import squashed_log_density, within
 from transreward_wrappers.networks import silu_mlp
 from transreward_wrappers.storage import load_tensors, save_tensors
 

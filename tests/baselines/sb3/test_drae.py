@@ -15,8 +15,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from tests.baselines.drifting import PAIR, drifting_env
 from transreward_baselines.sb3 import DRaEReplayBuffer, drae_replay, make_vec
-from transreward_baselines.sb3_compensation import LiveCompensation
-from transreward_baselines.sb3_policy import FollowedPolicy
+from transreward_baselines.sb3.compensation import LiveCompensation
+from transreward_baselines.sb3.policy import FollowedPolicy
 from transreward_envs.training import join_environments
 from transreward_wrappers.drae import DRaE
 

@@ -14,23 +14,11 @@ from torch import nn
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.lanes import make_lanes
-from transreward_baselines.sb3_drae import DRaEReplayBuffer, drae_replay
-from transreward_baselines.sb3_lanes import VectorEnvAdapter, make_vec
-from transreward_baselines.sb3_replay import CompensatedReplayBuffer, compensated_replay
+from transreward_baselines.sb3.lanes import VectorEnvAdapter
+from transreward_baselines.sb3.replay import compensated_replay
 from transreward_baselines.training_ids import evaluation_places, with_agents_own
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES, Role
-
-__all__ = [
-    "CompensatedReplayBuffer",
-    "DRaEReplayBuffer",
-    "compensated_replay",
-    "drae_replay",
-    "make_agent",
-    "make_training_env",
-    "make_vec",
-    "policy_of",
-]
 
 _PPO: dict[str, Any] = {
     "batch_size": 256,

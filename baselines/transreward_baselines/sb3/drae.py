@@ -20,10 +20,10 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from transreward_baselines.lanes import Array
-from transreward_baselines.replay import LearnFrom
-from transreward_baselines.sb3_compensation import Env, LiveCompensation
-from transreward_baselines.sb3_policy import DEVIATION, FollowedPolicy
-from transreward_baselines.sb3_replay import CompensatedReplayBuffer
+from transreward_baselines.parts.replay import LearnFrom
+from transreward_baselines.sb3.compensation import Env, LiveCompensation
+from transreward_baselines.sb3.policy import DEVIATION, FollowedPolicy
+from transreward_baselines.sb3.replay import CompensatedReplayBuffer
 from transreward_envs.errors import require_count
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.drae import DRaE
