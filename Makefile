@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-results pictures docs test test-all lint format bench clean
+.PHONY: demo demo-results pictures docs test test-all lint format bench learning clean
 
 demo: $(READY)  ## the main job: train with and without compensation, and look at the difference
 	$(BIN)/python -m transreward_baselines.demo
@@ -21,7 +21,7 @@ test: $(READY)  ## the quick tests
 	$(BIN)/python -m pytest -n auto
 
 test-all: $(READY)  ## the slow tests too
-	$(BIN)/python -m pytest -n auto -m "not benchmark"
+	$(BIN)/python -m pytest -n auto -m ""
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -43,7 +43,9 @@ bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md k
 	$(BIN)/python -m benchmarks.offline_speed
 	$(BIN)/python -m benchmarks.sb3_speed
 	$(BIN)/python -m benchmarks.stepping
-	$(BIN)/python -m studies.learning  # an hour or two; goes on where it was
+
+learning: $(READY)  ## return against wall-clock time, an hour or two; goes on where it was
+	$(BIN)/python -m studies.learning
 
 docs: $(READY)  ## what is generated: robots, pairs, effective values, reference returns and their figure
 	$(BIN)/python docs/references.py

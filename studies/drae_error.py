@@ -236,7 +236,8 @@ def estimates(
         terminated=batch.terminated,
         ends=ends,
     )
-    first, q, log_ratios = position[kept] == 0, drae.action_value(batch), drae.learner.log_ratios(features_of(batch))
+    log_ratios = drae.learner.classifiers.log_ratios(features_of(batch))
+    first, q = position[kept] == 0, drae.action_value(batch)
     nothing = np.zeros(len(steps))
     empty = replace(steps, value=nothing, next_value=nothing)
     yield "V", 0.0, steps.value[first]

@@ -51,7 +51,7 @@ def train(
     Args:
         pair: Name of the pair.
         out: Directory of the run.
-        method: One of those that `METHOD_HELP` lists.
+        method: A domain to train in alone, or a method.
         agent: `sb3-ppo` or `sb3-sac`.
         steps: Environment steps, of both domains together.
         seed: Of everything random.

@@ -1,4 +1,4 @@
-"""Implicit Q-learning, many runs at once: Kostrikov et al. 2022 (arXiv:2110.06169), in one file.
+"""Implicit Q-learning, many runs at once: Kostrikov et al. 2022 (arXiv:2110.06169), the update in one file.
 
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.iql --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4

@@ -45,6 +45,14 @@ def test_two_files_are_aligned(method: str, walks: tuple[str, str], tmp_path: Pa
         assert told["transport, gated"] == told["progress"] == pytest.approx(30.0)
 
 
+def test_a_part_of_the_source_pays_from_the_floor_of_the_whole(tmp_path: Path) -> None:
+    walk = np.cumsum(np.random.default_rng(0).normal(size=(30, 3)), axis=0)
+    rewards = np.where(np.arange(30) < 10, -1.0, -9.0)
+    save_reference(tmp_path / "walk.npz", Reference(observations=walk, rewards=rewards))
+    both = ["--source", str(tmp_path / "walk.npz"), "--target", str(tmp_path / "walk.npz")]
+    assert aligned(tmp_path, *both, "--steps", "10")["transport, gated"] == pytest.approx(10 * 8.0)
+
+
 @pytest.mark.parametrize("target", ["source-expert", "random"])
 def test_policies_act_in_the_domains_of_a_pair(target: str, tmp_path: Path) -> None:
     told = aligned(tmp_path, "--pair", PAIR, "--target", target, "--steps", "50", "--open-end")

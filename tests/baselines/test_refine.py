@@ -188,6 +188,17 @@ def test_what_ppo_is_told_depends_on_what_it_starts_from(tmp_path: Path) -> None
     assert "target_budget=200" in from_run.settings
 
 
+@pytest.mark.parametrize(
+    ("ppo", "sets", "gamma"), [((), (), 0.98), (("gamma=0.9",), (), 0.9), ((), ("gamma=0.5",), 0.5)]
+)
+def test_what_is_fitted_has_the_discount_that_is_paid_with(
+    ppo: tuple[str, ...], sets: tuple[str, ...], gamma: float, tmp_path: Path
+) -> None:
+    args = small(tmp_path, pair="HalfCheetah-mass-2.0", ppo=ppo, set=("estimator=optimal", *sets))
+    paid_with = ppo_args(args, 0, fitted=tmp_path / "fit", start_from=None).keywords()
+    assert compensation(args).gamma == paid_with["gamma"] == gamma
+
+
 def test_the_agent_of_a_round_goes_on_in_the_next(tmp_path: Path) -> None:
     args = small(tmp_path)
     refine(args)

@@ -97,8 +97,8 @@ def test_the_weights_are_averaged_as_far_back_as_is_asked() -> None:
     for averaging in (0.0, 0.99):
         darc = small(averaging=averaging)
         darc.update(some_transitions(256))
-        learner = darc.learner
-        last = learner.classifiers.frozen_log_ratio()(learner._normalizer(features_of(batch)))
+        trained = darc.learner.classifiers
+        last = trained.weights.frozen_log_ratio()(trained.normalizer(features_of(batch)))
         ratios.append(np.allclose(darc.log_ratio(batch), last, atol=1e-6))
     assert ratios == [True, False]
 
@@ -165,8 +165,8 @@ def test_a_broken_network_is_not_clipped_into_a_reward() -> None:
     darc, batch = small(), some_transitions(50)
     darc.update(some_transitions(256))
     with torch.no_grad():
-        darc._learner._averaged.triple.biases[-1].fill_(float("inf"))
-    darc._learner._log_ratio = darc._learner._averaged.frozen_log_ratio()
+        darc.learner.classifiers.averaged.triple.biases[-1].fill_(float("inf"))
+    darc.learner.classifiers.refresh()
     assert np.all(np.isnan(darc(batch)[batch.domain == 0]))
 
 
@@ -246,7 +246,7 @@ def test_the_members_of_an_ensemble_learn_from_batches_of_their_own() -> None:
     for seed in range(4):
         darc.update(some_transitions(128, seed=seed))
     batch = some_transitions(50, seed=9)
-    ratios = darc.learner.log_ratios(features_of(batch))
+    ratios = darc.learner.classifiers.log_ratios(features_of(batch))
     assert ratios.shape == (4, 50)
     assert ratios.std(axis=0).min() > 0.0
     np.testing.assert_allclose(ratios.mean(axis=0), darc.log_ratio(batch), atol=1e-5)

@@ -152,6 +152,13 @@ def test_fits_are_reproducible_and_survive_a_file(estimator: str, tmp_path: Path
     other.bind(11, 3)
     with pytest.raises(CorruptFileError, match="is of estimator"):
         other.load(tmp_path / "fit.safetensors")
+    impatient = RewardTransfer(estimator=estimator, gamma=0.5, **TINY)
+    impatient.bind(11, 3)
+    if estimator == "reward":
+        impatient.load(tmp_path / "fit.safetensors")
+    else:
+        with pytest.raises(CorruptFileError, match=r"holds values of discount 0.99, not 0.5"):
+            impatient.load(tmp_path / "fit.safetensors")
 
 
 @pytest.mark.parametrize("estimator", LEARNT)

@@ -63,6 +63,12 @@ def lane_seeds(given: int | Sequence[int | None] | NDArray[np.integer[Any]] | No
     return seeds
 
 
+def require_mask(name: str, mask: Any, count: int) -> None:
+    """Raise ``ValueError`` unless a mask is an array of a boolean a lane."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,):
+        raise ValueError(f"`{name}` must be an array of {count} booleans; got {mask!r}.")
+
+
 def lanes_to_reset(options: dict[str, Any] | None, count: int) -> tuple[NDArray[Any], dict[str, Any] | None]:
     """Return the lanes that a reset starts, and the options that are left for them.
 
@@ -73,8 +79,7 @@ def lanes_to_reset(options: dict[str, Any] | None, count: int) -> tuple[NDArray[
         return np.arange(count), options
     rest = {name: value for name, value in options.items() if name != "reset_mask"}
     mask = options["reset_mask"]
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,):
-        raise ValueError(f"`reset_mask` must be an array of {count} booleans; got {mask!r}.")
+    require_mask("reset_mask", mask, count)
     if not mask.any():
         raise ValueError("`reset_mask` must name at least one lane; got none.")
     return np.flatnonzero(mask), rest

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from transreward_envs.batched.checks import checked_actions, checked_mode, lane_seeds, lanes_to_reset
+from transreward_envs.batched.checks import checked_actions, checked_mode, lane_seeds, lanes_to_reset, require_mask
 from transreward_envs.batched.engines import make_engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import Lane
@@ -130,8 +130,12 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         """Have some lanes, as ``(num_envs,)``, take no steps and earn nothing until they are reset.
 
         So a lane whose one episode is over costs nothing while others go on. What ``info`` tells of it means nothing.
+
+        Raises:
+            ValueError: ``lanes`` is no array of a boolean a lane.
         """
-        self._resting |= np.asarray(lanes, dtype=np.bool_)
+        require_mask("lanes", lanes, self.num_envs)
+        self._resting |= lanes
 
     def step(self, actions: NDArray[Any]) -> tuple[Array, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
         """Step all lanes but those that rest; under ``NextStep``, those that are done start again instead."""

@@ -159,5 +159,7 @@ def seeded(seed: int) -> Iterator[None]:
     """Draw from ``seed``, and leave PyTorch's global generators, those of GPUs too, as they were."""
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed GPUs that are not in use yet
+        if devices:
+            torch.cuda.manual_seed_all(seed)
         yield

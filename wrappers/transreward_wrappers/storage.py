@@ -17,7 +17,10 @@ from safetensors.torch import load_file, save
 from transreward_wrappers.errors import CorruptFileError
 
 Tensors = dict[str, torch.Tensor]
-MADE_AGAIN = "A fit that was kept, or a checkpoint, is made again once it is deleted; for any other file, give another."
+MADE_AGAIN = (
+    "Delete a fit that was kept, to have it made again, or a checkpoint, to go on from the one before; for any other "
+    "file, give another."
+)
 """What can be done about a file that is damaged, or of something else."""
 
 

@@ -72,7 +72,7 @@ def align(
         "total a target step": found.total / len(following),
         "source's reward": float(followed.rewards.sum()),
         "transport, plain": float(transport(found, followed.rewards, tau=None).sum()),
-        "transport, gated": float(transport(found, followed.rewards, tau=gate).sum()),
+        "transport, gated": float(transport(found, followed.rewards, tau=gate, floor=followed.floor).sum()),
         "progress": float(streamed(followed, following, gate).sum()),
     }
     name = pair or "two trajectories"

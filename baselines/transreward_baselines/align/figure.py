@@ -82,7 +82,7 @@ def _draw_curves(axes: Any, alignment: Alignment, source: Reference, target: Ref
 def _draw_rewards(axes: Any, alignment: Alignment, source: Reference, target: Reference, tau: float) -> None:
     """Draw what the source was paid, and what is paid for the target, added up."""
     axes.plot(np.cumsum(source.rewards), color=SOURCE, label="source, its own")
-    plain, gated = (transport(alignment, source.rewards, tau=gate) for gate in (None, tau))
+    plain, gated = (transport(alignment, source.rewards, tau=gate, floor=source.floor) for gate in (None, tau))
     axes.plot(np.cumsum(plain), color=TARGET, linestyle=":", label="transport, plain")
     axes.plot(np.cumsum(gated), color=TARGET, label="transport, gated")
     axes.plot(np.cumsum(streamed(source, target, tau)), color="#2ca02c", label="progress")

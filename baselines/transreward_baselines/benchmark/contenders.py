@@ -14,7 +14,7 @@ from transreward_baselines.benchmark.terms import Terms
 from transreward_baselines.config import NOT_SETTINGS
 from transreward_baselines.settings import parse_listing
 from transreward_envs import METHODS, Pair
-from transreward_envs.errors import unknown
+from transreward_envs.errors import require_share, unknown
 from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES, Role
 from transreward_envs.training.entry_points import check_keywords
@@ -59,6 +59,8 @@ class Contender:
             raise ValueError(f"{name!r} is no setting of {self.method!r}: a benchmark gives all contenders the same.")
         if self.settings and self.suffix in ROLES:
             raise ValueError(f"{self.method!r} has no settings; got {self.name!r}.")
+        if "target_ratio" in self.settings:
+            require_share("target_ratio", self.settings["target_ratio"])
         object.__setattr__(self, "settings", dict(sorted(self.settings.items())))
         if self._compensation is not None:
             make_compensation(self._compensation, self._own_settings, more=SCHEDULE_SETTINGS)  # raises if one is wrong

@@ -105,7 +105,7 @@ def relabel_dataset(
         folder_of(out, root)
     data, other = load_dataset(source, root), load_dataset(target, root)
     given = str(data.metadata.get("dataset_id", data.directory.name))
-    name = out or re.sub(r"(-v\d+)?$", rf"-{method}\1", given, count=1)
+    name = out or re.sub(r"(-v\d+)?$", lambda version: f"-{method}{version[1] or '-v0'}", given, count=1)
     folder = folder_of(name, root)
     common: dict[str, Any] = {"name": name, "updates": updates, "settings": parse_settings(set)}
     if method == "dara":

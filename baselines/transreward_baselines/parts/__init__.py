@@ -1,1 +1,1 @@
-"""What the agents of several scripts, or one that would be too long, are made of."""
+"""Parts that several agents share, or that would make one script too long."""

@@ -32,7 +32,8 @@ def compensation(args: RefineArgs, state: Path | None = None) -> RewardTransfer:
         ValueError: A keyword is unknown or breaks its rule, or the estimator has nothing to fit anew.
     """
     pair = get_pair(args.pair)
-    made = make_compensation(RewardTransfer, {**parse_settings(args.set), "seed": args.seed})
+    gamma = told_ppo(args).get("gamma", ppo.Args.gamma)
+    made = make_compensation(RewardTransfer, {"gamma": gamma, **parse_settings(args.set), "seed": args.seed})
     assert isinstance(made, RewardTransfer)
     if made.estimator not in REWARDS:
         raise ValueError(
@@ -44,6 +45,11 @@ def compensation(args: RefineArgs, state: Path | None = None) -> RewardTransfer:
     if state is not None:
         made.load(state)
     return made
+
+
+def told_ppo(args: RefineArgs) -> dict[str, Any]:
+    """Return the settings that were found for the robot, and those that the command line puts in their place."""
+    return {**tuned(ppo.TUNED, get_pair(args.pair).id("reward-transfer")), **parse_settings(args.ppo)}
 
 
 def ppo_args(args: RefineArgs, index: int, *, fitted: Path, start_from: Path | None) -> ppo.Args:
@@ -59,13 +65,12 @@ def ppo_args(args: RefineArgs, index: int, *, fitted: Path, start_from: Path | N
     Raises:
         ValueError: A setting is unknown or breaks its rule.
     """
-    env_id = get_pair(args.pair).id("reward-transfer")
-    told: dict[str, Any] = {**tuned(ppo.TUNED, env_id), **parse_settings(args.ppo)}
+    told = told_ppo(args)
     if start_from is not None and not start_from.is_dir():
         told |= {"log_std": LEAST_LOG_STD, "value_steps": int(VALUE_SHARE * args.steps)}
     keywords = {**parse_settings(args.set), "fitted": str(fitted.resolve()), "target_budget": args.steps}
     given: dict[str, Any] = {
-        "env_id": env_id,
+        "env_id": get_pair(args.pair).id("reward-transfer"),
         "total_steps": args.steps,
         "seed": args.seed_of(index),
         "out": args.round_directory(index) / "ppo",

@@ -70,6 +70,12 @@ def test_all_contenders_have_the_same_steps_and_those_of_a_fit_are_taken_off(
         assert budget.steps + fitted == TERMS.source_steps + TERMS.target_steps
 
 
+@pytest.mark.parametrize("ratio", ["2", "-0.5", "a", "null"])
+def test_a_ratio_that_is_no_share_is_refused_before_anything_is_trained(ratio: str) -> None:
+    with pytest.raises((ValueError, TypeError), match="`target_ratio` must"):
+        Contender.parse(f"mixture:target_ratio={ratio}")
+
+
 @pytest.mark.parametrize(("ratio", "steps"), [(0.0, 1_000), (0.05, 1_053), (0.09, 1_099), (0.2, 1_100)])
 def test_one_that_seldom_enters_the_target_has_no_more_of_the_source_for_that(ratio: float, steps: int) -> None:
     budget = Contender.parse(f"mixture:target_ratio={ratio}").budget(TERMS, get_pair(PAIR))

@@ -233,6 +233,9 @@ def test_lanes_that_rest_stay_as_they_are_and_the_others_notice_nothing(robot: s
     for envs in (some, all_of_them):
         envs.reset(seed=3)
         envs.step(actions_of(envs))
+    for bad in ([False, True, False], np.array([True]), np.array([0, 1, 0])):
+        with pytest.raises(ValueError, match="`lanes` must be an array of 3 booleans; got"):
+            some.rest(bad)
     some.rest(np.array([False, True, False]))
     last = some.step(actions_of(some))[0][1]
     all_of_them.step(actions_of(some))

@@ -56,7 +56,7 @@ def values_of(drae: DRaE, batch: Transitions) -> tuple[np.ndarray, np.ndarray, n
 @pytest.mark.parametrize("kind", ["classifier", "interval", "slide", "one"])
 def test_source_rewards_are_those_of_the_formula_and_target_rewards_stay(kind: str) -> None:
     drae, batch = taught(kind=kind, clip=1.2, gamma=0.9), some_transitions(200, seed=9)
-    log_ratios = drae.learner.log_ratios(features_of(batch))
+    log_ratios = drae.learner.classifiers.log_ratios(features_of(batch))
     low, high = (np.minimum(np.exp(side), 1.2) for side in (log_ratios.min(axis=0), log_ratios.max(axis=0)))
     _, following, q = values_of(drae, batch)
     bootstrap = np.where(batch.terminated, 0.0, following)
@@ -167,7 +167,7 @@ def test_values_that_are_handed_in_are_used_and_none_are_learned() -> None:
         drae.update(mixed)
     assert drae.ready
     assert drae.diagnostics()["value_updates"] == 0
-    log_ratios = drae.learner.log_ratios(features_of(batch))
+    log_ratios = drae.learner.classifiers.log_ratios(features_of(batch))
     rho = np.clip(1.0, np.exp(log_ratios.min(axis=0)), np.exp(log_ratios.max(axis=0)))
     q = process.solve()
     v = np.append(q.max(axis=1), 0.0)
@@ -184,7 +184,7 @@ def test_whole_trajectories_are_paid_by_what_follows() -> None:
     logs = np.random.default_rng(0).standard_normal(60)
     v, following, q = values_of(drae, batch)
     steps = Trajectories(reward=batch.reward, value=v, next_value=following, terminated=batch.terminated, ends=ends)
-    log_ratios = drae.learner.log_ratios(features_of(batch))
+    log_ratios = drae.learner.classifiers.log_ratios(features_of(batch))
     rho = np.minimum(np.clip(1.0, np.exp(log_ratios.min(axis=0)), np.exp(log_ratios.max(axis=0))), 2.0)
     rho[batch.domain == 1] = 1.0
     ratio = DynamicsRatio(low=rho, high=rho)
@@ -202,8 +202,8 @@ def test_trajectories_are_not_relabelled_by_classifiers_in_their_warm_up() -> No
 def test_a_broken_network_is_an_error_and_no_reward() -> None:
     drae, batch = taught(), some_transitions(50, seed=9)
     with torch.no_grad():
-        drae.learner._averaged.triple.biases[-1].fill_(float("inf"))
-    drae.learner._log_ratio = drae.learner._averaged.frozen_log_ratio()
+        drae.learner.classifiers.averaged.triple.biases[-1].fill_(float("inf"))
+    drae.learner.classifiers.refresh()
     assert np.isnan(drae(batch)[batch.domain == 0]).all()
     alone = replace(batch, terminated=np.zeros(50, bool))
     with pytest.raises(ValueError, match="`ratio.low` must be finite; .* has diverged"):
@@ -281,6 +281,8 @@ def test_values_of_an_earlier_run_are_taken_over_and_kept(tmp_path: Path) -> Non
     drae = taught(values=str(tmp_path / "earlier.safetensors"), seed=3)
     assert np.array_equal(drae.action_value(batch), earlier.action_value(batch))
     assert drae.diagnostics()["classifier_updates"] > 0
+    with pytest.raises(ValueError, match="agent's discount; those in .* are of 0.99, and `gamma` is 0.5. Give another"):
+        small(values=str(tmp_path / "earlier.safetensors"), gamma=0.5)
     with pytest.raises(ValueError, match="observations of 4 and actions of 2 numbers; these are of 3 and 2"):
         small(observation_size=4, values=str(tmp_path / "earlier.safetensors"))
     with pytest.raises(ValueError, match="observations of 4 and actions of 2 numbers; these are of 3 and 2"):

@@ -110,15 +110,15 @@ class Classified(Compensation):
     def bind(self, observation_size: int, action_size: int) -> None:
         """Build the learner."""
         sizes: dict[str, Any] = {"observation_size": observation_size, "action_size": action_size}
-        self._learner = ClassifierLearner(members=self.members, seed=self.seed, **sizes, **self.learner_settings())
+        self._learner = ClassifierLearner(seeds=(self.seed,), **sizes, **self.learner_settings())
         self._pending: list[tuple[Rows, NDArray[np.int64]]] = []
         self._pending_steps = 0
         self._last: tuple[Transitions | None, Rows] = None, np.zeros((0, 0), np.float32)
 
     def learner_settings(self) -> dict[str, Any]:
-        """Return what any learner of these settings is told, whatever its members and seed."""
+        """Return what any learner of these settings is told, whatever its seeds."""
         names = ("hidden", "parameterisation", "learning_rate", "batch_size", "input_noise", "capacity", "averaging")
-        return {name: getattr(self, name) for name in (*names, "fit_decay", "quadratic")}
+        return {name: getattr(self, name) for name in (*names, "fit_decay", "quadratic", "members")}
 
     def adopt(self, learner: ClassifierLearner) -> None:
         """Take a learner, which may have learnt already, in place of the one that was built."""
@@ -126,7 +126,7 @@ class Classified(Compensation):
 
     def log_ratio(self, batch: Transitions) -> Float:
         """Return dr itself [nats], neither clipped nor weighted, for any transitions, as ``(B,)``."""
-        return self._learner.log_ratio(features_of(batch))
+        return self._learner.classifiers.log_ratio(features_of(batch))
 
     def update(self, batch: Transitions) -> None:
         """Keep the transitions, and train every ``update_every`` steps."""
@@ -142,7 +142,7 @@ class Classified(Compensation):
 
     def reseed(self, seed: int) -> None:
         """Draw batches and noise from ``seed`` on."""
-        self._learner.reseed(seed)
+        self._learner.classifiers.reseed(seed)
 
     def save(self, path: Path) -> None:
         """Write classifiers, optimiser, statistics and transitions."""
@@ -164,9 +164,10 @@ class Classified(Compensation):
         These are the number of their updates, their last mean cross-entropy [nats], and the share of held-out
         transitions that each tells apart.
         """
-        figures = {"classifier_updates": float(self._learner.updates)}
-        if self._learner.loss is not None:
-            figures["classifier_loss"] = self._learner.loss
+        classifiers = self._learner.classifiers
+        figures = {"classifier_updates": float(classifiers.updates)}
+        if classifiers.loss is not None:
+            figures["classifier_loss"] = classifiers.loss
         return {**figures, **self._learner.accuracies()}
 
     @property

@@ -160,7 +160,7 @@ class DARC(Classified):
         if not (self._learner.warm and source.any()):
             return np.zeros(0)
         features = self._features(batch)
-        return self._learner.log_ratio(features if source.all() else features[source])
+        return self._learner.classifiers.log_ratio(features if source.all() else features[source])
 
 
 @dataclass(kw_only=True, eq=False)

@@ -22,7 +22,7 @@ from transreward_wrappers.bound import make_compensation
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.darc.classified import Classified
 from transreward_wrappers.darc.darc import DARA, DARC
-from transreward_wrappers.darc.separate import SeparateLearners
+from transreward_wrappers.darc.learner import ClassifierLearner
 from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
 
@@ -78,7 +78,7 @@ def relabel_source_by_seeds(
         directories: Folders of the new datasets, by seed.
         names: Ids of the new datasets, by seed.
         updates: Gradient steps of the classifiers.
-        settings: Keywords of :class:`~transreward_wrappers.darc.DARA`, but for ``seed`` and ``members``.
+        settings: Keywords of :class:`~transreward_wrappers.darc.DARA`, but for ``seed``.
 
     Raises:
         ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
@@ -115,7 +115,7 @@ def fit_by_seeds(
     """Return what :func:`fit` gives with each seed, all learnt side by side."""
     together, batches = prepare(DARA, source, target, updates=updates, settings=settings)
     sizes = {"observation_size": batches[0].observation.shape[1], "action_size": batches[0].action.shape[1]}
-    learner = SeparateLearners(seeds, **sizes, **together.learner_settings())
+    learner = ClassifierLearner(seeds=seeds, **sizes, **together.learner_settings())
     together.adopt(learner)
     together.update(joined(batches))
     require_learned(together, batches)

@@ -91,13 +91,13 @@ def report(classified: Classified) -> ClassifierReport:
             f"{seen} of source and target. Train for longer."
         )
     rows = dict(zip(DOMAINS, held_out, strict=True))
-    logits = classified.learner.classify(np.concatenate([part[-count:] for part in held_out]))
+    logits = classified.learner.classifiers.classify(np.concatenate([part[-count:] for part in held_out]))
     truth = np.repeat([False, True], count)
     of_pairs, of_triples = (_judge(one.astype(np.float64), truth) for one in logits)
     return ClassifierReport(
         of_pairs=of_pairs,
         of_triples=of_triples,
-        log_ratios={name: classified.learner.log_ratio(part) for name, part in rows.items()},
+        log_ratios={name: classified.learner.classifiers.log_ratio(part) for name, part in rows.items()},
         rows=rows,
         observation_size=classified.learner.observation_size,
         clip=classified.largest_log_ratio,

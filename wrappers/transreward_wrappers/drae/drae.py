@@ -201,7 +201,7 @@ class DRaE(Classified):
         self._flush()
         parts = {"classifiers": self._learner.state(), "values": self._learner_of_values.state()}
         tensors = {name: tensor for key, (some, _) in parts.items() for name, tensor in with_prefix(key, some).items()}
-        save_tensors(path, tensors, {key: about for key, (_, about) in parts.items()})
+        save_tensors(path, tensors, {**{key: about for key, (_, about) in parts.items()}, "gamma": self.gamma})
 
     def load(self, path: Path) -> None:
         """Read what :meth:`save` wrote.
@@ -251,7 +251,7 @@ class DRaE(Classified):
 
     def _ratio(self, features: Rows, source: NDArray[np.bool_] | None = None) -> DynamicsRatio:
         """Return ratios of dynamics: 1 in the target; NaN, which is refused further on, where a network is broken."""
-        log_ratios = self._learner.log_ratios(features)
+        log_ratios = self._learner.classifiers.log_ratios(features)
         ratio = dynamics_ratio(log_ratios, self.kind, clip=self.clip)
         low, high = ratio.low, ratio.high
         if not (finite := np.isfinite(log_ratios).all(axis=0)).all():
@@ -287,6 +287,11 @@ class DRaE(Classified):
             raise ValueError(f"`values` must be a file that DRaE has saved; got {path} ({error})") from error
         if "values" not in about:
             raise ValueError(f"`values` must be a file that DRaE has saved; {path} has no V and Q. Give another.")
+        if (theirs := about.get("gamma")) != self.gamma:
+            raise ValueError(
+                f"V and Q must be of the agent's discount; those in {path} are of {theirs}, and `gamma` is "
+                f"{self.gamma}. Give another file, or that `gamma` to both."
+            )
         self._learner_of_values.restore(without_prefix("values", tensors), about["values"])
         self._functions = self._learner_of_values.networks
 

@@ -242,7 +242,7 @@ class DTW(DTWSettings, Compensation):
         if self._actions is not None:
             tensors["actions"] = torch.from_numpy(np.stack([self._actions.low, self._actions.high]))
         counts = {"steps": self._steps, "rounds": self._rounds, "range": self._range, "unit": self._unit}
-        about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, **counts}
+        about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, "labels": LABELS, **counts}
         if self._target is not None and self._target.fitted:
             tensors |= with_prefix("model", self._target.tensors())
             about["model"] = self._target.about()
@@ -256,7 +256,7 @@ class DTW(DTWSettings, Compensation):
             StaleModelError: Its world model is of another domain.
         """
         tensors, about = load_tensors(path)
-        for name, mine in (("sizes", self._sizes), ("form", self.reward)):
+        for name, mine in (("sizes", self._sizes), ("form", self.reward), ("labels", LABELS)):
             if about.get(name) != mine:
                 raise CorruptFileError(f"{path} is of {name} {about.get(name)!r}, not {mine!r}. Delete it.")
         self._references = references_of(without_prefix("references", tensors))

@@ -59,7 +59,7 @@ class FollowReference(Follower):
         return self._paid(before, after, batch, lanes)[lanes]
 
     def observe(self) -> Float:
-        """Return the share of the reference that is covered [-], and what the last step cost, as ``(L, 2)``."""
+        """Return the share of the reference that is covered [-], and what the distance last grew by, as ``(L, 2)``."""
         return np.stack([self._rows.state.phase, self._grown], axis=1)
 
     def _paid(self, before: RowState, after: RowState, batch: Transitions, lanes: NDArray[np.bool_]) -> Float:
@@ -72,7 +72,5 @@ class FollowReference(Follower):
             paid = increment(before, after)
         else:
             paid = progress(before, after, tau=self._tau, penalty=self._penalty)
-        over = (
-            before.covered == before.lengths - 1
-        )  # the distance grows on; to charge it would make an early end better
-        return np.where(over, 0.0, paid)
+        # The distance grows on where nothing is left to follow: to charge that would make an early end better.
+        return np.where(before.covered == before.lengths - 1, 0.0, paid)

@@ -178,6 +178,7 @@ class RewardTransfer(TransferSettings, Compensation):
         about = {
             "sizes": self._sizes,
             "estimator": self.estimator,
+            "gamma": self.gamma,
             "figures": self._figures.to_json(),
             "tally": self._tally.state(),
             "more": self._estimator.about(),
@@ -190,6 +191,8 @@ class RewardTransfer(TransferSettings, Compensation):
         for name, mine in (("sizes", self._sizes), ("estimator", self.estimator)):
             if about.get(name) != mine:
                 raise CorruptFileError(f"{path} is of {name} {about.get(name)!r}, not {mine!r}. Delete it.")
+        if self.estimator in ("optimal", "potential") and (theirs := about.get("gamma")) != self.gamma:
+            raise CorruptFileError(f"{path} holds values of discount {theirs}, not {self.gamma}. Delete it.")
         self._estimator.restore(without_prefix("estimator", tensors), about["more"])
         self._coverage.load_tensors(without_prefix("coverage", tensors))
         self._figures = FitFigures(**about["figures"])
