@@ -354,7 +354,7 @@ def test_a_free_joint_is_neither_scaled_nor_filled_in() -> None:
     ("given_as", "error", "message"),
     [
         ("names", ValueError, "Unknown correspondence 'names'"),
-        (Correspondence(joints=ROOTS), TypeError, "`correspondence` is 'joints', JSON as"),
+        (Correspondence(joints=ROOTS), TypeError, "`correspondence` is 'joints', the dict that"),
         ({"joint": {}}, TypeError, "A correspondence is given as JSON"),
         ({"joints": ROOTS, "signs": {}}, TypeError, "Unknown key of a correspondence 'signs'"),
     ],

@@ -171,7 +171,7 @@ def test_a_bad_correspondence_is_refused_before_any_pair_is_known() -> None:
     ("given", "error", "message"),
     [
         ("joint", ValueError, "Unknown correspondence 'joint'. Did you mean 'joints'"),
-        (["joints"], TypeError, "`correspondence` is 'joints', JSON as"),
+        (["joints"], TypeError, "`correspondence` is 'joints', the dict that"),
         ({"joints": {"leg": "leg_joint"}}, ValueError, "Unknown joint of Walker2d 'leg'. Did you mean 'leg_joint'"),
         (
             {"joints": {"leg_joint": "leg_joint"}, "fills": {"rootz": np.nan}},

@@ -99,8 +99,9 @@ def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float
 
 
 def final(candidate: Candidate, scorer: Scorer) -> Chosen:
-    """Return a policy with the score that is published."""
-    return Chosen(policy=candidate.policy, score=scorer(candidate.policy, episodes=EPISODES, seed=FINAL_SEED))
+    """Return a policy as a file will hold it, with the score that is published: that of what is shipped."""
+    policy = candidate.policy.as_saved()
+    return Chosen(policy=policy, score=scorer(policy, episodes=EPISODES, seed=FINAL_SEED))
 
 
 def calm(policy: GaussianPolicy, scorer: Scorer, *, goal: float) -> GaussianPolicy:
