@@ -397,4 +397,4 @@ def main(args: Args) -> list[Evaluation]:
 
 
 if __name__ == "__main__":
-    run_script(main, Args, read=partial(parse, Args, TUNED))
+    run_script(main, Args, read=partial(parse, settings=TUNED))

@@ -20,7 +20,7 @@ def run_script(
     args: type[T],
     words: Sequence[str] | None = None,
     *,
-    read: Callable[[Sequence[str] | None], T] | None = None,
+    read: Callable[..., T] = tyro.cli,
 ) -> None:
     """Run a script as its command line says; what cannot be done ends the program with a message.
 
@@ -28,10 +28,10 @@ def run_script(
         main: Of the script.
         args: What it can be told.
         words: The command line; that of the process when left out.
-        read: From the command line to what it means, where defaults depend on it.
+        read: From the kind of arguments and ``args``, the command line, to what it means.
     """
     try:
-        main(tyro.cli(args, args=words) if read is None else read(words))
+        main(read(args, args=words))
     except TOLD as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -26,7 +26,13 @@ def tuned(settings: Tuned, env_id: str) -> dict[str, Any]:
     return dict(settings.get(robot_of(env_id) or "", {}))
 
 
-def parse(args: type[T], settings: Tuned, words: Sequence[str] | None = None) -> T:
-    """Return what a command line means, on top of the settings of the id's robot."""
-    env_id = tyro.cli(args, args=words).env_id
-    return tyro.cli(args, args=words, default=args(env_id=env_id, **tuned(settings, env_id)))
+def parse(kind: type[T], settings: Tuned, args: Sequence[str] | None = None) -> T:
+    """Return what a command line means, on top of the settings of the id's robot.
+
+    Args:
+        kind: Of arguments.
+        settings: By robot.
+        args: The command line; that of the process when left out.
+    """
+    env_id = tyro.cli(kind, args=args).env_id
+    return tyro.cli(kind, args=args, default=kind(env_id=env_id, **tuned(settings, env_id)))

@@ -50,7 +50,8 @@ def test_a_part_of_the_source_pays_from_the_floor_of_the_whole(tmp_path: Path) -
     rewards = np.where(np.arange(30) < 10, -1.0, -9.0)
     save_reference(tmp_path / "walk.npz", Reference(observations=walk, rewards=rewards))
     both = ["--source", str(tmp_path / "walk.npz"), "--target", str(tmp_path / "walk.npz")]
-    assert aligned(tmp_path, *both, "--steps", "10")["transport, gated"] == pytest.approx(10 * 8.0)
+    told = aligned(tmp_path, *both, "--steps", "10")
+    assert told["transport, gated"] == told["progress"] == pytest.approx(10 * 8.0)
 
 
 @pytest.mark.parametrize("target", ["source-expert", "random"])

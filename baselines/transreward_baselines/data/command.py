@@ -101,8 +101,6 @@ def relabel_dataset(
 
     if method == "dara" and (policy is not None or clone):
         raise ValueError("Only DRaE weighs actions: `policy` and `clone` need `--method drae`.")
-    if out is not None:
-        folder_of(out, root)
     data, other = load_dataset(source, root), load_dataset(target, root)
     given = str(data.metadata.get("dataset_id", data.directory.name))
     name = out or re.sub(r"(-v\d+)?$", lambda version: f"-{method}{version[1] or '-v0'}", given, count=1)

@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
@@ -45,20 +43,12 @@ class DRaEReplayBuffer(CompensatedReplayBuffer):
     transition is paid as ``CompensatedReplayBuffer`` pays it: over one step.
 
     Args:
-        buffer_size: As in Stable-Baselines3, like all that come before ``compensation``.
-        observation_space: Of the environment.
-        action_space: Of the environment.
-        device: Of what is drawn.
-        n_envs: Number of environments.
-        optimize_memory_usage: Refused.
-        handle_timeout_termination: Whether a time limit is no end for the agent.
-        compensation: Of the environment trained in; see :func:`drae_replay`.
+        shared: As of :class:`CompensatedReplayBuffer`.
         policy_clip: The largest weight of an action [-].
         deviation: Of the Gaussian around the actions of an agent that has no density of its own [-].
         relabel_every: Steps of all lanes together after which all episodes that are over are relabelled anew; only when
             they end when ``None``.
-        learn_from: Draw transitions of both domains, or of the source alone.
-        unsupported: Refused, those of n-step buffers among them.
+        named: As of :class:`CompensatedReplayBuffer`; :func:`drae_replay` gives its ``compensation``.
 
     Raises:
         TypeError: ``compensation`` is not what :func:`drae_replay` gives, or a keyword is unknown.
@@ -69,42 +59,22 @@ class DRaEReplayBuffer(CompensatedReplayBuffer):
 
     def __init__(
         self,
-        buffer_size: int,
-        observation_space: gym.Space[Any],
-        action_space: gym.Space[Any],
-        device: torch.device | str = "auto",
-        n_envs: int = 1,
-        optimize_memory_usage: bool = False,
-        handle_timeout_termination: bool = True,
-        *,
-        compensation: LiveCompensation,
+        *shared: Any,
         policy_clip: float = 1.0,
         deviation: float = DEVIATION,
         relabel_every: int | None = None,
-        learn_from: LearnFrom = "both",
-        **unsupported: Any,
+        **named: Any,
     ) -> None:
         require_clip(policy_clip)
         if relabel_every is not None:
             require_count("relabel_every", relabel_every, at_least=1)
-        super().__init__(
-            buffer_size,
-            observation_space,
-            action_space,
-            device,
-            n_envs,
-            optimize_memory_usage,
-            handle_timeout_termination,
-            compensation=compensation,
-            learn_from=learn_from,
-            **unsupported,
-        )
+        super().__init__(*shared, **named)
         self.policy = FollowedPolicy(None, deviation=deviation)
         self._policy_clip, self._relabel_every = policy_clip, relabel_every
         shape = self.rewards.shape
         self.ends, self.relabelled = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
         self.log_densities, self.added = np.zeros(shape), np.zeros(shape)
-        self._lengths = np.zeros(n_envs, np.int64)
+        self._lengths = np.zeros(self.n_envs, np.int64)
         self._steps = 0
 
     def follow(self, agent: OffPolicyAlgorithm) -> None:

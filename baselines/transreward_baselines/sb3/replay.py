@@ -73,7 +73,7 @@ class CompensatedReplayBuffer(ReplayBuffer):
     ) -> None:
         if unsupported:
             raise TypeError(
-                "CompensatedReplayBuffer takes `compensation`, `learn_from` and `handle_timeout_termination`, and pays "
+                f"{type(self).__name__} takes `compensation`, `learn_from` and `handle_timeout_termination`, and pays "
                 f"transitions one by one; it takes no {', '.join(unsupported)}."
             )
         if not isinstance(compensation, LiveCompensation):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -79,12 +79,7 @@ class Reference:
 
     def part(self, start: int, stop: int) -> Reference:
         """Return the steps from ``start`` up to ``stop``, with the scale and the floor of the whole."""
-        return Reference(
-            observations=self.observations[start:stop],
-            rewards=self.rewards[start:stop],
-            scale=self.scale,
-            floor=self.floor,
-        )
+        return replace(self, observations=self.observations[start:stop], rewards=self.rewards[start:stop])
 
     def costs(self, observations: ArrayLike) -> Float:
         """Return what it costs that target step i goes with reference step j, as ``(T_target, T)``.
@@ -102,7 +97,4 @@ class Reference:
 def on_one_floor(references: Sequence[Reference]) -> list[Reference]:
     """Return references with the lowest of their floors, so that what one pays may be compared with another's."""
     floor = min((reference.floor for reference in references), default=0.0)
-    return [
-        Reference(observations=one.observations, rewards=one.rewards, scale=one.scale, floor=floor)
-        for one in references
-    ]
+    return [replace(one, floor=floor) for one in references]

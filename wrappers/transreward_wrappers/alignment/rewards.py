@@ -11,8 +11,8 @@ source steps that are first covered at t:
     increment   r'_t = -(D_t - D_t-1)
     shaping     r'_t = gamma (1 - terminated) Phi_t - Phi_t-1,  Phi_t = sum_{j covered by t} r_j - penalty D_t
 
-A gate pays less for what is matched badly. It would forgive negative rewards, so that gated rewards are shifted to be
-at least 0 first.
+A gate pays less for what is matched badly. It would forgive negative rewards, so that gated rewards are counted from
+the reference's floor, and are at least 0.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def transport(alignment: Alignment, rewards: ArrayLike, *, tau: float | None = 1
     if tau is None:
         return alignment.shares @ values
     require_positive("tau", tau)
-    return (alignment.shares * np.exp(-alignment.costs / tau)) @ (values - min(floor, float(least(values))))
+    return (alignment.shares * np.exp(-alignment.costs / tau)) @ (values - min(floor, float(values.min())))
 
 
 def progress(before: RowState, after: RowState, *, tau: float | None = 1.0, penalty: float = 0.1) -> Float:
@@ -76,7 +76,7 @@ def progress(before: RowState, after: RowState, *, tau: float | None = 1.0, pena
     gained = after.rewards[lanes, steps]
     if tau is not None:
         require_positive("tau", tau)
-        gained = (gained - least(after.rewards)[lanes]) * np.exp(-after.costs[lanes, steps] / tau)
+        gained = (gained - after.floors[lanes]) * np.exp(-after.costs[lanes, steps] / tau)
     paid = np.bincount(lanes, weights=gained, minlength=len(after.steps))
     return paid + penalty * increment(before, after)
 
@@ -134,9 +134,3 @@ def shaping(
     require_share("gamma", gamma)
     there = np.where(terminated, 0.0, potential(after, penalty=penalty))
     return gamma * there - potential(before, penalty=penalty)
-
-
-def least(rewards: Float) -> Float:
-    """Return the least reward of each reference, or 0 where none is negative, over the last axis."""
-    result: Float = np.minimum(rewards.min(axis=-1), 0.0)
-    return result

@@ -50,6 +50,9 @@ class RowState:
     rewards: Float
     """Of each lane's reference, as ``(L, T_ref)``; 0 beyond its end."""
 
+    floors: Float
+    """Of each lane's reference, from which a gate pays, as ``(L,)``."""
+
     lengths: NDArray[np.int64]
     """Of each lane's reference, as ``(L,)``."""
 
@@ -84,6 +87,7 @@ class StreamingRows:
         self._count, self._size = len(references), references[0].size
         self._lengths = np.array([len(reference) for reference in references])
         self._rewards = _stacked([reference.rewards for reference in references])
+        self._floors = np.array([reference.floor for reference in references])
         self._normalised = _stacked([reference.normalised for reference in references]).swapaxes(1, 2).copy()
         self._scales = np.stack([reference.scale for reference in references])
         self._index = np.arange(self._rewards.shape[1])
@@ -162,6 +166,7 @@ class StreamingRows:
             matched=matched,
             covered=np.maximum(old.covered, matched),
             rewards=old.rewards,
+            floors=old.floors,
             lengths=old.lengths,
         )
 
@@ -188,6 +193,7 @@ class StreamingRows:
             matched=np.full(lanes, -1),
             covered=np.full(lanes, -1),
             rewards=self._rewards[self._which],
+            floors=self._floors[self._which],
             lengths=self._lengths[self._which],
         )
 

@@ -14,7 +14,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from transreward_wrappers.darc.memory import Memory, Rows
-from transreward_wrappers.darc.trained import TrainedClassifiers
+from transreward_wrappers.darc.trained import ClassifierSettings, TrainedClassifiers
 from transreward_wrappers.networks import one_thread
 from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, with_prefix, without_prefix
 
@@ -34,7 +34,7 @@ class ClassifierLearner:
         capacity: Transitions kept of each domain.
         fit_decay: Whether the learning rate falls to 0 over the burst at the end of the warm-up.
         seeds: Of classifiers that learn side by side; one for those of a compensation.
-        settings: The others of :class:`TrainedClassifiers`.
+        settings: The others of :class:`ClassifierSettings`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ClassifierLearner:
         self._width = 2 * observation_size + action_size
         self._half, self._fit_decay = batch_size // 2, fit_decay
         sizes: dict[str, Any] = {"pair_size": observation_size + action_size, "width": self._width, "half": self._half}
-        self.classifiers = TrainedClassifiers(**sizes, seeds=seeds, **settings)
+        self.classifiers = TrainedClassifiers(ClassifierSettings(**sizes, **settings), seeds=seeds)
         self.memory = Memory(capacity, self._width)
         self._shared: Path | None = None
         self._lock: AbstractContextManager[Any] = nullcontext()

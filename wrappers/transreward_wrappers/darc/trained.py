@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,41 @@ from transreward_wrappers.storage import (
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassifierSettings:
+    """What classifiers are, and how they learn."""
+
+    pair_size: int
+    """Length of ``s`` and ``a`` together."""
+
+    width: int
+    """Length of the features."""
+
+    hidden: int
+    """Units in each hidden layer."""
+
+    parameterisation: Parameterisation
+    """See :class:`DomainClassifiers`."""
+
+    members: int
+    """Pairs of classifiers of each seed, each with batches of its own."""
+
+    learning_rate: float
+    """Adam's."""
+
+    half: int
+    """Transitions of each domain in a batch."""
+
+    input_noise: float
+    """Standard deviation of Gaussian noise on the normalised features, in training only [-]."""
+
+    averaging: float
+    """Decay of the running average of the weights [per update]."""
+
+    quadratic: bool
+    """Whether classifiers see the products of each two features too."""
+
+
 class TrainedClassifiers:
     """:class:`DomainClassifiers`, their optimiser, and what normalises the features that they see.
 
@@ -35,51 +71,17 @@ class TrainedClassifiers:
     Their numbers are those that they have alone, to rounding.
 
     Args:
-        pair_size: Length of ``s`` and ``a`` together.
-        width: Length of the features.
-        hidden: Units in each hidden layer.
-        parameterisation: See :class:`DomainClassifiers`.
-        members: Pairs of classifiers of each seed, each with batches of its own.
-        learning_rate: Adam's.
-        half: Transitions of each domain in a batch.
-        input_noise: Standard deviation of Gaussian noise on the normalised features, in training only [-].
-        averaging: Decay of the running average of the weights [per update].
-        quadratic: Whether classifiers see the products of each two features too.
+        settings: What they are, and how they learn.
         seeds: Of initial weights, batches and noise.
     """
 
-    def __init__(
-        self,
-        *,
-        pair_size: int,
-        width: int,
-        hidden: int,
-        parameterisation: Parameterisation,
-        members: int,
-        learning_rate: float,
-        half: int,
-        input_noise: float,
-        averaging: float,
-        quadratic: bool,
-        seeds: Sequence[int],
-    ) -> None:
-        self._settings: dict[str, Any] = {
-            "pair_size": pair_size,
-            "width": width,
-            "hidden": hidden,
-            "parameterisation": parameterisation,
-            "members": members,
-            "learning_rate": learning_rate,
-            "half": half,
-            "input_noise": input_noise,
-            "averaging": averaging,
-            "quadratic": quadratic,
-        }
-        self._seeds, self._members, self._half = tuple(seeds), members, half
-        self._pair_size, self._quadratic = pair_size, quadratic
-        self._noise, self._learning_rate, self._averaging = input_noise, learning_rate, averaging
-        sizes = [quadratic_size(size) if quadratic else size for size in (pair_size, width)]
-        shape: dict[str, Any] = {"hidden": hidden, "parameterisation": parameterisation}
+    def __init__(self, settings: ClassifierSettings, *, seeds: Sequence[int]) -> None:
+        self._settings, self._seeds = settings, tuple(seeds)
+        sizes = [settings.pair_size, settings.width]
+        if settings.quadratic:
+            sizes = [quadratic_size(size) for size in sizes]
+        members = settings.members
+        shape: dict[str, Any] = {"hidden": settings.hidden, "parameterisation": settings.parameterisation}
         weights = []
         for seed in self._seeds:
             with seeded(seed):
@@ -88,10 +90,10 @@ class TrainedClassifiers:
             self.weights = DomainClassifiers(*sizes, **shape, members=members * len(self._seeds))
         self.weights.load_state_dict({name: torch.cat([own[name] for own in weights]) for name in weights[0]})
         self.averaged = copy.deepcopy(self.weights)
-        self._optimizer = torch.optim.Adam(self.weights.parameters(), lr=learning_rate, fused=True)
-        self._labels = torch.cat([torch.zeros(half), torch.ones(half)]).expand(members * len(self._seeds), -1)
+        self._optimizer = torch.optim.Adam(self.weights.parameters(), lr=settings.learning_rate, fused=True)
+        self._labels = torch.arange(2.0).repeat_interleave(settings.half).expand(members * len(self._seeds), -1)
         self._generators = [torch.Generator().manual_seed(seed) for seed in self._seeds]
-        self.normalizer = RunningNormalizer(width)
+        self.normalizer = RunningNormalizer(settings.width)
         self.updates = 0
         self.loss: float | None = None
         self.refresh()
@@ -119,8 +121,8 @@ class TrainedClassifiers:
 
     def alone(self, index: int) -> TrainedClassifiers:
         """Return the classifiers of a seed as they are now, apart from the others; their optimiser begins anew."""
-        one = TrainedClassifiers(**self._settings, seeds=self._seeds[index : index + 1])
-        own = slice(index * self._members, (index + 1) * self._members)
+        one = TrainedClassifiers(self._settings, seeds=self._seeds[index : index + 1])
+        own = slice(index * self._settings.members, (index + 1) * self._settings.members)
         for theirs, ours in ((one.weights, self.weights), (one.averaged, self.averaged)):
             theirs.load_state_dict({name: values[own] for name, values in ours.state_dict().items()})
         one._generators = self._generators[index : index + 1]
@@ -140,15 +142,16 @@ class TrainedClassifiers:
             memory: What batches are drawn from.
             share: Of the learning rate [-].
         """
-        drawn = [memory.sample(self._half, generator, batches=self._members) for generator in self._generators]
+        half, batches = self._settings.half, self._settings.members
+        drawn = [memory.sample(half, generator, batches=batches) for generator in self._generators]
         features = torch.from_numpy(self.normalizer(np.concatenate(drawn)))
-        parts = (features[..., : self._pair_size], features)
+        parts = (features[..., : self._settings.pair_size], features)
         of_pair, of_triple = self.weights.logits(*(self._expanded(self._noisy(part)) for part in parts))
         loss = functional.binary_cross_entropy_with_logits(of_pair, self._labels)
         loss = loss + functional.binary_cross_entropy_with_logits(of_triple, self._labels)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.param_groups[0]["lr"] = share * self._learning_rate
+        self._optimizer.param_groups[0]["lr"] = share * self._settings.learning_rate
         self._optimizer.step()
         self.loss = float(loss.detach()) / 2
         self.updates += 1
@@ -185,7 +188,7 @@ class TrainedClassifiers:
 
     def _average(self) -> None:
         """Move the averaged weights towards the trained ones; quickly at first."""
-        decay = min(self._averaging, (1.0 + self.updates) / (10.0 + self.updates))
+        decay = min(self._settings.averaging, (1.0 + self.updates) / (10.0 + self.updates))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.weights.parameters()), 1.0 - decay)
 
@@ -194,11 +197,11 @@ class TrainedClassifiers:
         return self._expanded(torch.from_numpy(self.normalizer(features))).numpy()
 
     def _expanded(self, features: torch.Tensor) -> torch.Tensor:
-        return quadratic_features(features, self._pair_size) if self._quadratic else features
+        return quadratic_features(features, self._settings.pair_size) if self._settings.quadratic else features
 
     def _noisy(self, features: torch.Tensor) -> torch.Tensor:
-        if self._noise == 0.0:
+        if self._settings.input_noise == 0.0:
             return features
-        shape = (self._members, *features.shape[1:])
+        shape = (self._settings.members, *features.shape[1:])
         noise = [torch.randn(shape, generator=generator) for generator in self._generators]
-        return features + self._noise * torch.cat(noise)
+        return features + self._settings.input_noise * torch.cat(noise)

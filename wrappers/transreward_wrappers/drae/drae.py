@@ -184,7 +184,7 @@ class DRaE(Classified):
             policy_weight: How much likelier that policy is to act as was acted, as ``(B,)``.
         """
         if self._functions is self._learner_of_values:
-            self._waiting.append(_rows(batch, policy_weight))
+            self._waiting.append(ValueRows.of(batch, policy_weight))
         source = batch.domain == 0
         if self._learner.warm and source.any():
             of_last, ratio = self._paid
@@ -294,16 +294,3 @@ class DRaE(Classified):
             )
         self._learner_of_values.restore(without_prefix("values", tensors), about["values"])
         self._functions = self._learner_of_values.networks
-
-
-def _rows(batch: Transitions, policy_weight: Float) -> ValueRows:
-    """Return transitions as V and Q learn from them."""
-    return ValueRows(
-        observation=batch.observation.astype(np.float32),
-        action=batch.action.astype(np.float32),
-        change=(batch.next_observation - batch.observation).astype(np.float32),
-        reward=batch.reward.astype(np.float32),
-        goes_on=(~batch.terminated).astype(np.float32),
-        domain=batch.domain.astype(np.float32),
-        weight=policy_weight.astype(np.float32),
-    )

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from transreward_wrappers.compensation import Float
+from transreward_wrappers.compensation import Float, Transitions
 from transreward_wrappers.drae.ratios import DynamicsRatio
 from transreward_wrappers.networks import EnsembleMLP, Frozen, seeded
 from transreward_wrappers.normalization import RunningNormalizer, side_by_side
@@ -72,6 +72,19 @@ class ValueRows:
 
     weight: Rows
     """Of the action, for V: how much likelier it is under the policy to be judged, as ``(B,)``."""
+
+    @classmethod
+    def of(cls, batch: Transitions, weight: Float) -> ValueRows:
+        """Return transitions, each with the weight of its action, as V and Q learn from them."""
+        return cls(
+            observation=batch.observation.astype(np.float32),
+            action=batch.action.astype(np.float32),
+            change=(batch.next_observation - batch.observation).astype(np.float32),
+            reward=batch.reward.astype(np.float32),
+            goes_on=(~batch.terminated).astype(np.float32),
+            domain=batch.domain.astype(np.float32),
+            weight=weight.astype(np.float32),
+        )
 
     @classmethod
     def width(cls, observation_size: int, action_size: int) -> int:
