@@ -3,7 +3,6 @@
 import math
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -257,21 +256,6 @@ def test_a_run_is_resumed_to_the_same_steps_and_evaluations(tmp_path: Path) -> N
         from transreward_baselines import sac
 
         sac.main(sac.Args(env_id="InvertedPendulum-v5", out=tmp_path / "parts"))
-
-
-def test_a_resumed_run_draws_other_transitions_than_those_it_began_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    streams: list[int] = []
-
-    def spy(agent: Dreamer, *more: Any) -> Any:
-        streams.append(agent.replay._generator.bit_generator.seed_seq.generate_state(1)[0])
-        return learn(agent, *more)
-
-    monkeypatch.setattr(dreamer, "learn", spy)
-    for steps in (128, 256):
-        main(small(tmp_path / "run", total_steps=steps))
-    assert len(set(streams)) == 2
 
 
 def test_a_resumed_agent_is_the_same_bit_for_bit(tmp_path: Path) -> None:

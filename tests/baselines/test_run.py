@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -47,6 +49,24 @@ def test_a_run_trains_and_resumes_on_a_gpu(script: ModuleType, tmp_path: Path) -
     more = {"num_steps": 16} if script is ppo else {"learning_starts": 64}
     for steps in (256, 512):
         assert script.main(script.Args(**shared, **small, **more, total_steps=steps))[-1].step == steps
+
+
+@pytest.mark.parametrize("script", [sac, dreamer])
+def test_a_resumed_run_draws_other_transitions_than_those_it_began_with(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn: Callable[..., Any] = script.learn
+    streams: list[int] = []
+
+    def spy(agent: Any, *more: Any) -> Any:
+        streams.append(agent.replay._generator.bit_generator.seed_seq.generate_state(1)[0])
+        return learn(agent, *more)
+
+    monkeypatch.setattr(script, "learn", spy)
+    shared = {name: SMALL[name] for name in ("device", "env_id", "eval_episodes", "eval_every", "checkpoint_every")}
+    for steps in (128, 256):
+        script.main(script.Args(**shared, out=tmp_path / "run", num_envs=2, hidden=8, total_steps=steps))
+    assert len(set(streams)) == 2
 
 
 def test_a_run_is_resumed_to_the_same_steps_and_evaluations(tmp_path: Path) -> None:

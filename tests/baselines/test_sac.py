@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -110,21 +109,6 @@ def test_updates_follow_transitions_by_their_ratio(
     assert (steps == 3 * sac.BLOCK) == (mode == AutoresetMode.SAME_STEP)
     assert len(updates) == pytest.approx(ratio * (steps - 30), abs=ratio * 3 + 1)
     assert updates[0] > 30
-
-
-def test_a_resumed_run_draws_other_transitions_than_those_it_began_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    streams: list[int] = []
-
-    def spy(agent: SAC, *more: Any) -> Any:
-        streams.append(agent.replay._generator.bit_generator.seed_seq.generate_state(1)[0])
-        return learn(agent, *more)
-
-    monkeypatch.setattr(sac, "learn", spy)
-    for steps in (128, 256):
-        main(small(tmp_path / "run", total_steps=steps))
-    assert len(set(streams)) == 2
 
 
 def test_a_resumed_agent_is_the_same_bit_for_bit(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Training runs: agents that know nothing, results, checkpoints and resuming."""
 
-import itertools
 import json
 import multiprocessing
 import os
@@ -9,7 +8,6 @@ import signal
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -21,11 +19,10 @@ from transreward_baselines.config import RunConfig, RunDirectoryError, read_conf
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.plot import plot_learning_curves, runs_by_method
 from transreward_baselines.results import Result, read_results, write_results
-from transreward_baselines.sb3.agents import make_agent, make_training_env, rollout_steps
+from transreward_baselines.sb3.agents import make_agent, make_training_env
 from transreward_baselines.sb3.lanes import make_vec
 from transreward_baselines.train import train
 from transreward_envs import METHODS, get_pair
-from transreward_envs.batched.stepper import Stepper
 from transreward_wrappers import Compensation, Transitions, register_compensation
 from transreward_wrappers.storage import load_tensors
 
@@ -254,19 +251,6 @@ def test_a_run_in_the_target_ends_when_its_budget_is_spent(method: str, tmp_path
         assert last.target_steps == 3000
 
 
-@pytest.mark.parametrize(("method", "budget"), [("target", 30_000), ("reward-transfer", 100_000), ("dtw", 700)])
-def test_ppo_learns_from_nearly_all_steps_of_its_budget_in_the_target(method: str, budget: int) -> None:
-    run = config(method, steps=budget, target_budget=budget, n_envs=8)
-    rollout = 8 * rollout_steps(run)
-    assert budget % rollout < 0.01 * budget
-    assert rollout == 700 // 8 * 8 if budget == 700 else 1_900 < rollout < 2_200
-
-
-def test_ppo_has_its_usual_rollouts_where_no_budget_ends_it() -> None:
-    runs = [config("target", n_envs=8), config("mixture", target_budget=3_000, n_envs=8), config("source", n_envs=8)]
-    assert [rollout_steps(run) for run in runs] == [256, 256, 256]
-
-
 def test_a_directory_of_another_configuration_is_refused(tmp_path: Path) -> None:
     config().claim(tmp_path / "run")
     with pytest.raises(RunDirectoryError, match=r"has another \(seed: 0 there, 1 asked for\)"):
@@ -310,37 +294,6 @@ def test_a_loaded_policy_scores_what_was_recorded(tmp_path: Path) -> None:
     run, policy = load_policy(tmp_path / "run")
     returns = evaluate_id(policy, get_pair(run.pair).id("target"), episodes=run.eval_episodes)
     assert returns.mean() == pytest.approx(last.target_return)
-
-
-def test_an_evaluation_is_that_of_episodes_run_one_by_one() -> None:
-    pair = get_pair("Hopper-gravity-2.0")
-
-    def policy(observations: np.ndarray) -> np.ndarray:
-        return np.tanh(observations[:, :3]).astype(np.float32)
-
-    returns = evaluate_id(policy, pair.id("target"), episodes=3, seed=5)
-    for lane in range(3):
-        env = pair.make("target")
-        observation, _ = env.reset(seed=5 + lane)
-        total, over = 0.0, False
-        while not over:
-            observation, reward, terminated, truncated, _ = env.step(policy(observation[None])[0])
-            total, over = total + reward, terminated or truncated
-        assert returns[lane] == pytest.approx(total)
-
-
-def test_lanes_whose_episode_is_over_cost_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    stepped, advance = [], Stepper.advance
-
-    def spy(self: Stepper, actions: np.ndarray, stepping: np.ndarray) -> Any:
-        stepped.append(stepping.copy())
-        return advance(self, actions, stepping)
-
-    monkeypatch.setattr(Stepper, "advance", spy)
-    evaluate_id(lambda observations: np.full((len(observations), 3), 0.2), "TransReward/Hopper-v0", episodes=6)
-    lengths = np.sum(stepped, axis=0)
-    assert lengths.min() < lengths.max() == len(stepped)
-    assert not any((after & ~before).any() for before, after in itertools.pairwise(stepped))
 
 
 def test_learning_curves_are_of_one_pair_and_agent(tmp_path: Path) -> None:

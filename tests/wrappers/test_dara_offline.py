@@ -69,9 +69,10 @@ def test_the_same_data_and_seed_give_the_same_rewards(tmp_path: Path) -> None:
     assert not np.array_equal(rewards[0], rewards[2])
 
 
-def test_classifiers_of_several_seeds_side_by_side_learn_what_each_would_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("members", [1, 2])
+def test_classifiers_of_several_seeds_side_by_side_learn_what_each_would_alone(members: int, tmp_path: Path) -> None:
     source, target = (dataset(tmp_path / law, one, 20, seed=2) for law, one in (("s", SOURCE), ("t", TARGET)))
-    settings = {"batch_size": 128, "hidden": 16, "eta": 0.5}
+    settings = {"batch_size": 128, "hidden": 16, "eta": 0.5, "members": members}
     folders = {seed: tmp_path / f"new-{seed}" for seed in (3, 5)}
     names = {seed: f"tried/new-{seed}-v0" for seed in folders}
     together = relabel_source_by_seeds(source, target, folders, names, updates=60, settings=settings)
