@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -143,10 +144,8 @@ def env_spec_json(spec: EnvSpec) -> str:
 
 
 def _group(parent: h5py.h5g.GroupID, name: str) -> h5py.h5g.GroupID:
-    """Return a new group that does not tell when it was made."""
-    properties = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
-    properties.set_obj_track_times(False)
-    return h5py.h5g.create(parent, name.encode(), gcpl=properties)
+    """Return a new group."""
+    return h5py.h5g.create(parent, name.encode(), gcpl=_new_group())
 
 
 def _put(group: h5py.h5g.GroupID, name: str, values: NDArray[Any]) -> None:
@@ -154,19 +153,45 @@ def _put(group: h5py.h5g.GroupID, name: str, values: NDArray[Any]) -> None:
 
     Without the conveniences of h5py, which take twice as long as all else where episodes are short.
     """
-    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    layout.set_obj_track_times(False)
-    if values.nbytes <= COMPACT:
-        layout.set_layout(h5py.h5d.COMPACT)
-    kind, shape = h5py.h5t.py_create(values.dtype, logical=True), h5py.h5s.create_simple(values.shape)
-    dataset = h5py.h5d.create(group, name.encode(), kind, shape, layout)
+    layout, shape = _new_dataset(values.nbytes <= COMPACT), h5py.h5s.create_simple(values.shape)
+    dataset = h5py.h5d.create(group, name.encode(), _kind(values.dtype), shape, layout)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(values))
 
 
 def _put_number(group: h5py.h5g.GroupID, name: str, value: int) -> None:
     """Write an integer attribute."""
-    attribute = h5py.h5a.create(group, name.encode(), h5py.h5t.NATIVE_INT64, h5py.h5s.create(h5py.h5s.SCALAR))
+    attribute = h5py.h5a.create(group, name.encode(), h5py.h5t.NATIVE_INT64, _scalar())
     attribute.write(np.asarray(value, dtype=np.int64))
+
+
+@cache
+def _new_group() -> h5py.h5p.PropGCID:
+    """Return what has a group not tell when it was made."""
+    properties = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    properties.set_obj_track_times(False)
+    return properties
+
+
+@cache
+def _new_dataset(compact: bool) -> h5py.h5p.PropDCID:
+    """Return what has an array not tell when it was made, and be kept with what describes it if it is short."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_obj_track_times(False)
+    if compact:
+        properties.set_layout(h5py.h5d.COMPACT)
+    return properties
+
+
+@cache
+def _kind(dtype: np.dtype[Any]) -> h5py.h5t.TypeID:
+    """Return HDF5's name of a type."""
+    return h5py.h5t.py_create(dtype, logical=True)
+
+
+@cache
+def _scalar() -> h5py.h5s.SpaceID:
+    """Return the shape of a number."""
+    return h5py.h5s.create(h5py.h5s.SCALAR)
 
 
 def _taken(path: Path) -> FileExistsError:
