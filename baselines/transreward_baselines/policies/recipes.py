@@ -31,7 +31,7 @@ TARGETS: dict[str, int] = {
     "Walker2d": 800_000,
     "HalfCheetah": 600_000,
     "Ant": 600_000,
-    "Humanoid": 600_000,
+    "Humanoid": 400_000,
     "Swimmer": 400_000,
     "Reacher": 300_000,
     "Reacher7": 300_000,
@@ -74,11 +74,19 @@ On Hopper-frictionodrl-0.1 two seeds ended at 2,929 and 2,832; with 0.99, four a
 AFRESH = Attempt(name="afresh", afresh=True)
 """From scratch, where the plain robot's expert imitates SAC: PPO with much noise unlearns its gait before it learns."""
 
+BRISK = Attempt(name="brisk", settings={"num_steps": 32, "minibatch_size": 256})
+"""Boldly, and with four times as many updates of the networks, for the robot whose steps cost most.
+
+On Humanoid-mass-1.5, where the source's expert falls at 70, one seed each, the last of the policies kept in 200,000
+steps returned 568 with the smaller minibatches alone, 631 with the shorter rollouts alone, 548 boldly and 380 carefully.
+"""
+
 ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     "Hopper": (PATIENT,),
     "Walker2d": (PATIENT,),
     "HalfCheetah": (CAREFUL, AFRESH),
     "Ant": (CAREFUL, BOLD),
+    "Humanoid": (BRISK,),
 }
 """How a robot's targets are tried; the best policy of all attempts counts."""
 
