@@ -149,7 +149,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--steps", type=int, default=drat.Args.total_steps, help="of all tasks together")
-    parser.add_argument("--settings", nargs="*", default=[], help="of drat.py, such as stretch=2.0")
+    parser.add_argument("--set", dest="settings", nargs="*", default=[], help="of drat.py, such as stretch=2.0")
     parser.add_argument("--out", type=Path, default=Path("runs/drat"))
     given = parser.parse_args(words)
     torch.set_num_threads(1)

@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--steps", type=int, default=300_000, help="of both domains together")
     parser.add_argument("--eval-every", type=int, default=20_000)
-    parser.add_argument("--settings", nargs="*", default=[], help="of DARC, such as eta=0.1")
+    parser.add_argument("--set", dest="settings", nargs="*", default=[], help="of DARC, such as eta=0.1")
     parser.add_argument("--threads", type=int, default=1, help="that step lanes; all CPUs when 0")
     parser.add_argument("--out", type=Path, default=Path("runs/relabelling"))
     args = parser.parse_args()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from transreward_baselines.devices import DeviceName, require_device
 from transreward_baselines.lanes import Lanes, find_spec, make_lanes
@@ -35,7 +37,7 @@ class RunArgs:
     """Of the agent and the lanes, and of the compensation if it takes one."""
 
     gamma: float = 0.99
-    """Discount of the agent, and of the compensation if it takes one and `settings` say no other."""
+    """Discount of the agent, and of the compensation if it takes one and `--set` says no other."""
 
     out: Path | None = None
     """Directory of the run; `runs/<script>-<id>-<seed>` when left out."""
@@ -43,7 +45,7 @@ class RunArgs:
     num_envs: int = 16
     """Lanes that step together."""
 
-    settings: tuple[str, ...] = ()
+    settings: Annotated[tuple[str, ...], tyro.conf.arg(name="set")] = ()
     """Further keywords of the id, such as `eta=0.1`."""
 
     autoreset: Literal["SameStep", "NextStep"] = "SameStep"

@@ -211,7 +211,7 @@ def test_a_command_line_starts_from_the_defaults_of_the_robot() -> None:
     plain = Args()
     assert parse(Args, ppo.TUNED, ["--seed", "3"]) == Args(seed=3)
     for env_id in ("HalfCheetah-v5", "transreward_envs:TransReward/HalfCheetah-broken-bthigh-darc-v0"):
-        args = parse(Args, ppo.TUNED, ["--env-id", env_id, "--hidden", "32", "--settings", "eta=0.1"])
+        args = parse(Args, ppo.TUNED, ["--env-id", env_id, "--hidden", "32", "--set", "eta=0.1"])
         assert (args.gamma, args.hidden, args.settings) == (0.98, 32, ("eta=0.1",))
         assert args.gamma != plain.gamma
 
@@ -231,7 +231,7 @@ def test_a_pendulum_is_balanced_within_seconds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", ["ppo", "sac", "dreamer"])
 def test_a_command_line_that_cannot_be_run_ends_with_a_message(script: str) -> None:
-    words = ["--env-id", "TransReward/Hopper-mass-2.0-darc-v0", "--settings", "etta=1"]
+    words = ["--env-id", "TransReward/Hopper-mass-2.0-darc-v0", "--set", "etta=1"]
     ended = subprocess.run(
         [sys.executable, "-m", f"transreward_baselines.{script}", *words], capture_output=True, text=True, check=False
     )

@@ -10,7 +10,7 @@ from studies import drat as comparison
 from transreward_baselines.results import read_table
 
 TINY = [
-    *("--steps", "60", "--settings", "horizon=5", "train_tasks=2", "test_tasks=1", "tasks_per_update=2"),
+    *("--steps", "60", "--set", "horizon=5", "train_tasks=2", "test_tasks=1", "tasks_per_update=2"),
     *("warmup_episodes=2", "hidden=8", "lookahead=2", "classifier_burst=1", "eval_lanes=1"),
 ]
 
