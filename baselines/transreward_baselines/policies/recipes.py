@@ -77,8 +77,8 @@ AFRESH = Attempt(name="afresh", afresh=True)
 BRISK = Attempt(name="brisk", settings={"num_steps": 32, "minibatch_size": 256})
 """Boldly, and with four times as many updates of the networks, for the robot whose steps cost most.
 
-On Humanoid-mass-1.5, where the source's expert falls at 70, one seed each, the last of the policies kept in 200,000
-steps returned 568 with the smaller minibatches alone, 631 with the shorter rollouts alone, 548 boldly and 380 carefully.
+On Humanoid-mass-1.5, where the source's expert falls at 70, one seed each, the policy after 200,000 steps returned 568
+with the smaller minibatches alone, 631 with the shorter rollouts alone, 548 boldly and 380 carefully.
 """
 
 ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
