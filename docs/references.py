@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from transreward_baselines.policies.choose import MEDIUM, share
 from transreward_envs import Pair, get_suite
 from transreward_envs.pairs.domains import domain_name
 from transreward_envs.references import measured_returns
@@ -56,11 +57,19 @@ def tables() -> Iterator[str]:
             )
         if any(row["remark"] for _, row in measured):
             yield "\n\\* Less than a third of the plain robot's return over random actions; its metadata say so."
+        if any("†" in row["medium"] for _, row in measured):
+            yield "\n† Not between a third and a half of the way from random to expert by these episodes."
+        if any(row["medium"] == "-" for _, row in measured):
+            yield "\n- No policy between a third and a half of the way was found."
 
 
 def medium(row: Row) -> str:
-    """Return what the medium policy returns, if there is one."""
-    return f"{row['medium']['mean']:,.1f}" if "medium" in row else "-"
+    """Return what the medium policy returns, if there is one, with a mark if that is out of its range."""
+    if "medium" not in row:
+        return "-"
+    random, reached, expert = (row[level]["mean"] for level in ("random", "medium", "expert"))
+    mark = "" if MEDIUM[0] <= share(reached, low=random, high=expert) <= MEDIUM[1] else " †"
+    return f"{reached:,.1f}{mark}"
 
 
 def gap(pair: Pair) -> Row | None:
@@ -90,6 +99,7 @@ def draw() -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
 
     measured = [
         (pair, row) for suite in ("odrl", "dara") for pair in get_suite(suite) if (row := gap(pair)) is not None
@@ -107,6 +117,9 @@ def draw() -> None:
         axes.axvline(100.0, color="#7f7f7f", linewidth=0.8, linestyle="--")
         axes.invert_yaxis()
         axes.set(title=robot, xlabel="source's expert in the target\n[0: random, 100: target's expert]")
+    marks = {"a gap to close": "#1f77b4", "no gap: the intervals of both experts meet": "#c7c7c7"}
+    handles = [Patch(color=colour, label=label) for label, colour in marks.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURE, dpi=120)
     plt.close(figure)

@@ -20,6 +20,10 @@ from transreward_envs.pairs.domains import domain_name
 
 Reference = Literal["transreward", "odrl"]
 REFERENCES: tuple[Reference, ...] = get_args(Reference)
+_NO_TABLE = (
+    "A shelf's table of reference returns is written by `transreward policies train`; {path} is none, or damaged "
+    "({found}). Delete it and run that command again with the same `--runs`: it is made from the scores there."
+)
 
 
 def normalized_score(pair: Pair | str, returns: ArrayLike, reference: Reference = "transreward") -> NDArray[np.float64]:
@@ -56,13 +60,39 @@ def measured_returns() -> Mapping[str, Mapping[str, Any]]:
 
     It is the table of the shelf that TRANSREWARD_POLICIES names, or else the package's. ``domains`` has the
     policies of each domain, ``pairs`` what the source's expert returns in each pair's target.
+
+    Raises:
+        FileNotFoundError: TRANSREWARD_POLICIES names no folder.
+        ValueError: The shelf's table is damaged.
     """
-    shelf = os.environ.get("TRANSREWARD_POLICIES")
-    own = Path(shelf) / "measured.json" if shelf else None
-    if own is not None and own.exists():
-        table: Mapping[str, Mapping[str, Any]] = json.loads(own.read_text())
-        return table
-    return _table("measured") or {"domains": {}, "pairs": {}}
+    shelf = own_shelf()
+    own = None if shelf is None else shelf / "measured.json"
+    if own is None or not own.exists():
+        return _table("measured") or {"domains": {}, "pairs": {}}
+    try:
+        table = json.loads(own.read_text())
+    except ValueError as error:
+        raise ValueError(_NO_TABLE.format(path=own, found=error)) from error
+    if not (isinstance(table, dict) and all(isinstance(table.get(part), dict) for part in ("domains", "pairs"))):
+        raise ValueError(_NO_TABLE.format(path=own, found="it has no `domains` and `pairs`"))
+    return table
+
+
+def own_shelf() -> Path | None:
+    """Return the folder of policies that TRANSREWARD_POLICIES names, if it names one.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+    given = os.environ.get("TRANSREWARD_POLICIES")
+    if not given:
+        return None
+    if not (shelf := Path(given)).is_dir():
+        raise FileNotFoundError(
+            f"TRANSREWARD_POLICIES must name a folder of policies; there is no folder {shelf}. Train some, transreward "
+            "policies train, or unset it."
+        )
+    return shelf
 
 
 def _measured(pair: Pair) -> tuple[float, float]:

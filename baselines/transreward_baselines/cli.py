@@ -237,7 +237,7 @@ def main(args: list[str] | None = None) -> None:
         print(f"transreward: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("transreward: stopped; run the same command again to resume.", file=sys.stderr)
+        print("transreward: stopped; run the same command again to go on.", file=sys.stderr)
         sys.exit(130)
 
 

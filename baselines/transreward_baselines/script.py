@@ -36,5 +36,5 @@ def run_script(
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("Stopped; run the same command again to resume.", file=sys.stderr)
+        print("Stopped; run the same command again to go on.", file=sys.stderr)
         sys.exit(130)

@@ -3,11 +3,15 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
+import sys
 import threading
 import time
+import types
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import h5py
@@ -139,7 +143,7 @@ def test_a_dataset_of_other_policies_is_not_taken_for_the_same(shelf: Path) -> N
     about = GaussianPolicy.load(shelf / "Hopper" / "Hopper-medium.safetensors").about
     other = replace(policy(9, observations=11, actions=3), about=about)
     other.save(shelf / "Hopper" / "Hopper-medium.safetensors")
-    with pytest.raises(DatasetError, match="was built from another policies. Delete it"):
+    with pytest.raises(DatasetError, match="was built differently: its policies are not those asked for. Delete it"):
         build(tried())
 
 
@@ -161,13 +165,15 @@ def test_every_quality_can_be_built_and_read_by_its_id(quality: str) -> None:
     assert load_dataset(args.id).about["quality"] == quality
 
 
-def test_a_tenth_of_target_and_all_of_source_is_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tenth_of_target_and_all_of_source_is_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = RecipeArgs(pair=PAIR, quality="random", size=10_000, threads=1)
     target, source = recipe(args)
     assert (target.about["domain"], target.total_steps) == ("target", 1_000)
     assert (source.about["domain"], source.total_steps) == ("source", 10_000)
     transreward(["data", "recipe", "--pair", PAIR, "--quality", "random", "--size", "10000", "--amount", "1T+10S"])
     assert capsys.readouterr().out.count("transitions") == 2
+    with pytest.raises(ValueError, match=r"got 500 .* The target's share is 0.1 of `size`, 5000\."):
+        recipe(RecipeArgs(pair=PAIR, quality="random", size=5_000, root=tmp_path))
     with pytest.raises(ValueError, match="Unknown amount '2T'"):
         RecipeArgs(pair=PAIR, amount="2T")
 
@@ -189,8 +195,49 @@ def test_an_export_is_what_d4rl_style_scripts_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(read["next_observations"], flat.next_observations, atol=1e-4, rtol=1e-5)
     ends = read["terminals"] | read["timeouts"]
     np.testing.assert_array_equal(np.flatnonzero(ends), np.flatnonzero(np.diff(flat.episode, append=-1)))
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "set.hdf5").stat().st_mode & 0o777 == 0o666 & ~umask  # others may read it
     with pytest.raises(FileExistsError, match="needs a new file"):
         export(dataset, tmp_path / "set.hdf5")
+    with pytest.raises(OSError, match="needs a folder with room and the right to write"):
+        export(dataset, tmp_path / "set.hdf5" / "inside.hdf5")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".set")] == []
+
+
+class MDPDataset:
+    """What d3rlpy's takes."""
+
+    def __init__(
+        self,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        terminals: np.ndarray,
+        timeouts: np.ndarray | None = None,
+    ) -> None:
+        assert timeouts is not None
+        assert terminals.dtype == timeouts.dtype == np.float32  # it sums them
+        assert len(observations) == len(actions) == len(rewards) == len(terminals)
+        self.ends = (terminals + timeouts) > 0.0
+
+
+def test_the_lines_for_d3rlpy_and_corl_read_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, module = types.ModuleType("d3rlpy"), types.ModuleType("d3rlpy.dataset")
+    module.MDPDataset = MDPDataset
+    monkeypatch.setitem(sys.modules, "d3rlpy", package)
+    monkeypatch.setitem(sys.modules, "d3rlpy.dataset", module)
+    monkeypatch.chdir(tmp_path)
+    built = build(tried())
+    export(built, tmp_path / "hopper.hdf5")
+    text = (Path(__file__).parents[2] / "docs/datasets.md").read_text()
+    first, second = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
+    seen: dict[str, Any] = {}
+    exec(first, seen)
+    assert seen["dataset"].ends.sum() == built.total_episodes
+    exec(second, seen)
+    assert seen["dataset"].keys() == {"observations", "actions", "rewards", "next_observations", "terminals"}
+    assert len(seen["dataset"]["next_observations"]) == built.total_steps
 
 
 def test_the_command_line_builds_lists_and_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,10 +258,28 @@ def test_medium_replay_without_snapshots_is_refused(shelf: Path) -> None:
         build(tried())
 
 
+@pytest.mark.parametrize(("name", "level", "quality"), [("algorithm", "expert", "expert"), ("share", "medium", None)])
+def test_a_policy_that_does_not_say_where_it_is_from_is_refused(
+    name: str, level: str, quality: str | None, shelf: Path
+) -> None:
+    path = shelf / "Hopper" / f"Hopper-{level}.safetensors"
+    one = GaussianPolicy.load(path)
+    replace(one, about={key: value for key, value in one.about.items() if key != name}).save(path)
+    with pytest.raises(ValueError, match=f"metadata need '{name}'; a policy of 'Hopper'"):
+        build(tried(quality=quality or "medium-replay", size=2_000))
+
+
 def test_a_policy_of_another_robot_is_refused(shelf: Path) -> None:
     policy(observations=11, actions=2).save(shelf / "Hopper" / "Hopper-expert.safetensors")
     with pytest.raises(ValueError, match="own robot: .* actions of 3 numbers; got a policy with 11 and 2"):
         build(tried(quality="expert"))
+
+
+def test_a_damaged_dataset_that_is_there_is_not_taken_for_built() -> None:
+    path = build(tried()).directory / "data" / "main_data.hdf5"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DatasetError, match="cannot be read .* and build"):
+        build(tried())
 
 
 def test_other_versions_are_told() -> None:
@@ -330,7 +395,10 @@ def test_bad_settings_are_refused(changes: dict, message: str) -> None:
 
 @pytest.mark.parametrize(("quality", "policies"), [("random", 1), ("medium-expert", 2)])
 def test_a_size_smaller_than_an_episode_is_refused(quality: str, policies: int) -> None:
-    with pytest.raises(ValueError, match=f"1000 steps, for each of its {policies} policies; got .* Give a `size` of"):
+    each = f", for each of its {policies} policies" if policies > 1 else ""
+    with pytest.raises(
+        ValueError, match=f"1000 steps{each}; got {policies * 1000 - 1} .* Give it {policies * 1000} or"
+    ):
         build(tried(quality=quality, size=1_000 * policies - 1))
 
 
@@ -343,7 +411,7 @@ def test_every_lane_takes_a_whole_episode_under_each_policy(size: int, policies:
 
 
 def test_a_quality_that_a_domain_has_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="has no policy of level 'medium'; it has expert"):
+    with pytest.raises(ValueError, match="has no policy of level 'medium' in .*; it has expert"):
         build(tried(domain="target", quality="medium"))
     with pytest.raises(SystemExit):
         transreward(["data", "build", "--pair", PAIR, "--quality", "medium"])

@@ -12,21 +12,31 @@ from tests.wrappers.test_policies import policy
 from transreward_baselines.cli import main as transreward
 from transreward_baselines.policies import recipes, train
 from transreward_baselines.policies.between import between, bisect, wild
-from transreward_baselines.policies.choose import Candidate, calm, choose_expert, choose_medium, choose_snapshots, share
+from transreward_baselines.policies.choose import (
+    Candidate,
+    Chosen,
+    calm,
+    choose_expert,
+    choose_medium,
+    choose_snapshots,
+    share,
+)
 from transreward_baselines.policies.collate import collate
 from transreward_baselines.policies.command import TrainPolicies
 from transreward_baselines.policies.scores import FINAL_SEED, Score, score, score_random, spec_of
 from transreward_baselines.policies.student import teach
 from transreward_baselines.policies.train import Workplace, train_domain
 from transreward_baselines.ppo import PPO, Args, main
-from transreward_envs import PAIRS, SUITES, get_pair, references
+from transreward_envs import PAIRS, SUITES, get_pair, get_suite, references
 from transreward_envs.pairs.domains import domains_of, robot_of
 from transreward_wrappers.networks import orthogonal_mlp
 from transreward_wrappers.policies import GaussianPolicy, load_policy
+from transreward_wrappers.policies.shipped import policy_path
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nothing").mkdir()
     monkeypatch.setenv("TRANSREWARD_POLICIES", str(tmp_path / "nothing"))
 
 
@@ -63,6 +73,37 @@ def test_a_medium_policy_is_between_a_third_and_a_half() -> None:
     assert chosen.score.mean == 52.0  # of the episodes that count, whatever they give
     assert choose_medium(candidates(0.0, 30.0, 60.0), scorer, low=0.0, high=100.0) is None
     assert (share(-40.0, low=-80.0, high=0.0), share(1.0, low=2.0, high=2.0)) == (0.5, 0.0)
+
+
+def test_a_medium_policy_that_is_well_inside_by_trial_episodes_is_preferred_to_a_nearer_one() -> None:
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        return scored({42.0: 48.0, 50.0: 40.0}.get(one.about["worth"], 0.0))
+
+    for worths, expected in {(42.0, 50.0): 50.0, (42.0, 90.0): 42.0}.items():  # the edge of the range, if nothing else
+        chosen = choose_medium(candidates(*worths), scorer, low=0.0, high=100.0)
+        assert chosen is not None
+        assert chosen.policy.about["worth"] == expected
+
+
+def test_a_line_from_other_random_weights_is_tried_where_one_leads_past_the_range() -> None:
+    best = policy(about={"steps": 7})
+    whole = wild(best, seed=3).weights[0] - best.weights[0]
+
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        way = one.weights[0] - best.weights[0]
+        part = float((way * whole).sum() / (whole**2).sum())
+        return scored(100.0 * (1.0 - part) if np.allclose(way, part * whole, atol=1e-5) else 0.0)
+
+    chosen = choose_medium([Candidate(policy=best, rough=100.0)], scorer, low=0.0, high=100.0)
+    assert chosen is not None
+    assert 33.0 <= chosen.score.mean <= 50.0
+
+
+def test_a_medium_policy_that_is_out_of_range_or_missing_says_so() -> None:
+    inside, outside = (Chosen(policy=policy(), score=scored(mean)) for mean in (40.0, 54.0))
+    assert train.remark_on_medium(inside, low=0.0, high=100.0) is None
+    assert "has gone 0.540 of the way" in str(train.remark_on_medium(outside, low=0.0, high=100.0))
+    assert "was found" in str(train.remark_on_medium(None, low=0.0, high=100.0))
 
 
 def test_a_range_that_training_stepped_over_is_met_on_the_line_between_two_policies() -> None:
@@ -128,7 +169,7 @@ def test_a_student_acts_as_its_teacher_does_and_balances(monkeypatch: pytest.Mon
     assert score(student, spec, episodes=10).mean == 1000.0
 
 
-@pytest.mark.parametrize(("goal", "factor"), [(10.0, 1.0), (70.0, 0.25), (1_000.0, 0.125)])
+@pytest.mark.parametrize(("goal", "factor"), [(10.0, 1.0), (70.0, 0.25), (1_000.0, 1.0 / 64.0)])
 def test_a_policy_keeps_as_much_noise_as_lets_it_reach_a_goal(goal: float, factor: float) -> None:
     noisy = policy(log_std=np.array([0.0, -1.0], np.float32))
 
@@ -136,7 +177,8 @@ def test_a_policy_keeps_as_much_noise_as_lets_it_reach_a_goal(goal: float, facto
         return scored(100.0 - 100.0 * float(np.exp(one.log_std[0])))
 
     quiet = calm(noisy, scorer, goal=goal if goal != 10.0 else -1.0)
-    np.testing.assert_allclose(np.exp(quiet.log_std), factor * np.exp(noisy.log_std), rtol=1e-5)
+    np.testing.assert_allclose(np.exp(quiet.policy.log_std), factor * np.exp(noisy.log_std), rtol=1e-5)
+    assert quiet.score.mean == pytest.approx(100.0 - 100.0 * factor)
 
 
 def test_snapshots_are_spread_from_random_to_expert() -> None:
@@ -180,7 +222,9 @@ def test_policies_of_a_robot_and_of_its_targets_are_trained_and_measured(tmp_pat
             == written["expert"]["mean"]
             == score(expert, spec_of(domain)).to_json()["mean"]
         )
-        assert {"algorithm", "steps", "seed", "versions", "share", "trained_in"} <= set(expert.about)
+        assert {"algorithm", "steps", "seed", "versions", "share", "trained_in", "drawn"} <= set(expert.about)
+        assert ("medium" in written) == (place.shelf / f"InvertedPendulum/{domain}-medium.safetensors").exists()
+        assert "medium" in written or "medium_remark" in written
     shelf = {path.name for path in (tmp_path / "shelf/InvertedPendulum").iterdir()}
     assert "InvertedPendulum-snapshot-0.safetensors" in shelf
     before = place.scores("InvertedPendulum").stat().st_mtime_ns
@@ -369,3 +413,24 @@ def test_domains_come_after_the_robot_that_they_start_from(tmp_path: Path) -> No
         "Swimmer-mass-2.0-target"
     ]
     assert TrainPolicies(domains=("Swimmer-mass-2.0-target",)).names() == ["Swimmer-mass-2.0-target"]
+
+
+def test_a_domain_whose_expert_was_never_measured_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("Swimmer", "Swimmer-mass-2.0-target"):
+        policy().save(tmp_path / "nothing" / "Swimmer" / f"{name}-expert.safetensors")
+    monkeypatch.setattr(references, "_table", lambda name: {"domains": {"Swimmer": {}}, "pairs": {}})
+    names = TrainPolicies(domains=("Swimmer", "Swimmer-mass-2.0-target"), missing=True).names()
+    assert names == ["Swimmer-mass-2.0-target"]
+
+
+@pytest.mark.parametrize("suite", ["odrl", "dara", "darc", "core"])
+def test_what_ships_is_measured_and_what_is_measured_ships(suite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRANSREWARD_POLICIES")
+    table = references.measured_returns()["domains"]
+    for domain in domains_of(get_suite(suite)):
+        for level in ("medium", "expert"):
+            path = policy_path(domain, level)
+            assert path.exists() == (level in table.get(domain, {})), (domain, level)
+            if path.exists():
+                about = GaussianPolicy.load(path).about
+                assert about["score"].items() <= table[domain][level].items(), (domain, level)

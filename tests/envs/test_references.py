@@ -44,6 +44,22 @@ def test_domains_that_were_not_measured_are_refused() -> None:
         normalized_score("Hopper-mass-2.0", 1.0, reference="d4rl")
 
 
+@pytest.mark.parametrize("text", ["{broken", "[]", "{}", '{"domains": [], "pairs": {}}'])
+def test_a_shelfs_table_that_is_damaged_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSREWARD_POLICIES", str(tmp_path))
+    (tmp_path / "measured.json").write_text(text)
+    with pytest.raises(ValueError, match=r"measured\.json is none, or damaged .* Delete it and run"):
+        normalized_score("Hopper-mass-2.0", 1.0)
+
+
+def test_a_shelf_that_does_not_exist_is_no_reason_to_take_the_packages_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSREWARD_POLICIES", str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+        normalized_score("Hopper-mass-2.0", 1.0)
+
+
 def test_odrls_figures_are_those_of_the_paper() -> None:
     figures = {
         "HalfCheetah-friction-0.1": (-280.178953, 41696.546875),

@@ -58,6 +58,22 @@ def test_source_data_is_paid_for_what_the_target_would_do(tmp_path: Path) -> Non
         relabel_source(source, target, tmp_path / "new", name="tried/new-v0", updates=1, settings=SETTINGS)
 
 
+def test_a_folder_is_looked_at_before_anything_is_learned_and_what_a_killed_one_left_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = (dataset(tmp_path / str(seed), SOURCE, 20, seed=seed) for seed in (2, 3))
+    (tmp_path / ".new.abcdef").mkdir()
+    relabel_source(source, target, tmp_path / "new", name="n-v0", updates=1, settings=SETTINGS)
+    assert {path.name for path in tmp_path.iterdir()} == {"2", "3", "new", ".new.lock"}
+    monkeypatch.setattr("transreward_wrappers.darc.offline.fit", lambda *_, **__: pytest.fail("it learns"))
+    monkeypatch.setattr("transreward_wrappers.darc.offline.fit_by_seeds", lambda *_, **__: pytest.fail("it learns"))
+    with pytest.raises(FileExistsError, match="needs a folder of its own"):
+        relabel_source(source, target, tmp_path / "new", name="n-v0")
+    folders = {0: tmp_path / "other", 1: tmp_path / "new"}
+    with pytest.raises(FileExistsError, match="needs a folder of its own"):
+        relabel_source_by_seeds(source, target, folders, {0: "o-v0", 1: "n-v0"})
+
+
 def test_the_same_data_and_seed_give_the_same_rewards(tmp_path: Path) -> None:
     source, target = (dataset(tmp_path / str(seed), SOURCE, 5, seed=seed) for seed in (2, 3))
     made = [

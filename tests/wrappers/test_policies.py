@@ -135,6 +135,30 @@ def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
         GaussianPolicy.load(tmp_path / "missing.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"about": None}, "`about` must be a mapping; got None"),
+        ({"limit": "x"}, "could not convert string"),
+        ({"limit": -1.0}, "`limit` must be a finite number > 0, or None; got -1.0"),
+        ({"activation": ["relu"]}, "unhashable|activation"),
+    ],
+)
+def test_a_policy_whose_metadata_make_no_sense_is_refused(changes: dict, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "policy.safetensors"
+    save_tensors(path, policy().tensors(), {**policy().settings(), **changes})
+    with pytest.raises(NotAPolicyError, match=message):
+        GaussianPolicy.load(path)
+
+
+def test_a_negative_variance_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "policy.safetensors"
+    variance = {"observations.variance": -policy().tensors()["observations.variance"]}
+    save_tensors(path, {**policy().tensors(), **variance}, policy().settings())
+    with pytest.raises(NotAPolicyError, match="`observation_variance` must be at least 0"):
+        GaussianPolicy.load(path)
+
+
 def test_policies_are_found_by_pair_and_by_robot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSREWARD_POLICIES", str(tmp_path))
     for name, steps in (("Hopper", 1), ("Hopper-mass-2.0-target", 2), ("Hopper-dara-mass-source", 3)):
@@ -147,12 +171,26 @@ def test_policies_are_found_by_pair_and_by_robot(tmp_path: Path, monkeypatch: py
     for steps, places in found.items():
         for pair, role in places:
             assert load_policy(pair, role).about["steps"] == steps
-    with pytest.raises(ValueError, match=r"has no policy of level 'medium'; it has expert. Train it"):
+    with pytest.raises(ValueError, match=r"has no policy of level 'medium' in .*; it has expert. Train it"):
         load_policy("Hopper", level="medium")
     with pytest.raises(ValueError, match="Unknown level 'best'"):
         load_policy("Hopper", level="best")
     with pytest.raises(ValueError, match="Unknown pair or robot 'Hoper'"):
         load_policy("Hoper")
+
+
+def test_a_level_that_training_did_not_find_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"domains": {"Hopper-mass-2.0-target": {"medium_remark": "No policy was found."}}, "pairs": {}}
+    monkeypatch.setattr("transreward_wrappers.policies.shipped.measured_returns", lambda: table)
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+    with pytest.raises(ValueError, match=r"No policy was found\. Another seed may find one"):
+        load_policy("Hopper-mass-2.0", level="medium")
+
+
+def test_a_shelf_that_does_not_exist_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSREWARD_POLICIES", str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+        load_policy("Hopper")
 
 
 def test_a_digest_tells_weights_apart() -> None:

@@ -13,7 +13,6 @@ from typing import Any, Literal, get_args
 
 import h5py
 import numpy as np
-from filelock import FileLock
 from tqdm import tqdm
 
 import transreward_envs
@@ -25,8 +24,15 @@ from transreward_envs.errors import require_count, unknown
 from transreward_envs.pairs import ROLES, Role
 from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, dataset_id, datasets_root
-from transreward_wrappers.datasets.writer import SCHEMA, env_spec_json
-from transreward_wrappers.policies import UniformPolicy, for_sizes, load_domain_policy, policies_root, snapshots
+from transreward_wrappers.datasets.writer import SCHEMA, env_spec_json, vacant
+from transreward_wrappers.policies import (
+    GaussianPolicy,
+    UniformPolicy,
+    for_sizes,
+    load_domain_policy,
+    policies_root,
+    snapshots,
+)
 
 Quality = Literal["random", "medium", "medium-replay", "medium-expert", "expert"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
@@ -121,16 +127,7 @@ def build(args: BuildArgs) -> Dataset:
     parts = find_parts(pair, args.domain, args.quality)
     count = lanes_for(size, len(parts), pair.max_episode_steps(args.domain))
     about = _about(pair, args, size, parts)
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"Datasets need a folder that can be written; {root} cannot be ({error}). Choose another."
-        ) from error
-    with FileLock(directory.parent / f".{directory.name}.lock"):
-        for left_over in directory.parent.glob(f".{directory.name}.*"):
-            if left_over.is_dir():
-                shutil.rmtree(left_over, ignore_errors=True)
+    with vacant(directory):
         if directory.exists():
             return _found(directory, about)
         lanes = Lanes(make_lanes(spec, count, threads=args.threads))
@@ -171,7 +168,8 @@ def find_parts(pair: Pair, role: Role, quality: str) -> list[Part]:
     levels = {"medium-expert": ("medium", "expert"), "medium-replay": ("medium",)}.get(quality, (quality,))
     policies = [load_domain_policy(domain, level) for level in levels]
     if quality == "medium-replay":
-        earlier = [policy for policy in snapshots(robot) if policy.about["share"] < policies[0].about["share"]]
+        limit = _told(policies[0], "share", domain)
+        earlier = [policy for policy in snapshots(robot) if _told(policy, "share", robot) < limit]
         if not earlier:
             raise ValueError(
                 f"`medium-replay` needs snapshots of {robot}'s training that are worse than medium; {policies_root()} "
@@ -179,9 +177,23 @@ def find_parts(pair: Pair, role: Role, quality: str) -> list[Part]:
             )
         policies = earlier + policies
     return [
-        Part(behaviour=for_sizes(policy, pair, *sizes), about={**policy.about, "sha256": policy.digest()})
+        Part(
+            behaviour=for_sizes(policy, pair, *sizes),
+            about={**policy.about, "algorithm": _told(policy, "algorithm", domain), "sha256": policy.digest()},
+        )
         for policy in policies
     ]
+
+
+def _told(policy: GaussianPolicy, name: str, domain: str) -> Any:
+    """Return what a policy's metadata say, as ``policies train`` writes them."""
+    if name not in policy.about:
+        raise ValueError(
+            f"Datasets say whose actions they hold, so that a policy's metadata need {name!r}; a policy of {domain!r} "
+            f"in {policies_root()} lacks it. Save it again with that in `about`, or train one: transreward policies "
+            f"train --domains {domain}."
+        )
+    return policy.about[name]
 
 
 def _write(writer: DatasetWriter, lanes: Lanes, parts: list[Part], size: int, args: BuildArgs, time_limit: int) -> None:
@@ -220,11 +232,12 @@ def _about(pair: Pair, args: BuildArgs, size: int, parts: list[Part]) -> Json:
 def _found(directory: Path, about: Mapping[str, Any]) -> Dataset:
     """Return the dataset that is there, if it is the one that was asked for."""
     dataset = Dataset(directory)
+    dataset.require_whole()
     differing = [name for name in about if name != "versions" and dataset.about.get(name) != about[name]]
     if differing:
         raise DatasetError(
-            f"{directory} was built from another {' and another '.join(differing)}. Delete it to build it anew, or "
-            "choose another `--root`."
+            f"{directory} was built differently: its {' and '.join(differing)} are not those asked for. Delete it to "
+            "build it anew, or choose another `--root`."
         )
     if dataset.about.get("versions") != about["versions"]:
         warnings.warn(

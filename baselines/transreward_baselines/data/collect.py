@@ -69,8 +69,9 @@ def lanes_for(size: int, policies: int, time_limit: int) -> int:
     """
     if size < policies * time_limit:
         raise ValueError(
-            f"A dataset must be at least as long as an episode, {time_limit} steps, for each of its {policies} "
-            f"policies; got {size} transitions. Give a `size` of {policies * time_limit} or more."
+            f"A dataset must be at least as long as an episode, {time_limit} steps"
+            f"{f', for each of its {policies} policies' if policies > 1 else ''}; got {size} transitions. Give it "
+            f"{policies * time_limit} or more."
         )
     return min(size // policies // time_limit, LANES)
 

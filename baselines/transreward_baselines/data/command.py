@@ -66,8 +66,13 @@ def recipe(args: RecipeArgs) -> list[Dataset]:
     for role, amount in zip(("target", "source"), AMOUNTS[args.amount], strict=True):
         if amount:
             plain = BuildArgs(pair=args.pair, domain=role, quality=args.quality)  # type: ignore[arg-type]
-            size = int(amount * (args.size or plain.usual_size))
-            datasets.append(build(replace(plain, size=size, seed=args.seed, root=args.root, threads=args.threads)))
+            whole = args.size or plain.usual_size
+            one = replace(plain, size=int(amount * whole), seed=args.seed, root=args.root, threads=args.threads)
+            try:
+                datasets.append(build(one))
+            except ValueError as error:
+                told = f" The {role}'s share is {amount:g} of `size`, {whole}." if amount < 1.0 else ""
+                raise ValueError(f"{error}{told}") from error
     return datasets
 
 

@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 
 from transreward_wrappers.datasets import Dataset
+from transreward_wrappers.datasets.flat import FlatTransitions
+from transreward_wrappers.storage import current_umask
 
 NAMES = {
     "observations": "observations",
@@ -30,11 +32,23 @@ def export(dataset: Dataset, path: Path) -> None:
 
     Raises:
         FileExistsError: The file exists.
+        OSError: It cannot be written.
     """
     if path.exists():
         raise FileExistsError(f"An export needs a new file; {path} exists. Delete it, or choose another name.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     flat = dataset.transitions()
+    try:
+        _write(dataset, flat, path)
+    except (OSError, RuntimeError) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise OSError(
+            f"An export needs a folder with room and the right to write; {path} cannot be written ({why}). Choose "
+            "another name, or free some room."
+        ) from error
+
+
+def _write(dataset: Dataset, flat: FlatTransitions, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
@@ -45,6 +59,7 @@ def export(dataset: Dataset, path: Path) -> None:
             if not np.isnan(flat.log_densities).any():
                 file.create_dataset("infos/action_log_probs", data=flat.log_densities.astype(np.float32))
             file.attrs["dataset_id"] = str(dataset.metadata.get("dataset_id", ""))
+        os.chmod(draft, 0o666 & ~current_umask())  # temporary files are their owner's alone
         os.replace(draft, path)
     except BaseException:
         Path(draft).unlink(missing_ok=True)

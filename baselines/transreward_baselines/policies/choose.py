@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,13 +16,14 @@ from transreward_wrappers.policies import GaussianPolicy
 MEDIUM = (1.0 / 3.0, 0.5)
 """A medium policy's share of the way from random to expert."""
 
-ON_A_LINE = (0.37, 0.46)
-"""That share of a policy on a line between two, by trial episodes: well inside, because others score otherwise."""
+WELL_INSIDE = (0.37, 0.46)
+"""That share by trial episodes, because others score otherwise."""
 
 FINALISTS = 3
 ATTEMPTS = 6
+WILD_LINES = 5
 SNAPSHOTS = 8
-NOISES = (1.0, 0.5, 0.25, 0.125)
+NOISES = tuple(0.5**halvings for halvings in range(7))
 """Shares of a policy's deviation that datasets may be drawn with."""
 
 KEPT = 0.9
@@ -66,9 +67,10 @@ def choose_expert(candidates: Sequence[Candidate], scorer: Scorer) -> Chosen:
 def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float, high: float) -> Chosen | None:
     """Return a policy between a third and a half of the way from random to expert; ``None`` if there is none.
 
-    It is between them on trial episodes; its published score, of others, falls where it falls. Where training stepped
+    It is well inside on trial episodes; its published score, of others, falls where it falls. Where training stepped
     over that range, the policy is one on the line between the two next to it, and where training began above it, one
-    on the line from a network of random weights to the best.
+    on a line from a network of random weights to the best. If none of these is well inside, a candidate that is inside
+    at all will do.
 
     Args:
         candidates: What to choose from.
@@ -76,26 +78,40 @@ def choose_medium(candidates: Sequence[Candidate], scorer: Scorer, *, low: float
         low: What a random policy returns.
         high: What the expert returns.
     """
-    middle = low + float(np.mean(MEDIUM)) * (high - low)
-    for candidate in sorted(candidates, key=lambda candidate: abs(candidate.rough - middle))[:ATTEMPTS]:
-        reached = scorer(candidate.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean
-        if MEDIUM[0] <= share(reached, low=low, high=high) <= MEDIUM[1]:
-            return final(candidate, scorer)
-    better = min((one for one in candidates if one.rough >= middle), key=lambda one: one.rough, default=None)
-    if better is None:
-        return None
-    alike = [one for one in candidates if one.rough < middle and shape(one.policy) == shape(better.policy)]
-    best = max(candidates, key=lambda one: one.rough).policy
-    lines = [(max(alike, key=lambda one: one.rough).policy, better.policy)] if alike else []
 
     def progress(policy: GaussianPolicy) -> float:
         return share(scorer(policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean, low=low, high=high)
 
-    for worse, end in [*lines, (wild(best), best)]:
-        found = bisect(worse, end, progress, *ON_A_LINE)
+    middle = low + float(np.mean(MEDIUM)) * (high - low)
+    inside: Candidate | None = None
+    for candidate in sorted(candidates, key=lambda candidate: abs(candidate.rough - middle))[:ATTEMPTS]:
+        reached = progress(candidate.policy)
+        if _within(reached, WELL_INSIDE):
+            return final(candidate, scorer)
+        if inside is None and _within(reached, MEDIUM):
+            inside = candidate
+    for worse, better in _lines(candidates, middle):
+        found = bisect(worse, better, progress, *WELL_INSIDE)
         if found is not None:
             return final(Candidate(policy=found, rough=middle), scorer)
-    return None
+    return None if inside is None else final(inside, scorer)
+
+
+def _lines(candidates: Sequence[Candidate], middle: float) -> Iterator[tuple[GaussianPolicy, GaussianPolicy]]:
+    """Yield a worse and a better policy each, between which there may be one of a middling return."""
+    better = min((one for one in candidates if one.rough >= middle), key=lambda one: one.rough, default=None)
+    if better is None:
+        return
+    alike = [one for one in candidates if one.rough < middle and shape(one.policy) == shape(better.policy)]
+    if alike:
+        yield max(alike, key=lambda one: one.rough).policy, better.policy
+    best = max(candidates, key=lambda one: one.rough).policy
+    for seed in range(WILD_LINES):
+        yield wild(best, seed=seed), best
+
+
+def _within(value: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= value <= bounds[1]
 
 
 def final(candidate: Candidate, scorer: Scorer) -> Chosen:
@@ -104,21 +120,22 @@ def final(candidate: Candidate, scorer: Scorer) -> Chosen:
     return Chosen(policy=policy, score=scorer(policy, episodes=EPISODES, seed=FINAL_SEED))
 
 
-def calm(policy: GaussianPolicy, scorer: Scorer, *, goal: float) -> GaussianPolicy:
-    """Return the policy with as much of its noise as lets drawn actions reach a goal.
+def calm(policy: GaussianPolicy, scorer: Scorer, *, goal: float) -> Chosen:
+    """Return the policy with as much of its noise as lets drawn actions reach a goal, and what these return.
 
     What a policy explored with in training would have it fall in most episodes of a dataset.
 
     Args:
         policy: The policy.
         scorer: Scores a policy whose actions are drawn.
-        goal: The return to reach; with an eighth of the noise, the search ends.
+        goal: The return to reach; where the least noise does not reach it, that is what there is.
     """
     for factor in NOISES:
         quiet = replace(policy, log_std=(policy.log_std + np.log(factor)).astype(np.float32))
-        if scorer(quiet, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean >= goal:
+        drawn = scorer(quiet, episodes=TRIAL_EPISODES, seed=TRIAL_SEED)
+        if drawn.mean >= goal:
             break
-    return quiet
+    return Chosen(policy=quiet, score=drawn)
 
 
 def choose_snapshots(candidates: Sequence[Candidate], *, low: float, high: float) -> list[Candidate]:

@@ -36,7 +36,7 @@ class TrainPolicies:
     """Further domains by name, such as `Hopper Hopper-mass-2.0-target`."""
 
     missing: bool = False
-    """Leave out domains that have an expert, one that ships or that of TRANSREWARD_POLICIES."""
+    """Leave out domains that have an expert and reference returns, those that ship or of TRANSREWARD_POLICIES."""
 
     runs: Path = Path("runs/policies")
     """Run directories and scores, from which the same command goes on after an interruption."""
@@ -68,7 +68,8 @@ class TrainPolicies:
         """Return the domains, each after the plain robot that it starts from, unless that has an expert."""
         wanted = [*domains_of(pair for name in self.suite for pair in get_suite(name)), *self.domains]
         if self.missing:
-            wanted = [domain for domain in wanted if not policy_path(domain, "expert").exists()]
+            measured = measured_returns()["domains"]
+            wanted = [name for name in wanted if not (name in measured and policy_path(name, "expert").exists())]
         robots = [robot_of(domain) for domain in wanted]
         for robot in robots:
             if robot not in SOURCES:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from transreward_baselines import ppo, sac
 from transreward_baselines.lanes import sizes_of
 from transreward_baselines.policies.choose import (
     KEPT,
+    MEDIUM,
     Candidate,
     Chosen,
     calm,
@@ -114,15 +115,16 @@ def _train(domain: str, workplace: Workplace) -> None:
     bounds = {"low": random.mean, "high": expert.score.mean}
     medium = choose_medium(seen, scorer, **bounds) if expert.score.low > random.high else None
     remark = None if plain else remark_on(expert.score, random, plain_score(robot, workplace))
+    remarks = {"medium": remark_on_medium(medium, **bounds), "expert": remark}
     scores: Json = {"random": random.to_json()}
-    for level, chosen in {"expert": expert, "medium": medium}.items():
+    for level, chosen in {"medium": medium, "expert": expert}.items():  # the expert last: it says that there is all
         if chosen is not None:
             goal = random.mean + KEPT * (chosen.score.mean - random.mean)
             quiet = calm(chosen.policy, partial(score_drawn, spec=spec), goal=goal)
-            _put(Chosen(policy=quiet, score=chosen.score), domain, level, workplace, bounds, remark)
+            about = {"drawn": quiet.score.to_json(), **_said(remarks[level])}
+            _put(Chosen(policy=quiet.policy, score=chosen.score), domain, level, workplace, bounds, about)
             scores[level] = {**chosen.score.to_json(), **_origin(chosen.policy.about)}
-    if remark is not None:
-        scores["remark"] = remark
+    scores |= {**_said(remark), **({"medium_remark": remarks["medium"]} if remarks["medium"] else {})}
     if plain:
         for index, candidate in enumerate(choose_snapshots(kept, **bounds)):
             _put(final(candidate, scorer), domain, f"snapshot-{index}", workplace, bounds)
@@ -208,15 +210,32 @@ def remark_on(expert: Score, random: Score, plain: float) -> str | None:
     )
 
 
+def remark_on_medium(medium: Chosen | None, *, low: float, high: float) -> str | None:
+    """Return what a user of a medium policy must know: that there is none, or that it is out of range; or nothing."""
+    if medium is None:
+        return "No policy between a third and a half of the way from random to expert was found."
+    came_to = share(medium.score.mean, low=low, high=high)
+    if MEDIUM[0] <= came_to <= MEDIUM[1]:
+        return None
+    return (
+        f"By its published score, the medium policy has gone {came_to:.3f} of the way from random to expert, not a "
+        "third to a half; it was within by the episodes that it was chosen by."
+    )
+
+
+def _said(remark: str | None) -> Json:
+    return {} if remark is None else {"remark": remark}
+
+
 def _put(
     chosen: Chosen,
     domain: str,
     level: str,
     workplace: Workplace,
     bounds: Mapping[str, float],
-    remark: str | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Write a policy where it is shipped from."""
+    """Write a policy where it is shipped from, with what more there is to say about it."""
     about = {
         **_origin(chosen.policy.about),
         "domain": domain,
@@ -224,7 +243,7 @@ def _put(
         "score": chosen.score.to_json(),
         "share": round(share(chosen.score.mean, low=bounds["low"], high=bounds["high"]), 4),
         "versions": versions(),
-        **({} if remark is None else {"remark": remark}),
+        **more,
     }
     replace(chosen.policy, about=about).save(policy_path(domain, level, workplace.shelf))
 

@@ -306,4 +306,4 @@ def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as stop:
         run_script(interrupted, iql.Args, ["--pair", PAIR, "--data", FIRST])
     assert stop.value.code == 130
-    assert "run the same command again to resume" in capsys.readouterr().err
+    assert "run the same command again to go on" in capsys.readouterr().err

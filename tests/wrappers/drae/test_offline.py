@@ -61,7 +61,7 @@ def logged(
     return Dataset(directory)
 
 
-def test_source_data_gets_the_rewards_of_whole_episodes(tmp_path: Path) -> None:
+def test_source_data_gets_the_rewards_of_whole_episodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = dataset(tmp_path / "source", SOURCE, 40, seed=0)
     target = dataset(tmp_path / "target", TARGET, 20, seed=1)
     new = relabel_source(source, target, tmp_path / "new", name="tried/new-v0", updates=100, settings=SETTINGS)
@@ -76,6 +76,7 @@ def test_source_data_gets_the_rewards_of_whole_episodes(tmp_path: Path) -> None:
     assert (told["method"], told["updates"], told["policy"], told["settings"]["members"]) == ("drae", 100, None, 2)
     assert new.about["relabelled_from"] == "tried/source-v0"
     assert drae.diagnostics()["value_updates"] == 100
+    monkeypatch.setattr("transreward_wrappers.drae.offline.fit", lambda *_, **__: pytest.fail("it learns"))
     with pytest.raises(FileExistsError):
         relabel_source(source, target, tmp_path / "new", name="tried/new-v0", updates=1, settings=SETTINGS)
 

@@ -8,6 +8,7 @@ with ``dr`` from classifiers that learn from two datasets. (The paper's slides p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from transreward_wrappers.darc.darc import DARA, DARC
 from transreward_wrappers.darc.learner import ClassifierLearner
 from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
+from transreward_wrappers.datasets.writer import require_vacant, vacant
 
 Rests = TypeVar("Rests", bound=Classified)
 UPDATES = 10_000
@@ -55,7 +57,9 @@ def relabel_source(
         DatasetError: The datasets are of different spaces or domains, the same, or too small for a batch.
         FileExistsError: The folder is taken.
     """
-    return _relabel(source, target, fit(source, target, updates=updates, settings=settings or {}), directory, name)
+    with vacant(directory):
+        require_vacant(directory)
+        return _relabel(source, target, fit(source, target, updates=updates, settings=settings or {}), directory, name)
 
 
 def relabel_source_by_seeds(
@@ -85,11 +89,15 @@ def relabel_source_by_seeds(
         DatasetError: The datasets are of different spaces or domains, the same, or too small for a batch.
         FileExistsError: A folder is taken.
     """
-    daras = fit_by_seeds(source, target, list(directories), updates=updates, settings=settings or {})
-    return [
-        _relabel(source, target, dara, directories[seed], names[seed])
-        for seed, dara in zip(directories, daras, strict=True)
-    ]
+    with ExitStack() as stack:
+        for directory in directories.values():
+            stack.enter_context(vacant(directory))
+            require_vacant(directory)
+        daras = fit_by_seeds(source, target, list(directories), updates=updates, settings=settings or {})
+        return [
+            _relabel(source, target, dara, directories[seed], names[seed])
+            for seed, dara in zip(directories, daras, strict=True)
+        ]
 
 
 def _relabel(source: Dataset, target: Dataset, dara: DARC, directory: Path, name: str) -> Dataset:

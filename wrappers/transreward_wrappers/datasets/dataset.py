@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,27 @@ class Dataset:
         Raises:
             DatasetError: The file is damaged, observations are no vectors, or a number is not finite.
         """
+        return self._read(range(self.total_episodes))
+
+    def require_whole(self) -> None:
+        """Check that the file is there to its end, without reading it all.
+
+        Raises:
+            DatasetError: It is damaged.
+        """
+        for _ in self._read([self.total_episodes - 1]):
+            pass
+
+    def _read(self, indices: Iterable[int]) -> Iterator[Episode]:
         try:
             with h5py.File(self._path, "r") as file:
-                for index in range(self.total_episodes):
+                for index in indices:
                     yield _finite(_read_episode(file[f"episode_{index}"]), f"{self.directory}, episode {index}")
         except DatasetError:
             raise
         except (OSError, KeyError, IndexError, RuntimeError, ValueError, TypeError) as error:
             raise DatasetError(
-                f"{self._path} cannot be read ({error}). Delete it, and build or download it anew."
+                f"{self._path} cannot be read ({error}). Delete {self.directory}, and build or download it anew."
             ) from error
 
     @cached_property

@@ -102,6 +102,7 @@ def flatten(episodes: Iterable[Episode], size: int) -> FlatTransitions:
     start = 0
     for index, episode in enumerate(episodes):
         if start + len(episode) > size:
+            start += len(episode)
             break
         for name, values in _columns(episode, index).items():
             if name not in arrays:

@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Any, Self
 import gymnasium as gym
 import h5py
 import numpy as np
+from filelock import FileLock
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
@@ -34,6 +36,32 @@ COMPACT = 16_384
 
 LOG_DENSITIES = "action_log_density"
 """Its entry ``t + 1`` belongs to action ``t``; the first is of the reset, and NaN."""
+
+
+@contextmanager
+def vacant(directory: Path) -> Iterator[None]:
+    """Hold a dataset's folder against other processes; what a killed one left beside it is swept away.
+
+    Raises:
+        OSError: There is no right to write.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"Datasets need a folder that can be written; {directory.parent} cannot be ({error}). Choose another."
+        ) from error
+    with FileLock(directory.parent / f".{directory.name}.lock"):
+        for left_over in directory.parent.glob(f".{directory.name}.*"):
+            if left_over.is_dir():
+                shutil.rmtree(left_over, ignore_errors=True)
+        yield
+
+
+def require_vacant(directory: Path) -> None:
+    """Raise ``FileExistsError`` if there is a dataset."""
+    if directory.exists():
+        raise _taken(directory)
 
 
 class DatasetWriter:
@@ -69,8 +97,7 @@ class DatasetWriter:
         self.episodes = self.steps = 0
 
     def __enter__(self) -> Self:
-        if self._final.exists():
-            raise _taken(self._final)
+        require_vacant(self._final)
         self._final.parent.mkdir(parents=True, exist_ok=True)
         self._draft = Path(tempfile.mkdtemp(dir=self._final.parent, prefix=f".{self._final.name}."))
         try:
@@ -201,7 +228,8 @@ def _taken(path: Path) -> FileExistsError:
 def _disk_error(error: OSError | RuntimeError, path: Path) -> OSError:
     """Return what to say when a dataset cannot be written."""
     free = shutil.disk_usage(path.parent).free / 1e6
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
     return OSError(
-        f"A dataset needs room and the right to write; {path.parent} has {free:,.0f} MB left ({error}). Free some, or "
+        f"A dataset needs room and the right to write ({why}); {path.parent} has {free:,.0f} MB left. Free some, or "
         "choose another folder by `--root` or MINARI_DATASETS_PATH. Nothing was left behind."
     )

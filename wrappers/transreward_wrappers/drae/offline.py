@@ -22,6 +22,7 @@ from transreward_wrappers.compensation import Float, Transitions
 from transreward_wrappers.darc.offline import UPDATES, joined, prepare, require_learned
 from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
+from transreward_wrappers.datasets.writer import require_vacant, vacant
 from transreward_wrappers.drae.cloning import UPDATES as CLONE_UPDATES
 from transreward_wrappers.drae.cloning import clone_policy
 from transreward_wrappers.drae.drae import DRaE
@@ -124,7 +125,22 @@ def relabel_source(
         FileExistsError: The folder is taken.
     """
     ratio = ratio or PolicyRatio()
-    drae = fit(source, target, updates=updates, ratio=ratio, settings=settings or {})
+    with vacant(directory):
+        require_vacant(directory)
+        return _relabel(source, target, directory, name, updates=updates, ratio=ratio, settings=settings or {})
+
+
+def _relabel(
+    source: Dataset,
+    target: Dataset,
+    directory: Path,
+    name: str,
+    *,
+    updates: int,
+    ratio: PolicyRatio,
+    settings: Mapping[str, Any],
+) -> Dataset:
+    drae = fit(source, target, updates=updates, ratio=ratio, settings=settings)
     flat = source.transitions()
     added = drae.trajectory_added(
         flat.as_transitions(0), flat.terminated | flat.truncated, log_policy_ratio=ratio.logs(source), clip=ratio.clip

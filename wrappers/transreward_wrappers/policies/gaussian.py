@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from transreward_envs.errors import unknown
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, with_prefix, without_prefix
+from transreward_wrappers.storage import MADE_AGAIN, Tensors, load_tensors, save_tensors, with_prefix, without_prefix
 
 Array = NDArray[np.float32]
 FORMAT = 1
@@ -72,6 +72,10 @@ class GaussianPolicy:
             raise ValueError(unknown("activation", self.activation, ACTIVATIONS))
         if self.squash not in SQUASHES:
             raise ValueError(unknown("squash", self.squash, SQUASHES))
+        if self.limit is not None and not 0.0 < float(self.limit) < np.inf:
+            raise ValueError(f"`limit` must be a finite number > 0, or None; got {self.limit!r}.")
+        if not isinstance(self.about, Mapping):
+            raise TypeError(f"`about` must be a mapping; got {self.about!r}.")
         fits = [
             len(self.weights) == len(self.biases) > 0,
             all(weight.ndim == 2 for weight in self.weights),
@@ -88,6 +92,8 @@ class GaussianPolicy:
             raise ValueError(f"`log_std` must be at most {MOST_LOG_STD}; got {self.log_std.max():.1f}. Clip it.")
         if {self.observation_mean.shape, self.observation_variance.shape} != {(self.observation_size,)}:
             raise ValueError("The statistics of observations must have the size of the first layer's input.")
+        if self.observation_variance.min() < 0.0:
+            raise ValueError(f"`observation_variance` must be at least 0; got {self.observation_variance.min()}.")
 
     @property
     def observation_size(self) -> int:
@@ -190,7 +196,8 @@ class GaussianPolicy:
         except CorruptFileError as error:
             raise NotAPolicyError(
                 f"A policy is a safetensors file that was saved by `GaussianPolicy.save`; {path} is none, or damaged "
-                f"({error})"
+                f"({str(error).removesuffix(MADE_AGAIN).strip()}). Give another, or have it made again: transreward "
+                "policies train."
             ) from error
         if settings.get("kind") != "policy":
             raise NotAPolicyError(f"A policy's file says so in its metadata; {path} is of {settings.get('kind')!r}.")
@@ -201,7 +208,7 @@ class GaussianPolicy:
             )
         try:
             return cls.from_tensors(tensors, settings)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise NotAPolicyError(f"{path} says that it is a policy, but lacks what one has: {error}") from error
 
     def digest(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,6 +10,7 @@ from transreward_envs import PAIRS, ROBOTS, Pair, get_pair
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import Role
 from transreward_envs.pairs.domains import domain_name, robot_of
+from transreward_envs.references import measured_returns, own_shelf
 from transreward_wrappers.policies.gaussian import GaussianPolicy
 
 Level = Literal["medium", "expert"]
@@ -18,9 +18,13 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 def policies_root() -> Path:
-    """Return the folder of policies: ``TRANSREWARD_POLICIES``, or that of the package."""
+    """Return the folder of policies: ``TRANSREWARD_POLICIES``, or that of the package.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
     packaged = resources.files("transreward_assets") / "policies"
-    return Path(os.environ.get("TRANSREWARD_POLICIES") or str(packaged))
+    return own_shelf() or Path(str(packaged))
 
 
 def policy_path(domain: str, level: str, root: Path | None = None) -> Path:
@@ -60,9 +64,17 @@ def load_domain_policy(domain: str, level: str, root: Path | None = None) -> Gau
     path = policy_path(domain, level, root)
     if not path.exists():
         there = [other for other in LEVELS if policy_path(domain, other, root).exists()]
+        why = "" if root is not None else measured_returns()["domains"].get(domain, {}).get(f"{level}_remark", "")
         raise ValueError(
-            f"The domain {domain!r} has no policy of level {level!r}; it has {', '.join(there) or 'none at all'}. "
-            f"Train it, transreward policies train --domains {domain}, and point TRANSREWARD_POLICIES at the shelf."
+            f"The domain {domain!r} has no policy of level {level!r} in {root or policies_root()}; it has "
+            f"{', '.join(there) or 'none at all'}. "
+            + (
+                f"{why} Another seed may find one: transreward policies train --domains {domain} --seed 2; or give "
+                "another level."
+                if why
+                else f"Train it, transreward policies train --domains {domain}, and point TRANSREWARD_POLICIES at the "
+                "shelf."
+            )
         )
     return GaussianPolicy.load(path)
 
