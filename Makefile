@@ -36,6 +36,7 @@ bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md k
 	$(BIN)/python -m benchmarks.wrapper_cost
 	$(BIN)/python -m benchmarks.suite_cost
 	$(BIN)/python -m benchmarks.lanes_cost
+	$(BIN)/python -m benchmarks.dataset_cost
 	$(BIN)/python -m benchmarks.relabelling_cost
 	$(BIN)/python -m benchmarks.drae_cost
 	$(BIN)/python -m benchmarks.alignment_cost
