@@ -25,7 +25,7 @@ PAIR = "Hopper-mass-2.0"
 
 
 def once(quality: str, size: int) -> tuple[float, float, float, int]:
-    """Return the seconds of a build, the program's start with them, its MB, the seconds to read it, and its episodes."""
+    """Return the seconds of a build with the program's start, its MB, the seconds to read it, and its episodes."""
     with tempfile.TemporaryDirectory() as root:
         words = ["--pair", PAIR, "--domain", "source", "--quality", quality, "--size", str(size), "--root", root]
         start = time.perf_counter()
