@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from transreward_baselines.console import console
+from transreward_baselines.needs import import_modules, meet_needs
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints, read_settings
 from transreward_baselines.settings import parse_settings
 from transreward_baselines.training_ids import find_training_pair
 from transreward_envs import METHODS, Pair, get_pair
 from transreward_wrappers.bound import load_compensation, make_compensation, setting_names
-from transreward_wrappers.compensation import Compensation
 from transreward_wrappers.darc.classified import Classified
 from transreward_wrappers.darc.report import ClassifierReport, Judgement, report
 
@@ -39,16 +39,18 @@ class Trained:
     """A run's compensation as its newest checkpoint has it."""
 
     pair: Pair
-    compensation: Compensation
+    compensation: Classified
 
 
 def load_trained(run: Path) -> Trained:
-    """Return the compensation that a run of any script, or of ``transreward train``, has learned.
+    """Return the classifiers that a run of any script, or of ``transreward train``, has learned.
 
     Raises:
-        RunDirectoryError: It has no compensation, or no checkpoint.
+        RunDirectoryError: It has no compensation with classifiers, or no checkpoint.
     """
     settings = read_settings(run)
+    meet_needs(run)
+    import_modules(settings.get("imports", ()))
     if "env_id" in settings:
         found = find_training_pair(settings["env_id"])
         pair, method = found if found is not None else (None, "")
@@ -60,8 +62,11 @@ def load_trained(run: Path) -> Trained:
     if pair is None or name is None or not files or not files[-1].exists():
         raise RunDirectoryError(f"A run with a compensation and a checkpoint is needed; {run} has not both.")
     cls = load_compensation(name)
+    if not issubclass(cls, Classified):
+        raise RunDirectoryError(f"DARC, DARA and DRaE have classifiers; {run} is of {cls.__name__}.")
     known = {field: value for field, value in keywords.items() if field in setting_names(cls)}
     compensation = make_compensation(cls, known)
+    assert isinstance(compensation, Classified)
     env: gym.Env[Any, Any] = pair.make("source")
     compensation.bind(int(np.prod(env.observation_space.shape or ())), int(np.prod(env.action_space.shape or ())))
     env.close()
@@ -80,9 +85,7 @@ def show_classifier(run: Path, out: Path | None) -> None:
         RunDirectoryError: The run has no classifiers.
     """
     trained = load_trained(run)
-    if not isinstance(classified := trained.compensation, Classified):
-        raise RunDirectoryError(f"DARC, DARA and DRaE have classifiers; {run} is of {type(classified).__name__}.")
-    found = report(classified)
+    found = report(trained.compensation)
     table = Table(title=f"{trained.pair.name}: domain classifiers on held-out transitions", box=None)
     for column in ("classifier", "accuracy", "cross-entropy", "calibration error"):
         table.add_column(column, justify="left" if column == "classifier" else "right")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from transreward_baselines.needs import import_modules, meet_needs
 from transreward_baselines.parts.replay import LearnFrom, require_learn_from
 from transreward_baselines.run_directory import UNTOLD, RunDirectoryError, check_directory
 from transreward_envs import METHODS, get_pair
@@ -127,19 +126,6 @@ class RunConfig:
             write_json(directory / "config.json", dataclasses.asdict(self))
 
 
-def import_modules(modules: Iterable[str]) -> None:
-    """Import modules that register something.
-
-    Raises:
-        ValueError: One cannot be imported.
-    """
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise ValueError(f"`imports` names modules that can be imported; {module!r} cannot: {error}.") from error
-
-
 def read_config(directory: Path) -> RunConfig:
     """Return the configuration of a run directory.
 
@@ -149,6 +135,7 @@ def read_config(directory: Path) -> RunConfig:
     path = directory / "config.json"
     if not path.exists():
         raise RunDirectoryError(f"A run directory holds a config.json; {directory} does not.")
+    meet_needs(directory)
     try:
         return RunConfig(**{**UNTOLD, **json.loads(path.read_text())})
     except (ValueError, TypeError) as error:

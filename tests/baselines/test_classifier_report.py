@@ -1,5 +1,6 @@
 """``transreward show --classifier``: a run's classifiers, judged and drawn."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from transreward_baselines.classifier_report import explained_share, feature_name
 from transreward_baselines.cli import main as transreward
+from transreward_baselines.needs import NEEDS, tell_needs
 from transreward_baselines.ppo import Args, main
+from transreward_envs import PAIRS, make_pair
+from transreward_envs.shifts import MassShift
 
 SETTINGS = ("target_ratio=0.5", "warmup=1000", "fit_budget=20", "hidden=16", "eta=0.5")
 
@@ -41,6 +45,22 @@ def test_a_run_shows_how_well_its_classifiers_do(tmp_path: Path, capsys: pytest.
     logged = EventAccumulator(str(run / "logs")).Reload()
     names = set(logged.Tags()["scalars"])
     assert {"compensation/source_mean", "compensation/source_quantile_0.95", "compensation/clip_rate"} <= names
+    pair = make_pair("InvertedPendulum", MassShift(scale=1.37))  # not registered, as if a sweep had made it
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "env_id": f"TransReward/{pair.name}-darc-v0"}))
+    with pytest.raises(SystemExit):
+        transreward(["show", "--classifier", str(run)])
+    assert "A run with a compensation and a checkpoint is needed" in capsys.readouterr().err
+    tell_needs(run, pair, ())
+    try:
+        transreward(["show", "--classifier", str(run)])
+    finally:
+        PAIRS.pop(pair.name)
+    assert f"{pair.name}: domain classifiers on" in capsys.readouterr().out
+    (run / NEEDS).write_text("{")
+    with pytest.raises(SystemExit):
+        transreward(["show", "--classifier", str(run)])
+    assert "does not say what a run needs" in capsys.readouterr().err
     assert {"compensation/accuracy_of_triples", "compensation/target_mean"} <= names
     spent = [logged.Scalars(f"charts/{role}_steps")[-1].value for role in ("source", "target")]
     assert sum(spent) == 12_288

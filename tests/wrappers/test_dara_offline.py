@@ -74,6 +74,13 @@ def test_a_folder_is_looked_at_before_anything_is_learned_and_what_a_killed_one_
         relabel_source_by_seeds(source, target, folders, {0: "o-v0", 1: "n-v0"})
 
 
+def test_fewer_transitions_than_an_agent_gathers_between_updates_are_enough_for_small_batches(tmp_path: Path) -> None:
+    source, target = (dataset(tmp_path / law, one, 1, seed=2) for law, one in (("s", SOURCE), ("t", TARGET)))
+    dara = fit(source, target, updates=3, settings={"batch_size": 32, "hidden": 8})
+    assert dara.learner.warm
+    assert np.abs(dara(source.transitions().as_transitions(0))).max() > 0.0
+
+
 def test_the_same_data_and_seed_give_the_same_rewards(tmp_path: Path) -> None:
     source, target = (dataset(tmp_path / str(seed), SOURCE, 5, seed=seed) for seed in (2, 3))
     made = [

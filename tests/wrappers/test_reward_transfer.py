@@ -74,6 +74,16 @@ def test_a_batch_gives_what_its_transitions_give_one_by_one(estimator: str) -> N
     assert np.allclose(method(batch), one_by_one, atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", get_args(LamMode))
+def test_an_annealed_potential_pays_a_drawn_transition_the_same_in_any_batch(mode: str) -> None:
+    method, batch = bound(estimator="potential", lam_mode=mode, anneal_steps=100), some_transitions(20)
+    method._tally.deviation, method._figures = 0.7, FitFigures(spread=0.05, deviation=1.3)
+    method.update(batch)
+    one_by_one = [method(batch.select(slice(index, index + 1)))[0] for index in range(20)]
+    assert np.allclose(method(batch), one_by_one, atol=1e-5)
+    assert np.allclose(method.passing(batch), method(batch), atol=1e-9) == (mode != "annealed")
+
+
 @pytest.mark.parametrize("estimator", ["potential", "policy"])
 def test_estimators_without_a_reward_of_the_source_say_so(estimator: str) -> None:
     with pytest.raises(ValueError, match=f"The estimators 'reward' and 'optimal' have an r_S\\*; got '{estimator}'"):
@@ -95,11 +105,11 @@ def test_a_potential_adds_up_to_what_depends_on_the_ends_alone(mode: str, termin
         batch = some_transitions(lanes, seed=seed + t)
         over = np.full(lanes, terminated and t == length - 1)
         batch = replace(batch, observation=states[t], next_observation=states[t + 1], terminated=over)
-        added += gamma**t * method(batch)
+        added += gamma**t * method.passing(batch)
         weights.append(method._last[2])
         method.update(batch)
     last = replace(batch, observation=states[-1])
-    beyond = method(replace(last, next_observation=states[-1], terminated=np.ones(lanes, dtype=bool)))
+    beyond = method.passing(replace(last, next_observation=states[-1], terminated=np.ones(lanes, dtype=bool)))
     first = method._estimator(replace(batch, observation=states[0])).amount * weights[0]
     expected = first - gamma**length * (0.0 if terminated else beyond)
     np.testing.assert_allclose(added, expected, atol=1e-6)

@@ -92,7 +92,8 @@ class BoundCompensation:
             CompensationError: It is not finite.
         """
         self._steps += len(batch)
-        delta = self.evaluate(batch) if follower is None else self._finite(follower.pay(batch, lanes))
+        paid = self.compensation.passing(batch) if follower is None else follower.pay(batch, lanes)
+        delta = self._finite(paid)
         self._recent.append((batch.domain, delta))
         self.compensation.update(batch)
         return delta

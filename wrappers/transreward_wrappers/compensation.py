@@ -136,8 +136,16 @@ class Compensation(ABC):
     def __call__(self, batch: Transitions) -> Float:
         """Return what to add to each reward, as ``(B,)`` in float64, and leave no trace.
 
-        It is asked for what passes through and, again and in other batches, for what a replay buffer draws.
+        It is asked for what passes through and, again and in other batches, for what a replay buffer draws; what a
+        transition gets does not hang on the others in its batch.
         """
+
+    def passing(self, batch: Transitions) -> Float:
+        """Return what to add to the reward of the one transition of each lane that passes through, before ``update``.
+
+        It is :meth:`__call__` where nothing changes from one step of a lane to its next.
+        """
+        return self(batch)
 
     def save(self, path: Path) -> None:  # noqa: B027  # a hook
         """Write what was fitted and learnt to a file; without it there is nothing to keep, and no fit is cached."""

@@ -10,7 +10,7 @@ from transreward_baselines.benchmark.contenders import Contender
 from transreward_baselines.benchmark.plan import Plan
 from transreward_baselines.benchmark.sweep import Sweep
 from transreward_baselines.benchmark.terms import Terms
-from transreward_baselines.config import import_modules
+from transreward_baselines.needs import import_modules
 from transreward_envs import Pair, get_pair, get_suite
 from transreward_envs.errors import unknown
 

@@ -6,7 +6,7 @@ from filelock import FileLock, Timeout
 
 from transreward_baselines.benchmark.agents import final_returns, read_curve, train
 from transreward_baselines.benchmark.job import Job, Outcome
-from transreward_baselines.config import import_modules
+from transreward_baselines.needs import import_modules, tell_needs
 from transreward_envs import register_pair
 
 
@@ -24,6 +24,7 @@ def perform(job: Job, wait: bool) -> bool:
         with FileLock(job.directory.with_suffix(".lock"), timeout=-1 if wait else 0):
             if not job.outcome.exists():
                 train(job)
+                tell_needs(job.directory, job.pair, job.imports)
                 evaluate(job).write(job.outcome)
     except Timeout:
         return False

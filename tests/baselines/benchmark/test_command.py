@@ -101,6 +101,13 @@ def test_a_benchmark_trains_in_processes_and_reports(tmp_path: Path, capsys: pyt
         ("sb3-ppo", "1.2"),
     ]
     assert (tmp_path / "severity-mass.png").exists()
+    assert "InvertedPendulum-mass-1.2" not in PAIRS  # it was made for the sweep, in another process
+    run = tmp_path / "runs" / "InvertedPendulum-mass-1.2" / "sb3-ppo" / "target" / "seed-0"
+    try:
+        main(["evaluate", str(run), "--episodes", "1"])
+        assert "InvertedPendulum-mass-1.2, target, seed 0: 1 episodes" in capsys.readouterr().out
+    finally:
+        PAIRS.pop("InvertedPendulum-mass-1.2", None)
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -157,7 +157,7 @@ def prepare(
     """
     require_count("updates", updates, at_least=1)
     room = max(source.total_steps, target.total_steps, cls.capacity)
-    whole = {"capacity": room, **settings, "warmup": 0, "fit_budget": updates, "updates": 0}
+    whole = {"capacity": room, **settings, "warmup": 0, "fit_budget": updates, "updates": 0, "update_every": 1}
     compensation = make_compensation(cls, whole)
     assert isinstance(compensation, cls)
     require_source_and_target(source, target)

@@ -88,7 +88,7 @@ def report(classified: Classified) -> ClassifierReport:
         seen = " and ".join(str(classified.learner.memory.seen(domain)) for domain in range(2))
         raise ValueError(
             "Classifiers are judged by held-out transitions of both domains, the last 500 of each 5,000; they saw "
-            f"{seen} of source and target. Train for longer."
+            f"{seen} of source and target. Train for longer, and with a target budget beyond 4,500 steps."
         )
     rows = dict(zip(DOMAINS, held_out, strict=True))
     logits = classified.learner.classifiers.classify(np.concatenate([part[-count:] for part in held_out]))

@@ -136,12 +136,22 @@ class RewardTransfer(TransferSettings, Compensation):
         self._tally.begin_round(float(passed.reward.std()))
 
     def __call__(self, batch: Transitions) -> Float:
-        """Return what is added, as ``(B,)``."""
+        """Return what is added, as ``(B,)``: with the weight as it is now at both ends of a transition."""
+        return self._weigh(batch, advance=0)
+
+    def passing(self, batch: Transitions) -> Float:
+        """Return what is added, as ``(B,)``: at the end of a transition with the weight of the lane's next step.
+
+        So an episode's potentials cancel out while the weight is annealed, too.
+        """
+        return self._weigh(batch, advance=len(batch))
+
+    def _weigh(self, batch: Transitions, advance: int) -> Float:
         estimate, steps = self._estimate(batch), self._tally.steps
         weight = self._weight_of(estimate.spread, steps)
         delta: Float = weight * estimate.amount
         if estimate.next_amount is not None:
-            delta = delta + self._weight_of(estimate.next_spread, steps + len(batch)) * estimate.next_amount
+            delta = delta + self._weight_of(estimate.next_spread, steps + advance) * estimate.next_amount
         self._last = batch, estimate, weight
         return delta
 
