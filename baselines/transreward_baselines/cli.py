@@ -61,7 +61,7 @@ def train(
         learn_from: Transitions that SAC then learns from: those of `both` domains, or of the `source` alone.
         eval_every: Steps between two evaluations, each followed by a checkpoint.
         eval_episodes: Episodes of an evaluation, in each domain.
-        set: Further keywords of the training id, such as `eta=0.1`.
+        set: Further keywords of the training id, such as `eta=0.1`; `transreward settings darc` lists them.
         imports: Modules, found from here, that register pairs or compensations of your own.
     """
     from transreward_baselines.config import LANES, RunConfig
@@ -178,6 +178,20 @@ def render(
         print(path)
 
 
+def settings(
+    method: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="METHOD")]], imports: tuple[str, ...] = ()
+) -> None:
+    """List what a method can be told: keywords of `gym.make`, of its class, and of `--set`, under one name.
+
+    Args:
+        method: Such as `reward-transfer` or `darc`.
+        imports: Modules, found from here, that register compensations of your own.
+    """
+    from transreward_baselines.settings_command import show_settings
+
+    show_settings(method, imports)
+
+
 def policies() -> None:
     """Policies of domains: `train` them again, `list` what they return."""
 
@@ -189,6 +203,7 @@ def data() -> None:
 TOP: dict[str, Any] = {
     "list": list_pairs,
     "show": show,
+    "settings": settings,
     "verify": verify,
     "train": train,
     "refine": refine,

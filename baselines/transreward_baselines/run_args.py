@@ -46,7 +46,7 @@ class RunArgs:
     """Lanes that step together."""
 
     settings: Annotated[tuple[str, ...], tyro.conf.arg(name="set")] = ()
-    """Further keywords of the id, such as `eta=0.1`."""
+    """Further keywords of the id, such as `eta=0.1`; `transreward settings darc` lists those of DARC."""
 
     autoreset: Literal["SameStep", "NextStep"] = "SameStep"
     """When a lane whose episode is over starts again; what is learned from is the same."""
