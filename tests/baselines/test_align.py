@@ -54,6 +54,16 @@ def test_a_part_of_the_source_pays_from_the_floor_of_the_whole(tmp_path: Path) -
     assert told["transport, gated"] == told["progress"] == pytest.approx(10 * 8.0)
 
 
+def test_what_follows_once_the_source_is_over_costs_nothing(tmp_path: Path) -> None:
+    walk = np.cumsum(np.random.default_rng(0).normal(size=(10, 3)), axis=0)
+    longer = np.concatenate([walk, walk[-1] + np.arange(1.0, 61.0)[:, None]])
+    for name, observations in {"source": walk, "target": longer}.items():
+        reference = Reference(observations=observations, rewards=np.ones(len(observations)))
+        save_reference(tmp_path / f"{name}.npz", reference)
+    told = aligned(tmp_path, "--source", str(tmp_path / "source.npz"), "--target", str(tmp_path / "target.npz"))
+    assert told["progress"] == pytest.approx(10.0)
+
+
 @pytest.mark.parametrize("target", ["source-expert", "random"])
 def test_policies_act_in_the_domains_of_a_pair(target: str, tmp_path: Path) -> None:
     told = aligned(tmp_path, "--pair", PAIR, "--target", target, "--steps", "50", "--open-end")

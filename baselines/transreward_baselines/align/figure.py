@@ -92,9 +92,10 @@ def _draw_rewards(axes: Any, alignment: Alignment, source: Reference, target: Re
 
 
 def streamed(source: Reference, target: Reference, tau: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return what ``progress`` pays for each step of the target, as ``(T,)``."""
+    """Return what ``progress`` pays for each step of the target, as ``(T,)``: nothing once the source is over."""
     rows, paid = StreamingRows(source), []
     for observation in target.observations:
         before = rows.state
-        paid.append(progress(before, rows.step(observation[None]), tau=tau)[0])
+        amount = progress(before, rows.step(observation[None]), tau=tau)[0]
+        paid.append(0.0 if before.covered[0] == before.lengths[0] - 1 else amount)
     return np.array(paid)

@@ -67,6 +67,27 @@ def test_the_newest_episodes_are_kept() -> None:
     assert again.episodes() == kept
 
 
+def test_of_ended_and_cut_episodes_the_newest_are_kept_whenever_somebody_looks() -> None:
+    kept = []
+    for every in (10**9, 1_000):
+        stitcher, steps = Stitcher(5_000), 0
+        for number in range(100):
+            length = 1_000 if number % 10 == 0 else 100
+            for step in range(length):
+                first = np.array([[1_000.0 * number + step]])
+                over = np.array([length == 100 and step == length - 1])  # the long ones meet a time limit
+                stitcher.add(batch(first, first + 0.5 + 0.5 * (step < length - 1), over), np.zeros((1, 1)))
+                steps += 1
+                if steps % every == 0:
+                    stitcher.all_episodes()
+        kept.append([(episode.observations[0, 0], episode.terminated) for episode in stitcher.episodes()])
+    assert kept[0] == kept[1]  # to look changes nothing
+    assert {number for number, _ in kept[0]} <= {
+        1_000.0 * number for number in range(66, 100)
+    }  # the last long one may go on
+    assert sum(terminated for _, terminated in kept[0]) >= 20
+
+
 def test_an_episode_under_way_is_kept_as_one_that_was_cut() -> None:
     stitcher = Stitcher(25)
     for step in range(3):

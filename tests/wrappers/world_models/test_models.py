@@ -157,7 +157,11 @@ def test_a_fit_that_goes_on_keeps_weights_and_scales_and_widens_the_range(kind: 
         model.fit(store, updates=0, afresh=False)
     assert torch.equal(model.network.scales.mean, mean)
     data = store.split()[0].observations
-    torch.testing.assert_close(model.network.scales.restore(model.network.scales.high), data.amax(dim=0))
+    highest = data.amax(dim=0)
+    torch.testing.assert_close(model.network.scales.restore(model.network.scales.high), highest)
+    with pytest.warns(PoorModelWarning):
+        model.fit(linear_store(episodes=10), updates=0, afresh=False)  # what reached so far has been dropped
+    torch.testing.assert_close(model.network.scales.restore(model.network.scales.high), highest)
     weights = {name: value.clone() for name, value in model.network.named_parameters()}
     with pytest.warns(PoorModelWarning):
         model.fit(store, updates=1, afresh=False)

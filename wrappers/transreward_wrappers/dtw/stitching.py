@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ class Stitcher:
     def __init__(self, capacity: int) -> None:
         self._capacity, self._steps, self._added = capacity, 0, 0
         self._begun: dict[bytes, _Begun] = {}
-        self._done: deque[Episode] = deque()
+        self._done: list[tuple[int, Episode]] = []  # with the number of transitions at its last, the oldest first
 
     def add(self, batch: Transitions, actions: Float) -> None:
         """Take in transitions.
@@ -57,13 +57,11 @@ class Stitcher:
             else:
                 continued[last.tobytes()] = episode
         self._begun |= continued
-        if len(self._begun) > PATIENCE:
-            self._end_old()
+        self._end_old()
 
     def episodes(self) -> list[Episode]:
         """Return the episodes that are over, the oldest first; those that nothing has continued of late are."""
-        self._end_old()
-        return list(self._done)
+        return [episode for _, episode in self._done]
 
     def all_episodes(self) -> list[Episode]:
         """Return the episodes that are over, and those under way as if they were."""
@@ -80,21 +78,19 @@ class Stitcher:
 
     def restore(self, episodes: Iterable[Episode]) -> None:
         """Put back what :meth:`all_episodes` returned; none of them goes on."""
-        self._done, self._begun, self._added = deque(episodes), {}, 0
-        self._steps = sum(map(len, self._done))
+        self._done, self._begun, self._added = [(0, episode) for episode in episodes], {}, 0
+        self._steps = sum(map(len, self.episodes()))
 
     def _end_old(self) -> None:
-        """End the episodes that nothing has continued of late."""
-        for key, episode in list(self._begun.items()):
-            if episode.seen <= self._added - PATIENCE:
-                del self._begun[key]
-                self._end(episode, terminated=False)
+        """End the episodes that nothing has continued of late: the first, since one that goes on is put last."""
+        while self._begun and next(iter(self._begun.values())).seen <= self._added - PATIENCE:
+            self._end(self._begun.pop(next(iter(self._begun))), terminated=False)
 
     def _end(self, begun: _Begun, *, terminated: bool) -> None:
-        self._done.append(_episode(begun, terminated=terminated))
+        insort(self._done, (begun.seen, _episode(begun, terminated=terminated)), key=lambda one: one[0])
         self._steps += len(begun.actions)
-        while len(self._done) > 1 and self._steps - len(self._done[0]) >= self._capacity:
-            self._steps -= len(self._done.popleft())
+        while len(self._done) > 1 and self._steps - len(self._done[0][1]) >= self._capacity:
+            self._steps -= len(self._done.pop(0)[1])
 
 
 def _episode(begun: _Begun, *, terminated: bool) -> Episode:

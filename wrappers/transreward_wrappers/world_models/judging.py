@@ -32,20 +32,20 @@ def judge(
         context: Steps that the model sees before it predicts.
     """
     errors: dict[str, Errors] = {}
-    spreads: list[torch.Tensor] = []
+    spreads: list[torch.Tensor] = []  # by kind, and NaN at the steps that none of its windows reaches
     for kind, data in held.items():
         windows = _some_windows(data, context + STEPS[-1])
         imagined, spread = imagine(windows.observations[:, : context + 1], windows.actions)
         there = windows.mask[:, context:]
         errors[kind] = _errors(scales, windows.observations[:, context:], imagined, there)
         if errors[kind].model:
-            spreads.append((spread * there).sum(dim=0) / there.sum(dim=0).clamp_min(1.0))
+            spreads.append((spread * there).sum(dim=0) / there.sum(dim=0))
         else:
             del errors[kind]
     if not errors:
         return {}, ()
     reached = max(len(found.model) for found in errors.values())
-    mean = torch.stack(spreads).mean(dim=0)
+    mean = torch.stack(spreads).nanmean(dim=0)
     return errors, tuple(float(mean[step - 1]) for step in STEPS[:reached])
 
 

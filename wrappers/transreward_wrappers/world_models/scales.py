@@ -37,6 +37,8 @@ class Scales(nn.Module):
         ``residual`` is measured later: the model's error after one step, in the observation's own units.
         """
         self.measure(data.observations, data.changes())
+        self.low.fill_(torch.inf)
+        self.high.fill_(-torch.inf)
         self.widen(data)
 
     def measure(self, observations: torch.Tensor, changes: torch.Tensor) -> None:
@@ -49,10 +51,10 @@ class Scales(nn.Module):
         self.change.copy_((changes / self.std).square().mean(dim=0).sqrt().clamp_min(SMALLEST))
 
     def widen(self, data: Stretches) -> None:
-        """Take the range of data."""
+        """Have the range include that of data."""
         normalised = self.normalise(data.observations)
-        self.low.copy_(normalised.amin(dim=0))
-        self.high.copy_(normalised.amax(dim=0))
+        self.low.copy_(torch.minimum(self.low, normalised.amin(dim=0)))
+        self.high.copy_(torch.maximum(self.high, normalised.amax(dim=0)))
 
     def normalise(self, observations: torch.Tensor) -> torch.Tensor:
         """Return observations normalised, as ``(..., size)``."""
