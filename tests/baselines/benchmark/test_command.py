@@ -199,7 +199,7 @@ def test_a_run_that_another_process_is_at_is_left_to_it(tmp_path: Path, monkeypa
     with pytest.raises(pytest.fail.Exception):
         perform.perform(job, True)
     assert trained == [job]
-    job.directory.mkdir()
+    job.directory.mkdir(exist_ok=True)
     job.outcome.touch()
     assert perform.perform(job, False)
     assert trained == [job]  # what is over is left alone
