@@ -296,7 +296,7 @@ def build_in_process(root: Path) -> None:
 
 
 def test_a_killed_build_starts_clean_and_two_processes_build_one_dataset(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may wait for ever
     killed = context.Process(target=build_in_process, args=(tmp_path,))
     killed.start()
     deadline = time.monotonic() + 60
