@@ -97,5 +97,5 @@ def streamed(source: Reference, target: Reference, tau: float) -> np.ndarray[Any
     for observation in target.observations:
         before = rows.state
         amount = progress(before, rows.step(observation[None]), tau=tau)[0]
-        paid.append(0.0 if before.covered[0] == before.lengths[0] - 1 else amount)
+        paid.append(0.0 if before.over[0] else amount)
     return np.array(paid)

@@ -62,6 +62,12 @@ class RowState:
         phase: Float = (self.covered + 1) / self.lengths
         return phase
 
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """Whether all of the reference is covered, so that nothing is left to follow, as ``(L,)``."""
+        over: NDArray[np.bool_] = self.covered == self.lengths - 1
+        return over
+
 
 class StreamingRows:
     """The newest row of each lane. A single environment is one lane.

@@ -73,4 +73,4 @@ class FollowReference(Follower):
         else:
             paid = progress(before, after, tau=self._tau, penalty=self._penalty)
         # The distance grows on where nothing is left to follow: to charge that would make an early end better.
-        return np.where(before.covered == before.lengths - 1, 0.0, paid)
+        return np.where(before.over, 0.0, paid)
