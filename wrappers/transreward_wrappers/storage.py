@@ -31,6 +31,11 @@ def current_umask() -> int:
     return mask
 
 
+def reason(error: OSError | RuntimeError) -> str:
+    """Return why a file cannot be written: the system's own words, where a library has wrapped them in its own."""
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file to a temporary name beside it and rename it, so that readers see all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)

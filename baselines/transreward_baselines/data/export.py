@@ -11,7 +11,7 @@ import numpy as np
 
 from transreward_wrappers.datasets import Dataset
 from transreward_wrappers.datasets.flat import FlatTransitions
-from transreward_wrappers.storage import current_umask
+from transreward_wrappers.storage import current_umask, reason
 
 NAMES = {
     "observations": "observations",
@@ -40,9 +40,8 @@ def export(dataset: Dataset, path: Path) -> None:
     try:
         _write(dataset, flat, path)
     except (OSError, RuntimeError) as error:
-        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise OSError(
-            f"An export needs a folder with room and the right to write; {path} cannot be written ({why}). Choose "
+            f"An export needs a folder with room and the right to write; {path} cannot be written ({reason(error)}). Choose "
             "another name, or free some room."
         ) from error
 

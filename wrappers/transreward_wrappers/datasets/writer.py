@@ -22,7 +22,7 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from transreward_wrappers.datasets.episode import Episode
-from transreward_wrappers.storage import current_umask, write_json
+from transreward_wrappers.storage import current_umask, reason, write_json
 
 SCHEMA = 1
 """Of what is written beside Minari's own; a reader refuses what is newer than itself."""
@@ -228,8 +228,7 @@ def _taken(path: Path) -> FileExistsError:
 def _disk_error(error: OSError | RuntimeError, path: Path) -> OSError:
     """Return what to say when a dataset cannot be written."""
     free = shutil.disk_usage(path.parent).free / 1e6
-    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
     return OSError(
-        f"A dataset needs room and the right to write ({why}); {path.parent} has {free:,.0f} MB left. Free some, or "
+        f"A dataset needs room and the right to write ({reason(error)}); {path.parent} has {free:,.0f} MB left. Free some, or "
         "choose another folder by `--root` or MINARI_DATASETS_PATH. Nothing was left behind."
     )
