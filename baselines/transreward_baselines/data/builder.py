@@ -24,7 +24,7 @@ from transreward_envs.errors import require_count, unknown
 from transreward_envs.pairs import ROLES, Role
 from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, dataset_id, datasets_root
-from transreward_wrappers.datasets.writer import SCHEMA, env_spec_json, vacant
+from transreward_wrappers.datasets.writer import SCHEMA, env_spec_json, held
 from transreward_wrappers.policies import (
     GaussianPolicy,
     UniformPolicy,
@@ -127,7 +127,7 @@ def build(args: BuildArgs) -> Dataset:
     parts = find_parts(pair, args.domain, args.quality)
     count = lanes_for(size, len(parts), pair.max_episode_steps(args.domain))
     about = _about(pair, args, size, parts)
-    with vacant(directory):
+    with held(directory):
         if directory.exists():
             return _found(directory, about)
         lanes = Lanes(make_lanes(spec, count, threads=args.threads))

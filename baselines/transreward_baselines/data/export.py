@@ -41,8 +41,8 @@ def export(dataset: Dataset, path: Path) -> None:
         _write(dataset, flat, path)
     except (OSError, RuntimeError) as error:
         raise OSError(
-            f"An export needs a folder with room and the right to write; {path} cannot be written ({reason(error)}). Choose "
-            "another name, or free some room."
+            f"An export needs a folder with room and the right to write; {path} cannot be written ({reason(error)}). "
+            "Choose another name, or free some room."
         ) from error
 
 

@@ -26,7 +26,7 @@ from transreward_wrappers.darc.darc import DARA, DARC
 from transreward_wrappers.darc.learner import ClassifierLearner
 from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
-from transreward_wrappers.datasets.writer import require_vacant, vacant
+from transreward_wrappers.datasets.writer import held, require_vacant
 
 Rests = TypeVar("Rests", bound=Classified)
 UPDATES = 10_000
@@ -57,7 +57,7 @@ def relabel_source(
         DatasetError: The datasets are of different spaces or domains, the same, or too small for a batch.
         FileExistsError: The folder is taken.
     """
-    with vacant(directory):
+    with held(directory):
         require_vacant(directory)
         return _relabel(source, target, fit(source, target, updates=updates, settings=settings or {}), directory, name)
 
@@ -91,7 +91,7 @@ def relabel_source_by_seeds(
     """
     with ExitStack() as stack:
         for directory in directories.values():
-            stack.enter_context(vacant(directory))
+            stack.enter_context(held(directory))
             require_vacant(directory)
         daras = fit_by_seeds(source, target, list(directories), updates=updates, settings=settings or {})
         return [

@@ -65,7 +65,7 @@ class Dataset:
         Raises:
             DatasetError: The file is damaged, observations are no vectors, or a number is not finite.
         """
-        return self._read(range(self.total_episodes))
+        return self._episodes(range(self.total_episodes))
 
     def require_whole(self) -> None:
         """Check that the file is there to its end, without reading it all.
@@ -73,10 +73,10 @@ class Dataset:
         Raises:
             DatasetError: It is damaged.
         """
-        for _ in self._read([self.total_episodes - 1]):
+        for _ in self._episodes([self.total_episodes - 1]):
             pass
 
-    def _read(self, indices: Iterable[int]) -> Iterator[Episode]:
+    def _episodes(self, indices: Iterable[int]) -> Iterator[Episode]:
         try:
             with h5py.File(self._path, "r") as file:
                 for index in indices:

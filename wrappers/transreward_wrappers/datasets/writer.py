@@ -39,7 +39,7 @@ LOG_DENSITIES = "action_log_density"
 
 
 @contextmanager
-def vacant(directory: Path) -> Iterator[None]:
+def held(directory: Path) -> Iterator[None]:
     """Hold a dataset's folder against other processes; what a killed one left beside it is swept away.
 
     Raises:
@@ -229,6 +229,6 @@ def _disk_error(error: OSError | RuntimeError, path: Path) -> OSError:
     """Return what to say when a dataset cannot be written."""
     free = shutil.disk_usage(path.parent).free / 1e6
     return OSError(
-        f"A dataset needs room and the right to write ({reason(error)}); {path.parent} has {free:,.0f} MB left. Free some, or "
-        "choose another folder by `--root` or MINARI_DATASETS_PATH. Nothing was left behind."
+        f"A dataset needs room and the right to write ({reason(error)}); {path.parent} has {free:,.0f} MB left. Free "
+        "some, or choose another folder by `--root` or MINARI_DATASETS_PATH. Nothing was left behind."
     )

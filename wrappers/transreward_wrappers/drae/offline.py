@@ -22,7 +22,7 @@ from transreward_wrappers.compensation import Float, Transitions
 from transreward_wrappers.darc.offline import UPDATES, joined, prepare, require_learned
 from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
-from transreward_wrappers.datasets.writer import require_vacant, vacant
+from transreward_wrappers.datasets.writer import held, require_vacant
 from transreward_wrappers.drae.cloning import UPDATES as CLONE_UPDATES
 from transreward_wrappers.drae.cloning import clone_policy
 from transreward_wrappers.drae.drae import DRaE
@@ -125,7 +125,7 @@ def relabel_source(
         FileExistsError: The folder is taken.
     """
     ratio = ratio or PolicyRatio()
-    with vacant(directory):
+    with held(directory):
         require_vacant(directory)
         return _relabel(source, target, directory, name, updates=updates, ratio=ratio, settings=settings or {})
 
