@@ -140,6 +140,22 @@ def test_asking_a_compensation_leaves_no_trace(name: str, tmp_path: Path) -> Non
     assert all(torch.equal(tensor, kept[1][0][key]) for key, tensor in kept[0][0].items())
 
 
+class Passing(Constant):
+    """Adds more to what passes through than to what is asked for again."""
+
+    def passing(self, batch: Transitions) -> np.ndarray:
+        return self(batch) + 1.0
+
+
+def test_what_passes_through_may_be_paid_otherwise_than_what_is_asked_for_again() -> None:
+    env = Compensate(gym.make(MIXTURE), pair=PAIR, compensation=Passing, settings={"amount": 0.5})
+    env.reset(seed=0)
+    *_, info = env.step(env.action_space.sample())
+    assert info["reward/compensation"] == 1.5
+    batch = some_transitions(3)
+    assert np.array_equal(env.paid_for(batch), batch.reward + 0.5)
+
+
 def test_a_wrapper_tells_what_it_would_pay_for_any_transitions() -> None:
     batch = some_transitions(5, observation_size=17, action_size=6)
     assert compensated(amount=0.25).paid_for(batch).tolist() == (batch.reward + 0.25).tolist()

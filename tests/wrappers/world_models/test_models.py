@@ -159,9 +159,11 @@ def test_a_fit_that_goes_on_keeps_weights_and_scales_and_widens_the_range(kind: 
     data = store.split()[0].observations
     highest = data.amax(dim=0)
     torch.testing.assert_close(model.network.scales.restore(model.network.scales.high), highest)
+    lowest = data.amin(dim=0)
     with pytest.warns(PoorModelWarning):
         model.fit(linear_store(episodes=10), updates=0, afresh=False)  # what reached so far has been dropped
     torch.testing.assert_close(model.network.scales.restore(model.network.scales.high), highest)
+    torch.testing.assert_close(model.network.scales.restore(model.network.scales.low), lowest)
     weights = {name: value.clone() for name, value in model.network.named_parameters()}
     with pytest.warns(PoorModelWarning):
         model.fit(store, updates=1, afresh=False)
