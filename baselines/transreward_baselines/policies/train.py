@@ -117,7 +117,7 @@ def _train(domain: str, workplace: Workplace) -> None:
     remark = None if plain else remark_on(expert.score, random, plain_score(robot, workplace))
     remarks = {"medium": remark_on_medium(medium, **bounds), "expert": remark}
     scores: Json = {"random": random.to_json()}
-    for level, chosen in {"medium": medium, "expert": expert}.items():  # the expert last: it says that there is all
+    for level, chosen in {"expert": expert, "medium": medium}.items():
         if chosen is not None:
             goal = random.mean + KEPT * (chosen.score.mean - random.mean)
             quiet = calm(chosen.policy, partial(score_drawn, spec=spec), goal=goal)
