@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -180,15 +180,15 @@ def _put(group: h5py.h5g.GroupID, name: str, values: NDArray[Any]) -> None:
 
     Without the conveniences of h5py, which take twice as long as all else where episodes are short.
     """
-    layout, shape = _new_dataset(values.nbytes <= COMPACT), h5py.h5s.create_simple(values.shape)
-    dataset = h5py.h5d.create(group, name.encode(), _kind(values.dtype), shape, layout)
-    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(values))
+    kind, layout = _kind(values.dtype), _new_dataset(values.nbytes <= COMPACT)
+    dataset = h5py.h5d.create(group, name.encode(), kind, _simple(values.shape), layout)
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(values), kind)
 
 
 def _put_number(group: h5py.h5g.GroupID, name: str, value: int) -> None:
     """Write an integer attribute."""
-    attribute = h5py.h5a.create(group, name.encode(), h5py.h5t.NATIVE_INT64, _scalar())
-    attribute.write(np.asarray(value, dtype=np.int64))
+    kind = h5py.h5t.NATIVE_INT64
+    h5py.h5a.create(group, name.encode(), kind, _scalar()).write(np.asarray(value, dtype=np.int64), kind)
 
 
 @cache
@@ -213,6 +213,12 @@ def _new_dataset(compact: bool) -> h5py.h5p.PropDCID:
 def _kind(dtype: np.dtype[Any]) -> h5py.h5t.TypeID:
     """Return HDF5's name of a type."""
     return h5py.h5t.py_create(dtype, logical=True)
+
+
+@lru_cache(maxsize=1024)
+def _simple(shape: tuple[int, ...]) -> h5py.h5s.SpaceID:
+    """Return the shape of an array."""
+    return h5py.h5s.create_simple(shape)
 
 
 @cache
