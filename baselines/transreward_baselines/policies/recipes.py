@@ -31,7 +31,7 @@ TARGETS: dict[str, int] = {
     "Walker2d": 800_000,
     "HalfCheetah": 600_000,
     "Ant": 600_000,
-    "Humanoid": 400_000,
+    "Humanoid": 800_000,
     "Swimmer": 400_000,
     "Reacher": 300_000,
     "Reacher7": 300_000,
@@ -39,7 +39,11 @@ TARGETS: dict[str, int] = {
     "InvertedPendulum": 100_000,
     "InvertedDoublePendulum": 300_000,
 }
-"""Steps of each attempt on a target, the same for every shifted domain of a robot."""
+"""Steps of each attempt on a target, the same for every shifted domain of a robot.
+
+Humanoid's were 400,000, where it had barely found its feet: on Humanoid-mass-1.5, one seed, the policy returned 1,070
+after these and 5,091 after 800,000.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
