@@ -88,7 +88,7 @@ def endless(out: Path) -> None:
 
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = multiprocessing.get_context("fork").Process(target=endless, args=(run,))
+    process = multiprocessing.get_context("spawn").Process(target=endless, args=(run,))
     process.start()
     try:
         deadline = time.monotonic() + 60

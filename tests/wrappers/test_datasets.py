@@ -216,9 +216,9 @@ def write_for_ever(directory: Path) -> None:
 
 
 def test_a_killed_writer_leaves_no_dataset(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("fork").Process(target=write_for_ever, args=(tmp_path / "one",))
+    process = multiprocessing.get_context("spawn").Process(target=write_for_ever, args=(tmp_path / "one",))
     process.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)

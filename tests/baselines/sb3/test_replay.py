@@ -326,7 +326,7 @@ def test_environments_that_hide_what_the_compensation_saw_are_refused(env: Any, 
 
 
 def test_environments_of_other_processes_are_refused() -> None:
-    envs = SubprocVecEnv([lambda: PAIR.make("source")], start_method="fork")
+    envs = SubprocVecEnv([lambda: PAIR.make("source")], start_method="spawn")
     with pytest.raises(TypeError, match="environments in its own process.* got SubprocVecEnv"):
         compensated_replay(envs)
     envs.close()
