@@ -118,3 +118,35 @@ def test_a_finger_that_shrinks_otherwise_is_found(monkeypatch: pytest.MonkeyPatc
         assert "length of lf from its knuckle" in " ".join(check.what for check in pair.verify().failures)
     finally:
         compiled._compile.cache_clear()
+
+
+@needs_robotics
+@pytest.mark.parametrize("robot", ROBOTS[1:])
+def test_what_sees_past_actions_is_moved_as_the_plain_hand(robot: str) -> None:
+    controls = []
+    for keywords in ({}, {"observe_actions": 1}, {"shift": {"kind": "noise", "half_width": 1e-12}}):
+        env = make(robot, **keywords)
+        env.reset(seed=0)
+        env.step(np.full(env.action_space.shape, 0.5, dtype=np.float32))
+        controls.append(env.unwrapped.data.ctrl.copy())
+    assert np.ptp(controls[0]) > 0.1
+    np.testing.assert_allclose(controls[1:], [controls[0]] * 2, atol=1e-9)
+
+
+@needs_robotics
+def test_servos_are_not_weakened_by_their_gear() -> None:
+    with pytest.raises(ValueError, match=r"needs motors; those of ADROIT-door.* are servos"):
+        make("AdroitDoor", shift={"kind": "actuator", "scale": 0.5})
+
+
+@needs_robotics
+def test_a_change_within_an_episode_leaves_what_the_task_has_placed() -> None:
+    change = [{"step": 2, "shift": {"kind": "mass", "scale": 1.5}}]
+    env = make("AdroitRelocate", shift={"kind": "finger", "scale": 0.5}, shift_change=change)
+    env.reset(seed=0)
+    model = env.unwrapped.model
+    placed, weight = model.body_pos.copy(), model.body_mass.copy()
+    for _ in range(4):
+        env.step(np.zeros(env.action_space.shape, dtype=np.float32))
+    assert np.array_equal(model.body_pos, placed)
+    np.testing.assert_allclose(model.body_mass, 1.5 * weight)

@@ -153,6 +153,11 @@ def test_other_shapes_and_shifts_drawn_at_reset_reach_the_physics() -> None:
         ({"shift": {"kind": "mass", "scale": 2.0, "body": "tors"}}, "Unknown body of cheetah 'tors'. Did you mean"),
         ({"pixels": True, "observe_actions": 1}, "An observation of pixels stays as it is"),
         ({"pixels": True, "shift": {"kind": "observation_noise", "std": 0.1}}, "An observation of pixels stays as it"),
+        (
+            {"pixels": True, "shift_range": {"kind": "observation_noise", "std": [0.0, 0.1]}},
+            "An observation of pixels stays as it",
+        ),
+        ({"frame_skip": 0}, "`frame_skip` must be an integer >= 1; got 0"),
     ],
 )
 def test_what_the_suite_does_not_take_is_an_error(kwargs: dict, message: str) -> None:
@@ -198,3 +203,10 @@ def test_a_missing_extra_is_named_with_its_command(missing: str, monkeypatch: py
     for name in ("CheetahRun", "WalkerWalk-repeat-4to2-source", "WalkerWalk-repeat-4to2-target"):
         with pytest.raises(gym.error.DependencyNotInstalled, match=r"pip install 'transreward-envs\[dmc\]'"):
             make(name)
+
+
+@needs_dmc
+def test_a_copy_that_varies_steps_as_its_original() -> None:
+    env = make("CheetahRun", shift_range={"kind": "mass", "scale": [3.0, 3.1]})
+    assert np.array_equal(rollout(env), rollout(copy.deepcopy(env)))
+    assert not np.allclose(rollout(env), rollout(make("CheetahRun")))

@@ -146,3 +146,11 @@ def test_a_limb_across_its_body_shrinks_to_its_middle() -> None:
 def test_poles_too_short_for_an_episode_are_refused() -> None:
     with pytest.raises(ValueError, match="must stand above 1.0 m, where an episode ends"):
         gym.make("TransReward/InvertedDoublePendulum-v0", shift={"kind": "limb", "bodies": ["pole2"], "length": 0.5})
+
+
+@pytest.mark.parametrize("robot", ["Hopper", "HalfCheetah", "Ant"])
+def test_a_wall_before_a_limb_does_not_change_which_part_the_limb_shift_means(robot: str) -> None:
+    wall, limb = ObstacleShift(x=-3.0), LimbShift(bodies=LIMBS[robot][:1], length=0.7)
+    assert not differing_fields(model_of(robot, wall, limb), model_of(robot, limb, wall))
+    alone, both = model_of(robot, limb), model_of(robot, wall, limb)
+    assert np.array_equal(both.geom_size[both.geom_bodyid > 0], alone.geom_size[alone.geom_bodyid > 0])

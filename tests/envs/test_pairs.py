@@ -14,7 +14,7 @@ from tests.strategies import shifts
 from transreward_envs import METHODS, PAIRS, ROBOTS, SUITES, Pair, get_pair, get_suite, make_pair, register_pair
 from transreward_envs.differences import added_geoms, differing_fields, pair_differences
 from transreward_envs.methods import training_methods
-from transreward_envs.shifts import GravityShift, MassShift, Shift
+from transreward_envs.shifts import MassShift, Shift, WindShift
 
 MASS = {"body_mass", "body_inertia", "actuator_acc0", "body_invweight0", "body_subtreemass", "dof_M0"}
 MASS |= {"dof_invweight0", "stat.meaninertia", "stat.meanmass", "cam_poscom0", "light_poscom0", "tendon_invweight0"}
@@ -272,5 +272,35 @@ def test_shifts_without_fields_are_shown_all_the_same(name: str, row: tuple[str,
 
 
 def test_a_shift_without_effect_is_found_when_the_pair_is_made() -> None:
-    with pytest.raises(ValueError, match="gravity acts on the robot: expected yes"):
-        make_pair("Swimmer", GravityShift(scale=2.0))
+    with pytest.raises(ValueError, match=r"the medium acts on the robot \[N\]: expected yes"):
+        make_pair("Swimmer", WindShift(z=5.0))
+
+
+@pytest.mark.parametrize(
+    ("robot", "shift", "message"),
+    [
+        ("Swimmer", {"kind": "gravity", "scale": 2.0}, "gravity moves; swimmer moves across it"),
+        ("Reacher", {"kind": "gravity", "scale": 2.0}, "gravity moves; reacher moves across it"),
+        ("Swimmer", {"kind": "obstacle", "x": -0.5}, "bumps into things; no part of swimmer does"),
+        ("Reacher7", {"kind": "obstacle", "x": -0.5}, "bumps into things; no part of reacher7 does"),
+    ],
+)
+def test_a_shift_that_cannot_act_is_refused_by_gymnasium_make(robot: str, shift: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gym.make(f"TransReward/{robot}-v0", shift=shift)
+
+
+def test_a_pair_equals_itself_read_again() -> None:
+    settings = {"healthy_z_range": (0.5, 2.0)}
+    own = make_pair("Hopper", {"kind": "mass", "scale": 2.0}, settings=settings, validate=False)
+    for pair in (*PAIRS.values(), own):
+        again = Pair.from_json(json.loads(json.dumps(pair.to_json())))
+        assert again == pair
+        assert hash(again) == hash(pair)
+    register_pair(Pair.from_json(get_pair("Hopper-friction-0.1").to_json()))
+    assert get_pair("Hopper-friction-0.1").suites
+
+
+def test_a_pair_across_robots_has_two() -> None:
+    with pytest.raises(ValueError, match="A pair's domains must differ"):
+        Pair(robot="Hopper", source_robot="Hopper", name="Hopper-from-Hopper")

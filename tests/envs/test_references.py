@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transreward_envs import PAIRS, get_pair, get_suite, make_pair, normalized_score, references
+from transreward_envs import PAIRS, Pair, get_pair, get_suite, make_pair, normalized_score, references
 from transreward_envs.pairs import ROLES
 from transreward_envs.pairs.domains import domain_name, domains_of, find_domain
 from transreward_envs.references import measured_returns, reference_returns
@@ -110,3 +110,16 @@ def test_the_tables_in_the_package_are_json() -> None:
     for path in (Path(references.__file__).parents[1] / "assets/transreward_assets/references").glob("*.json"):
         json.loads(path.read_text())
     assert set(measured_returns()) == {"domains", "pairs"}
+
+
+@pytest.mark.usefixtures("measured")
+def test_a_domain_is_found_however_it_is_written() -> None:
+    whole = make_pair("Hopper", {"kind": "mass", "scale": 2}, validate=False)
+    assert normalized_score(whole, 1010.0) == pytest.approx(50.0)
+    backwards = make_pair("Hopper", get_pair("Hopper-combined-easy").target[::-1], validate=False)
+    assert domain_name(backwards, "target") == "Hopper-combined-easy-target"
+
+
+def test_odrls_figures_are_found_for_a_pair_that_was_read_from_json() -> None:
+    pair = get_pair("HalfCheetah-friction-0.1")
+    assert reference_returns(Pair.from_json(pair.to_json()), "odrl") == reference_returns(pair, "odrl")

@@ -217,7 +217,8 @@ def test_a_maze_leaves_no_file_behind() -> None:
     [
         ({"shift": {"kind": "maze", "layout": "small-lshap"}}, "Unknown maze layout 'small-lshap'. Did you mean"),
         ({"shift": [{"kind": "maze", "layout": f"medium-{i}"} for i in (1, 2)]}, "must not write the same field"),
-        ({"shift": {"kind": "direction", "heading": "backward"}}, "AntMaze is rewarded at its goal"),
+        ({"shift": {"kind": "direction", "heading": "backward"}}, "rewarded for running; AntMaze is not"),
+        ({"shift_range": {"kind": "velocity", "goal": [1.0, 3.0]}}, "rewarded for running; AntMaze is not"),
         ({"shift_change": [{"step": 5, "shift": []}]}, "AntMaze has no `shift_change`"),
         ({"reward_type": "spars"}, "`reward_type` must be 'sparse' or 'dense'; got 'spars'"),
     ],
@@ -259,3 +260,11 @@ def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPat
         with pytest.raises(gym.error.DependencyNotInstalled, match=r"pip install 'transreward-envs\[robotics\]'"):
             make(name)
     assert "AntMaze-small-empty" in PAIRS
+
+
+@needs_robotics
+def test_a_limb_in_a_maze_is_the_ants() -> None:
+    plain, short = make("AntMaze"), make("AntMaze", shift={"kind": "limb", "bodies": ["ankle_1"], "length": 0.5})
+    sizes = [env.unwrapped.model.geom_size for env in (plain, short)]
+    changed = [plain.unwrapped.model.geom(int(index)).name for index in np.flatnonzero((sizes[0] != sizes[1]).any(1))]
+    assert changed == ["left_ankle_geom"]

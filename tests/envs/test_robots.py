@@ -298,3 +298,14 @@ def test_a_model_file_that_has_changed_is_loaded_anew(tmp_path: Path) -> None:
 def test_an_unknown_robot_gets_a_suggestion() -> None:
     with pytest.raises(ValueError, match="Unknown robot 'Hoper'. Did you mean 'Hopper'"):
         transreward_envs.make_pair("Hoper", {"kind": "mass", "scale": 2.0})
+
+
+def test_humanoid_pays_for_its_own_action_whatever_its_actuators_are_given() -> None:
+    action = np.full(17, 0.4, dtype=np.float32)
+    for shift in ((), {"kind": "delay", "steps": 3}, {"kind": "noise", "half_width": 0.1}):
+        env = gym.make("TransReward/Humanoid-v0", shift=shift, disable_env_checker=True)
+        lanes = gym.make_vec("TransReward/Humanoid-v0", num_envs=2, shift=shift, threads=1)
+        env.reset(seed=0)
+        lanes.reset(seed=0)
+        told = [env.step(action)[4]["reward_ctrl"], *lanes.step(np.stack([action] * 2))[4]["reward_ctrl"]]
+        np.testing.assert_allclose(told, -0.1 * 17 * 0.16, rtol=1e-6)

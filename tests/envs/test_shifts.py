@@ -180,6 +180,7 @@ def test_a_scale_must_be_finite_and_positive(kind: str, scale: float) -> None:
         ({"kind": "joint_range", "scale": 0.5, "joints": "leg_joint"}, TypeError, "`joints` must be a list"),
         ({"kind": "joint_range", "scale": 0.5, "joints": []}, ValueError, "`joints` must name at least one joint"),
         ({"kind": ["mass"]}, ValueError, "Unknown shift kind"),
+        ({"kind": "broken", "actuator": None}, TypeError, "A broken actuator is given by its name"),
         ({"kind": "joint_range", "scale": 0.5, "joints": ["a", "a"]}, ValueError, "must name each joint once"),
         ({"kind": "joint_range"}, ValueError, "has a `scale` or `limits`, one of the two"),
         ({"kind": "joint_range", "scale": 1.0, "limits": [0, 1]}, ValueError, "has a `scale` or `limits`"),

@@ -225,3 +225,32 @@ def test_bad_schedules_say_what_is_wrong(kwargs: dict, message: str) -> None:
     if "target_budget" in kwargs:
         with pytest.raises(ValueError, match=message):
             TargetBudget(gym.make("TransReward/Hopper-v0"), **kwargs)
+
+
+def test_a_folder_of_steps_belongs_to_one_target(tmp_path: Path) -> None:
+    shared = {"target_budget": 5, "shared_state": str(tmp_path)}
+    gym.make("TransReward/Hopper-mass-2.0-target-v0", **shared).reset(seed=0)
+    gym.make_vec("TransReward/Hopper-mass-2.0-target-v0", num_envs=2, threads=1, **shared).reset(seed=0)
+    with pytest.raises(ValueError, match="belongs to one run; .* to the target of Hopper with .* not to the target of"):
+        gym.make("TransReward/HalfCheetah-gravity-0.5-target-v0", **shared).reset(seed=0)
+
+
+@pytest.mark.parametrize("lanes", [{}, {"num_envs": 2}])
+def test_a_folder_of_steps_needs_a_budget(tmp_path: Path, lanes: dict) -> None:
+    make = gym.make_vec if lanes else gym.make
+    with pytest.raises(ValueError, match="through which targets spend one budget; got .* and no `target_budget`"):
+        make("TransReward/Hopper-mass-2.0-target-v0", shared_state=str(tmp_path), **lanes)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_does_not_count_its_parents_steps(tmp_path: Path) -> None:
+    ledger = SharedLedger(None, tmp_path)
+    assert ledger.source_steps == 0
+    ledger.count_source(5)
+    if (child := os.fork()) == 0:
+        ledger.count_source(2)
+        ledger.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert ledger.source_steps == 7

@@ -1,5 +1,8 @@
 """Shifts that vary: ranges at reset, schedules over episodes, changes within one."""
 
+import copy
+import pickle
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -276,3 +279,23 @@ def test_a_training_id_finds_at_once_what_does_not_go_together_with_its_target()
         gym.make("TransReward/Hopper-friction-2.0-mixture-v0", shift_range={"kind": "friction", "scale": [0.5, 2.0]})
     both = gym.make("TransReward/Hopper-friction-2.0-mixture-v0", shift_range=MASS)
     assert "shift/mass.scale" in both.reset(seed=0)[1]
+
+
+@pytest.mark.parametrize(
+    ("robot", "keywords"),
+    [
+        ("Hopper", {"shift_range": {"kind": "limb", "bodies": ["leg"], "length": [0.6, 1.4]}}),
+        ("Reacher7", {"shift_range": {"kind": "damping", "scale": [0.5, 2.0]}}),
+    ],
+)
+def test_a_copy_that_varies_follows_its_own_model(robot: str, keywords: dict) -> None:
+    env = gym.make(f"TransReward/{robot}-v0", disable_env_checker=True, **keywords).unwrapped
+    env.reset(seed=1)
+    env.step(np.full(env.action_space.shape, 0.3, dtype=np.float32))
+    seen = []
+    for one in (env, copy.deepcopy(env), pickle.loads(pickle.dumps(env))):
+        start, _ = one.reset(seed=3)
+        seen.append([start, one.step(np.full(one.action_space.shape, 0.3, dtype=np.float32))[0]])
+        assert np.array_equal(one.init_qpos, one.model.qpos0)
+    assert np.array_equal(seen[0], seen[1])
+    assert np.array_equal(seen[0], seen[2])

@@ -83,3 +83,16 @@ def lanes_to_reset(options: dict[str, Any] | None, count: int) -> tuple[NDArray[
     if not mask.any():
         raise ValueError("`reset_mask` must name at least one lane; got none.")
     return np.flatnonzero(mask), rest
+
+
+def episode_limit(max_episode_steps: int | None) -> int | None:
+    """Return the time limit [agent steps] that Gymnasium's keyword asks for: none where it is ``None`` or -1.
+
+    Raises:
+        TypeError: It is no integer.
+        ValueError: It is another one below 1.
+    """
+    if max_episode_steps is None or max_episode_steps == -1:
+        return None
+    require_count("max_episode_steps", max_episode_steps, at_least=1)
+    return max_episode_steps

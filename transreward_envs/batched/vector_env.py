@@ -13,7 +13,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from transreward_envs.batched.checks import checked_actions, checked_mode, lane_seeds, lanes_to_reset, require_mask
+from transreward_envs.batched.checks import (
+    checked_actions,
+    checked_mode,
+    episode_limit,
+    lane_seeds,
+    lanes_to_reset,
+    require_mask,
+)
 from transreward_envs.batched.engines import make_engine
 from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import Lane
@@ -37,7 +44,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
     Args:
         lanes: The lanes.
         robot: Name of their robot.
-        max_episode_steps: Time limit [agent steps].
+        max_episode_steps: Time limit [agent steps]; none when ``None`` or -1, as Gymnasium has it.
         autoreset_mode: When a lane that is done starts again: ``NextStep``, ``SameStep`` or ``Disabled``.
         threads: Threads that step; all CPUs when 0.
         copy: Whether observations are copies.
@@ -57,8 +64,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         copy: bool = True,
     ) -> None:
         require_count("threads", threads)
-        if max_episode_steps is not None:
-            require_count("max_episode_steps", max_episode_steps, at_least=1)
+        limit = episode_limit(max_episode_steps)
         self.lanes, self.num_envs = lanes, len(lanes)
         self.autoreset_mode = checked_mode(autoreset_mode)
         first = lanes[0].domain
@@ -72,7 +78,7 @@ class BatchedEnv(VectorEnv[Array, NDArray[Any], NDArray[Any]]):
         self._task = task(first, self._engine)
         self._stepper = Stepper(lanes, self._engine, self._task, substeps=int(first.frame_skip))
         self._copy, self._owner = copy, os.getpid()
-        self._limits = np.full(self.num_envs, max_episode_steps or np.iinfo(np.int64).max)
+        self._limits = np.full(self.num_envs, limit or np.iinfo(np.int64).max)
         self._started = np.zeros(self.num_envs, dtype=np.bool_)
         self._elapsed = np.zeros(self.num_envs, dtype=np.int64)
         self._done = np.zeros(self.num_envs, dtype=np.bool_)

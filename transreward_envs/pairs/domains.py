@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs.pair import ROLES, Pair, Role
@@ -78,8 +79,19 @@ def domains_of(pairs: Iterable[Pair]) -> list[str]:
 def _essence(pair: Pair, role: Role) -> str:
     """Return what makes a domain the domain that it is."""
     shifts = [shift.to_json() for shift in pair.shifts(role) if not shift.neutral]
-    return json.dumps([pair.robot_of(role).name, shifts, pair.observe_actions, dict(pair.settings)], sort_keys=True)
+    in_order = sorted(shifts, key=partial(json.dumps, sort_keys=True))  # which is that of no consequence
+    parts = [pair.robot_of(role).name, in_order, pair.observe_actions, pair.to_json()["settings"]]
+    return json.dumps(_in_floats(parts), sort_keys=True)
+
+
+def _in_floats(value: Any) -> Any:
+    """Return JSON types in which 2 is written as 2.0 is."""
+    if isinstance(value, dict):
+        return {name: _in_floats(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_in_floats(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _plain(robot: str) -> str:
-    return json.dumps([robot, [], 0, {}], sort_keys=True)
+    return json.dumps([robot, [], 0.0, {}], sort_keys=True)

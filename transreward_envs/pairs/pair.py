@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import mul
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -24,7 +24,7 @@ from transreward_envs.shifts import (
     parse_shifts,
     shifts_to_json,
 )
-from transreward_envs.shifts.base import Json
+from transreward_envs.shifts.base import Json, plain
 
 if TYPE_CHECKING:
     from transreward_envs.verification.report import Verification
@@ -67,9 +67,14 @@ class Pair:
     observe_actions: int = 0
     source_robot: str | None = None
     settings: tuple[tuple[str, Any], ...] = ()
-    suites: tuple[str, ...] = ()
+    suites: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.settings, Mapping):
+            object.__setattr__(self, "settings", tuple(self.settings.items()))
+        object.__setattr__(self, "settings", _frozen(self.settings))
+        if self.source_robot == self.robot:
+            object.__setattr__(self, "source_robot", None)
         for role in ("source", "target"):
             object.__setattr__(self, role, parse_shifts(getattr(self, role)))
         if reserved := sorted({name for name, _ in self.settings} & RESERVED):
@@ -124,7 +129,7 @@ class Pair:
 
     def kwargs(self, role: Role) -> Json:
         """Return the keywords of one domain's constructor, as JSON types."""
-        kwargs: Json = {"shift": shifts_to_json(self.shifts(role)), **dict(self.settings)}
+        kwargs: Json = {"shift": shifts_to_json(self.shifts(role)), **self._plain_settings}
         if self.observe_actions:
             kwargs["observe_actions"] = self.observe_actions
         return kwargs
@@ -159,8 +164,13 @@ class Pair:
             "target": shifts_to_json(self.target),
             "observe_actions": self.observe_actions,
             "source_robot": self.source_robot,
-            "settings": dict(self.settings),
+            "settings": self._plain_settings,
         }
+
+    @property
+    def _plain_settings(self) -> Json:
+        """The settings as JSON types."""
+        return {name: plain(value) for name, value in self.settings}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Pair:
@@ -247,6 +257,11 @@ def check_role(role: str) -> str:
     if role not in ROLES:
         raise ValueError(unknown("role", role, ROLES))
     return role
+
+
+def _frozen(value: Any) -> Any:
+    """Return JSON types with tuples as lists, which are equal to themselves when read again, and can be hashed."""
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _active(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:

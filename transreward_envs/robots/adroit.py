@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from transreward_envs.robots.domain import Domain
 from transreward_envs.robots.extras import requires
 
@@ -21,6 +24,13 @@ class AdroitDomain(Domain):
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array", "depth_array"]}  # noqa: RUF012
     step_info: ClassVar[tuple[str, ...]] = ()
+    act_mean: NDArray[np.float64]
+    act_rng: NDArray[np.float64]
+
+    def actuated(self, executed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return set points between the actuators' bounds, as a step does."""
+        set_points: NDArray[np.float64] = self.act_mean + np.clip(executed, -1.0, 1.0) * self.act_rng
+        return set_points
 
     def _get_reset_info(self) -> dict[str, Any]:
         """Return what a step reports too."""

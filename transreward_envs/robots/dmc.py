@@ -12,9 +12,10 @@ from gymnasium.envs.mujoco.mujoco_env import MujocoEnv
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from transreward_envs.errors import require_count
 from transreward_envs.robots.domain import Action, Domain, Observation, StepResult
 from transreward_envs.robots.extras import requires
-from transreward_envs.shifts import ObservationNoise, ShiftsLike, parse_shifts
+from transreward_envs.shifts import ShiftsLike
 
 with requires("dmc"):
     from dm_control.mujoco.wrapper import MjData
@@ -25,6 +26,11 @@ with requires("dmc"):
 
 PIXELS = 64
 """Height and width of an observation of pixels."""
+
+PIXELS_ALONE = (
+    "An observation of pixels stays as it is: it takes no past actions, no values of shifts and no noise. Leave "
+    "`pixels` out."
+)
 
 
 class SuiteEnv(MujocoEnv):
@@ -50,7 +56,9 @@ class SuiteEnv(MujocoEnv):
     def __init__(self, *, pixels: bool = False, frame_skip: int | None = None, **kwargs: Any) -> None:
         forget_missing_fields()
         file = Path(self.suite.__file__ or "").with_suffix(".xml")
-        super().__init__(str(file), frame_skip or self.steps, observation_space=None, **kwargs)
+        skip = self.steps if frame_skip is None else frame_skip
+        require_count("frame_skip", skip, at_least=1)
+        super().__init__(str(file), skip, observation_space=None, **kwargs)
         physics = self.suite.Physics(MjData(self.data))
         environment = Environment(physics, self.make_task(), n_sub_steps=self.frame_skip)
         self._wrapped = DmControlCompatibilityV0(environment)
@@ -118,15 +126,14 @@ class SuiteDomain(Domain):
         observe_shift: bool = False,
         **kwargs: Any,
     ) -> None:
-        noisy = any(isinstance(one, ObservationNoise) and not one.neutral for one in parse_shifts(shift))
-        if pixels and (observe_actions or observe_shift or noisy):
-            raise ValueError(
-                "An observation of pixels stays as it is: it takes no past actions, no values of shifts and no noise. "
-                "Leave `pixels` out."
-            )
+        if pixels and (observe_actions or observe_shift):
+            raise ValueError(PIXELS_ALONE)
         super().__init__(
             shift=shift, pixels=pixels, observe_actions=observe_actions, observe_shift=observe_shift, **kwargs
         )
+        assert self.dynamics is not None
+        if pixels and self.dynamics.noisy:
+            raise ValueError(PIXELS_ALONE)
 
     def _observed(self, observation: Observation) -> Observation:
         return observation if self.observation_space.dtype == np.uint8 else super()._observed(observation)

@@ -61,6 +61,9 @@ class Domain(MujocoEnv):
     """Keys that Gymnasium's class adds to ``info`` at a step only."""
 
     observation_structure: dict[str, int]
+    runs: ClassVar[bool] = False
+    """Whether the robot is rewarded for running, which reward shifts change."""
+
     healthy_range: ClassVar[str | None] = None
     """Attribute of Gymnasium's class with the heights between which an episode goes on."""
 
@@ -167,8 +170,20 @@ class Domain(MujocoEnv):
     def do_simulation(self, ctrl: Action, n_frames: int) -> None:
         """Simulate one control step, with the control that the shifts make of the action."""
         if self.dynamics is not None and not self.dynamics.control.passive:
-            ctrl = self._executed  # type: ignore[assignment]  # in double precision
+            ctrl = self.actuated(self._executed)  # type: ignore[assignment]  # in double precision
         super().do_simulation(ctrl, n_frames)
+
+    def actuated(self, executed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what a step of Gymnasium's class would give the actuators for an action, as ``(nu,)``."""
+        return executed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what the domain was made with."""
+        return {name: getattr(self, name) for name in ("_ezpickle_args", "_ezpickle_kwargs")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the domain anew; EzPickle would take over the parts of another one, which refer to that."""
+        type(self).__init__(self, *state["_ezpickle_args"], **state["_ezpickle_kwargs"])
 
     def on_dynamics(self) -> None:
         """Follow a change of the model: time between frames, initial state, heights that end an episode."""

@@ -72,6 +72,13 @@ class Dynamics:
         unseen = self.observation_std == 0.0 and self.control.passive and self.reward is None
         return unseen and not self.varies
 
+    @property
+    def noisy(self) -> bool:
+        """Whether the observation has noise, in some episode at some step."""
+        changed = (shift for change in self._changes for shift in change.shifts)
+        shifts = (*self._fixed, *changed, *self.varying.at(self.varying.high))
+        return any(isinstance(shift, ObservationNoise) and not shift.neutral for shift in shifts)
+
     def restart(self, streams: Streams) -> None:
         """Begin schedules over episodes again: the env was seeded."""
         self.varying.restart(streams.shift)
@@ -125,7 +132,7 @@ class Dynamics:
                     "observation or reward. Keep one."
                 )
         for shift in active:
-            if not isinstance(shift, RewardShift) or hasattr(self._domain, "_forward_reward_weight"):
+            if not isinstance(shift, RewardShift) or self._domain.runs:
                 continue
             raise ValueError(
                 f"A {shift.kind} shift needs a robot that is rewarded for running; "
@@ -141,7 +148,7 @@ class Dynamics:
                 delays = [shift.steps for shift in shifts if isinstance(shift, ActionDelay)]
                 self._longest_delay = max(self._longest_delay, *delays, 0)
                 for shift in shifts:
-                    if isinstance(shift, (ModelShift, GeometryShift)):
+                    if isinstance(shift, (ModelShift, GeometryShift)) and shift not in self._shape:
                         self._fields |= {*shift.writes, *shift.derives}
                     if isinstance(shift, GeometryShift) and shift.adds and shift not in self._fixed:
                         raise ValueError(

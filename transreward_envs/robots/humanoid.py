@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from gymnasium.envs.mujoco.humanoid_v5 import HumanoidEnv
 
 from transreward_envs.robots.running import RunningDomain
@@ -21,3 +22,8 @@ class Humanoid(RunningDomain, HumanoidEnv):
         "reward_contact",
     )
     healthy_range: ClassVar[str | None] = "_healthy_z_range"
+
+    def control_cost(self, action: Any) -> np.float64:
+        """Return the cost of the agent's own action; Gymnasium's class takes what the actuators were given last."""
+        cost: np.float64 = self._ctrl_cost_weight * np.sum(np.square(np.asarray(action, dtype=np.float64)))
+        return cost

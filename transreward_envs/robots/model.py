@@ -49,7 +49,7 @@ def _compile(path: str, modified: int, size: int, geometry: tuple[GeometryShift,
     if geometry:
         nominal = model
         _check_disjoint(geometry)
-        for shift in geometry:
+        for shift in sorted(geometry, key=lambda one: bool(one.adds)):  # parts are found by their places in the nominal
             shift.edit(spec, nominal)
         model = spec.compile()
         if abs(lift := clearance(nominal) - clearance(model)) > NEGLIGIBLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from transreward_envs.robots.domain import Domain
 class RunningDomain(Domain):
     """Mixed in before one of Gymnasium's v5 classes with a forward reward, it makes the reward shifts hold."""
 
+    runs: ClassVar[bool] = True
     _forward_reward_weight: float
 
     def _get_rew(self, x_velocity: float, action: Any) -> tuple[float, dict[str, float]]:

@@ -29,8 +29,18 @@ class ActuatorShift(ScaledShift):
         return self.actuator
 
     def apply(self, model: mujoco.MjModel) -> None:
-        """Scale the gears."""
-        model.actuator_gear[_select(model, self.actuator)] *= self.scale
+        """Scale the gears.
+
+        Raises:
+            ValueError: An actuator is no motor: its gear scales the length that it measures, too.
+        """
+        selected = _select(model, self.actuator)
+        if model.actuator_biastype[selected].any():
+            raise ValueError(
+                f"An actuator shift needs motors; those of {model_name(model)} are servos, whose gear also moves the "
+                "position that they hold. Choose another robot, or a broken actuator."
+            )
+        model.actuator_gear[selected] *= self.scale
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +53,10 @@ class BrokenActuator(ModelShift):
 
     actuator: str
     """Name of the actuator, or of the joint it drives."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.actuator, str):
+            raise TypeError(f"A broken actuator is given by its name, or its joint's; got {self.actuator!r}.")
 
     @property
     def neutral(self) -> bool:

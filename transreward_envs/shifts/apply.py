@@ -51,8 +51,8 @@ def _apply_one(model: mujoco.MjModel, nominal: mujoco.MjModel, shift: ModelShift
     changed = {name: plain[name] != read_field(model, name) for name in fields}
     if not any(np.any(elements) for elements in changed.values()):
         raise ValueError(
-            f"A shift must change the model; {shift!r} leaves {', '.join(shift.writes)} as they were, because "
-            "those values are zero here. Choose another shift or another part of the robot."
+            f"A shift must change the model; {shift!r} leaves {', '.join(shift.writes)} as they are here: there is "
+            "nothing to change, or it has these values. Choose another shift or another part of the robot."
         )
     for name, elements in changed.items():
         write_field(model, name, np.where(elements, read_field(model, name), before[name]))

@@ -41,7 +41,7 @@ class Shift(ABC):
     def to_json(self) -> Json:
         """Return the shift as JSON types, ``kind`` first; settings left out of it are ``None``."""
         assert dataclasses.is_dataclass(self)
-        settings = {name: _plain(value) for name, value in dataclasses.asdict(self).items() if value is not None}
+        settings = {name: plain(value) for name, value in dataclasses.asdict(self).items() if value is not None}
         return {"kind": self.kind, **settings}
 
 
@@ -146,10 +146,10 @@ class RewardShift(Shift):
         """
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON types: tuples as lists, NumPy's numbers as Python's."""
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
 
 

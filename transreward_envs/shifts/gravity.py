@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from transreward_envs.shifts.base import ScaledShift
+import numpy as np
+
+from transreward_envs.shifts.base import ScaledShift, model_name
 
 if TYPE_CHECKING:
     import mujoco
+
+ALIGNED = 1e-6
+"""Cosine below which directions count as perpendicular, and how far from 1 as parallel [-]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,5 +24,27 @@ class GravityShift(ScaledShift):
     writes: ClassVar[tuple[str, ...]] = ("opt.gravity",)
 
     def apply(self, model: mujoco.MjModel) -> None:
-        """Scale the z component."""
+        """Scale the z component.
+
+        Raises:
+            ValueError: The robot moves in a plane that gravity does not act in.
+        """
+        if not _acts(model):
+            raise ValueError(
+                f"A gravity shift needs a robot that gravity moves; {model_name(model)} moves across it alone. Choose "
+                "another shift or another robot."
+            )
         model.opt.gravity[2] *= self.scale
+
+
+def _acts(model: mujoco.MjModel) -> bool:
+    """Say whether a joint gives way to gravity: one that slides along it, turns out of its line, or does both."""
+    import mujoco
+
+    if not model.opt.gravity[2]:
+        return True  # what the shift leaves as it is, is told elsewhere
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    along = np.abs(data.xaxis[:, 2])
+    slides, hinges = (model.jnt_type == kind for kind in (mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_HINGE))
+    return bool((np.where(slides, along > ALIGNED, ~hinges | (along < 1.0 - ALIGNED))).any())

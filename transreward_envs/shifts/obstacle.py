@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from transreward_envs.errors import require_finite, require_positive
-from transreward_envs.shifts.base import GeometryShift
+from transreward_envs.shifts.base import GeometryShift, model_name
 
 if TYPE_CHECKING:
     import mujoco
 
 WALL = "obstacle"
+TOUCH = 1
+"""What the wall's contacts are of, in MuJoCo's bits."""
+
 WIDTH = 20.0
 """Of the wall along y [m]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObstacleShift(GeometryShift):
-    """A wall across x, fixed to the world, that every geom of the robot bumps into (Eysenbach et al., 2021)."""
+    """A wall across x, fixed to the world, for whatever of the robot bumps into things (Eysenbach et al., 2021)."""
 
     kind: ClassVar[str] = "obstacle"
     writes: ClassVar[tuple[str, ...]] = ("ngeom",)
@@ -56,16 +59,26 @@ class ObstacleShift(GeometryShift):
         return self.adds
 
     def edit(self, spec: mujoco.MjSpec, nominal: mujoco.MjModel) -> None:
-        """Add the wall, as wide as the world of a planar robot needs, with the floor's friction."""
+        """Add the wall, as wide as the world of a planar robot needs, with the floor's friction.
+
+        Raises:
+            ValueError: Nothing of the robot can touch it.
+        """
         import mujoco
 
+        touching = (nominal.geom_contype | nominal.geom_conaffinity) & TOUCH
+        if not touching[nominal.geom_bodyid > 0].any():
+            raise ValueError(
+                f"An obstacle needs a robot that bumps into things; no part of {model_name(nominal)} does. Choose "
+                "another robot."
+            )
         wall = spec.worldbody.add_geom(
             name=WALL,
             type=mujoco.mjtGeom.mjGEOM_BOX,
             pos=[self.x, 0.0, self.height / 2],
             size=[self.thickness / 2, WIDTH / 2, self.height / 2],
-            contype=1,
-            conaffinity=1,
+            contype=TOUCH,
+            conaffinity=TOUCH,
             rgba=[0.55, 0.35, 0.3, 1.0],
         )
         if nominal.ngeom and nominal.geom_bodyid[0] == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair, get_pair
 from transreward_envs.robots import get_robot
 from transreward_envs.training.budget import TargetBudget
+from transreward_envs.training.ledger import open_ledger
 from transreward_envs.training.roles import STATISTICS_KEY
 from transreward_envs.training.schedule import DomainSchedule
 
@@ -20,10 +22,29 @@ Env = gym.Env[Any, Any]
 
 def make_target(*, robot: str, target_budget: int | None = None, shared_state: str | None = None, **kwargs: Any) -> Env:
     """Make a target domain, with a budget of steps if one is given; the time limit goes around it."""
+    require_shared_budget(target_budget, shared_state)
     domain: Env = get_robot(robot).domain()(**kwargs)
     if target_budget is None:
         return domain
-    return TargetBudget(domain, target_budget=target_budget, shared_state=shared_state)
+    ledger = open_ledger(target_budget, shared_state, owner=owner_of_target(robot, kwargs))
+    return TargetBudget(domain, target_budget=target_budget, shared_state=shared_state, ledger=ledger)
+
+
+def require_shared_budget(target_budget: int | None, shared_state: str | None) -> None:
+    """Raise ``ValueError`` if a target domain is to share a budget that it does not have."""
+    if shared_state is not None and target_budget is None:
+        raise ValueError(
+            f"A `shared_state` is a folder through which targets spend one budget; got {shared_state!r} and no "
+            "`target_budget`. Give one, or leave the folder out."
+        )
+
+
+def owner_of_target(robot: str, keywords: Mapping[str, Any]) -> str:
+    """Return what target domains that share a budget have in common."""
+    from transreward_envs.robots.keywords import SHIFTING, plain_json  # needs MuJoCo
+
+    shifting = {name: plain_json(keywords[name]) for name in SHIFTING if keywords.get(name)}
+    return f"the target of {robot} with {json.dumps(shifting, sort_keys=True)},"
 
 
 def make_mixture(*, pair: str | Mapping[str, Any], **schedule: Any) -> Env:

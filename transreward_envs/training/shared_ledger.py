@@ -33,7 +33,7 @@ class SharedLedger:
         self._connection: sqlite3.Connection | None = None
         self._process = -1
         self._holder = ""
-        self._unwritten = 0
+        self._unwritten, self._counter = 0, os.getpid()
         self.lanes = 1
 
     def __getstate__(self) -> dict[str, Any]:
@@ -42,6 +42,7 @@ class SharedLedger:
     @property
     def source_steps(self) -> int:
         """Steps taken in the source, by all processes."""
+        self._forget_parent()
         return self._read("source") + self._unwritten
 
     @property
@@ -57,10 +58,12 @@ class SharedLedger:
 
     def count_source(self, steps: int) -> None:
         """Add steps taken in the source, which are written at the next :meth:`flush`."""
+        self._forget_parent()
         self._unwritten += steps
 
     def flush(self) -> None:
         """Write the steps taken in the source."""
+        self._forget_parent()
         if self._unwritten:
             self._write("UPDATE steps SET source = source + ?", self._unwritten)
             self._unwritten = 0
@@ -86,8 +89,13 @@ class SharedLedger:
 
     def restore(self, source_steps: int, target_steps: int) -> None:
         """Set the counts."""
-        self._unwritten = 0
+        self._unwritten, self._counter = 0, os.getpid()
         self._write("UPDATE steps SET source = ?, target = ?", source_steps, target_steps)
+
+    def _forget_parent(self) -> None:
+        """After a fork, leave steps that are not written yet to the process that took them."""
+        if self._counter != os.getpid():
+            self._unwritten, self._counter = 0, os.getpid()
 
     def _read(self, column: str) -> int:
         row = self._open().execute(f"SELECT {column} FROM steps").fetchone()

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
+from transreward_envs.batched.checks import episode_limit
 from transreward_envs.batched.domain import VECTOR_KEYWORDS, BatchedDomain
 from transreward_envs.batched.engine import SizesDifferError
 from transreward_envs.batched.lanes import TurningLane, make_lanes
@@ -17,7 +18,13 @@ from transreward_envs.errors import require_count, unknown
 from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import join_environments
-from transreward_envs.training.entry_points import check_keywords, make_mixture, resolve_pair
+from transreward_envs.training.entry_points import (
+    check_keywords,
+    make_mixture,
+    owner_of_target,
+    require_shared_budget,
+    resolve_pair,
+)
 from transreward_envs.training.lanes import ScheduledLanes
 from transreward_envs.training.ledger import open_ledger
 from transreward_envs.training.schedule import owner_of, require_schedule
@@ -35,6 +42,7 @@ def make_target_lanes(
     **kwargs: Any,
 ) -> Lanes:
     """Make lanes of a target domain, with one budget of steps if it is given."""
+    require_shared_budget(target_budget, shared_state)
     if target_budget is None:
         return BatchedDomain(num_envs=num_envs, robot=robot, max_episode_steps=max_episode_steps, **kwargs)
     require_count("num_envs", num_envs, at_least=1)
@@ -45,8 +53,8 @@ def make_target_lanes(
     return ScheduledLanes(
         _turning_lanes(robot, num_envs, {"target": kwargs}),
         robot=robot,
-        ledger=open_ledger(target_budget, shared_state, owner="target domains"),
-        limits={"target": max_episode_steps},
+        ledger=open_ledger(target_budget, shared_state, owner=owner_of_target(robot, kwargs)),
+        limits={"target": episode_limit(max_episode_steps)},
         **vector,
     )
 

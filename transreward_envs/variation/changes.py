@@ -22,6 +22,7 @@ class ShiftChange:
 
     def __post_init__(self) -> None:
         require_count("step", self.step, at_least=1)
+        object.__setattr__(self, "shifts", parse_shifts(self.shifts))
         for shift in self.shifts:
             if isinstance(shift, GeometryShift):
                 raise ValueError(

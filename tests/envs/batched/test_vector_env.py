@@ -337,3 +337,14 @@ def test_bad_masks_and_seeds_say_what_is_wrong(mask: object, message: str) -> No
         envs.reset(options={"reset_mask": mask})
     with pytest.raises(ValueError, match="Seeds are one a lane; got 2 for 3"):
         envs.reset(seed=[1, 2])
+
+
+@pytest.mark.parametrize("keywords", [{}, {"target_budget": 100}])
+def test_lanes_take_gymnasiums_word_for_no_time_limit(keywords: dict) -> None:
+    env_id = "TransReward/HalfCheetah-mass-2.0-target-v0"
+    envs = gym.make_vec(env_id, num_envs=2, max_episode_steps=-1, threads=1, **keywords)
+    envs.reset(seed=0)
+    assert not any(envs.step(actions_of(envs))[3].any() for _ in range(3))
+    for limit, error in ((0, ValueError), (2.5, TypeError), ("7", TypeError)):
+        with pytest.raises(error, match="`max_episode_steps` must be an integer"):
+            gym.make_vec(env_id, num_envs=2, max_episode_steps=limit, threads=1, **keywords)

@@ -136,7 +136,7 @@ class HumanoidTask(GroundTask):
         terms: dict[str, Array] = {
             "reward_survive": healthy.astype(np.float64) * self.env._healthy_reward,
             "reward_forward": self._weight * velocity[:, 0],
-            "reward_ctrl": -self.env._ctrl_cost_weight * np.square(self.engine.ctrl).sum(axis=1),
+            "reward_ctrl": self.control_reward(actions.astype(np.float64)),
             "reward_contact": -contact.clip(*self.env._contact_cost_range),
         }
         reward, terms = self.paid(terms, velocity[:, 0])

@@ -95,7 +95,7 @@ class RunningTask(Task):
         else:
             self._shifted[lane] = domain
 
-    def control_reward(self, actions: NDArray[np.float32]) -> Array:
+    def control_reward(self, actions: NDArray[np.floating[Any]]) -> Array:
         """Return the cost of the agent's own actions, below zero."""
         cost: Array = -self.env._ctrl_cost_weight * np.square(actions).sum(axis=1)
         return cost
