@@ -37,10 +37,15 @@ def normalized_score(pair: Pair | str, returns: ArrayLike, reference: Reference 
             groups of targets and to other versions of the robots.
 
     Raises:
+        TypeError: The returns are no numbers, or the pair is none.
         ValueError: The reference is unknown, or has no figures for the pair.
     """
     low, high = reference_returns(pair, reference)
-    return 100.0 * (np.asarray(returns, dtype=np.float64) - low) / (high - low)
+    given = np.asarray(returns)
+    if given.dtype.kind not in "fiu":
+        raise TypeError(f"Returns must be numbers; got {returns!r}.")
+    scores: NDArray[np.float64] = 100.0 * (given.astype(np.float64) - low) / (high - low)
+    return scores
 
 
 def reference_returns(pair: Pair | str, reference: Reference = "transreward") -> tuple[float, float]:
@@ -50,6 +55,8 @@ def reference_returns(pair: Pair | str, reference: Reference = "transreward") ->
         ValueError: The reference is unknown, or has no figures for the pair.
     """
     found = get_pair(pair) if isinstance(pair, str) else pair
+    if not isinstance(found, Pair):
+        raise TypeError(f"A pair is given by its name or as a `Pair`; got {pair!r}.")
     if reference not in REFERENCES:
         raise ValueError(unknown("reference", reference, REFERENCES))
     return _odrl(found) if reference == "odrl" else _measured(found)

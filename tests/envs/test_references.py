@@ -113,6 +113,15 @@ def test_the_tables_in_the_package_are_json() -> None:
 
 
 @pytest.mark.usefixtures("measured")
+def test_what_is_no_return_or_no_pair_is_refused() -> None:
+    for returns in (None, "1000", [None, 1.0]):
+        with pytest.raises(TypeError, match="Returns must be numbers; got"):
+            normalized_score("Hopper-mass-2.0", returns)
+    with pytest.raises(TypeError, match="by its name or as a `Pair`; got 5"):
+        normalized_score(5, 1.0)
+
+
+@pytest.mark.usefixtures("measured")
 def test_a_domain_is_found_however_it_is_written() -> None:
     whole = make_pair("Hopper", {"kind": "mass", "scale": 2}, validate=False)
     assert normalized_score(whole, 1010.0) == pytest.approx(50.0)

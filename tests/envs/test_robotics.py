@@ -216,6 +216,7 @@ def test_a_maze_leaves_no_file_behind() -> None:
     ("kwargs", "message"),
     [
         ({"shift": {"kind": "maze", "layout": "small-lshap"}}, "Unknown maze layout 'small-lshap'. Did you mean"),
+        ({"shift": {"kind": "maze", "layout": ["small-0"]}}, "Unknown maze layout"),
         ({"shift": [{"kind": "maze", "layout": f"medium-{i}"} for i in (1, 2)]}, "must not write the same field"),
         ({"shift": {"kind": "direction", "heading": "backward"}}, "rewarded for running; AntMaze is not"),
         ({"shift_range": {"kind": "velocity", "goal": [1.0, 3.0]}}, "rewarded for running; AntMaze is not"),

@@ -41,7 +41,7 @@ class MazeShift(GeometryShift):
     """Name of a layout, such as ``small-centerblock`` or ``medium-3``."""
 
     def __post_init__(self) -> None:
-        if self.layout not in LAYOUTS:
+        if not isinstance(self.layout, str) or self.layout not in LAYOUTS:
             raise ValueError(unknown("maze layout", self.layout, LAYOUTS))
 
     @property

@@ -127,8 +127,10 @@ class RandomWalk(_Between):
         require_non_negative("std", self.std)
         if self.std == 0.0:
             raise ValueError('A random walk takes steps; got std = 0.0. Use {"law": "constant"} for none.')
-        if self.start is not None and not self.low <= self.start <= self.high:
-            raise ValueError(f"`start` must lie within [{self.low}, {self.high}]; got {self.start!r}.")
+        if self.start is not None:
+            require_finite("start", self.start)
+            if not self.low <= self.start <= self.high:
+                raise ValueError(f"`start` must lie within [{self.low}, {self.high}]; got {self.start!r}.")
 
     def value(self, rng: np.random.Generator, *, episode: int, previous: float) -> float:
         """Return the next value of the walk."""
