@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import Pair, get_pair, get_suite
-from transreward_envs.pairs.domains import domain_name
+from transreward_envs.pairs.domains import domain_name, robot_of
+from transreward_envs.robots import get_robot
 
 Reference = Literal["transreward", "odrl"]
 REFERENCES: tuple[Reference, ...] = get_args(Reference)
@@ -102,13 +103,24 @@ def own_shelf() -> Path | None:
     return shelf
 
 
+def training_advice(domain: str) -> str:
+    """Return what to do about a domain that has no policies."""
+    robot = get_robot(robot_of(domain))
+    if robot.extra is not None:
+        return f"There is no recipe to train policies of {robot.name}: take your own, from a file, or random actions."
+    return (
+        f"Train its policies, transreward policies train --domains {domain}, and point TRANSREWARD_POLICIES at the "
+        "shelf."
+    )
+
+
 def _measured(pair: Pair) -> tuple[float, float]:
     name = domain_name(pair, "target")
     figures = measured_returns()["domains"].get(name, {})
     if not {"random", "expert"} <= set(figures):
         raise ValueError(
-            f"Reference returns must be measured before scores are normalised by them; {name!r} has none. Train its "
-            f"policies, transreward policies train --domains {name}, and point TRANSREWARD_POLICIES at the shelf."
+            f"Reference returns must be measured before scores are normalised by them; {name!r} has none. "
+            f"{training_advice(name)}"
         )
     low, high = float(figures["random"]["mean"]), float(figures["expert"]["mean"])
     if not high > low:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +16,7 @@ try:
     from transreward_baselines.console import console
     from transreward_baselines.pairs_command import find_pair, list_pairs, show
     from transreward_baselines.refine.args import RefineArgs
-    from transreward_baselines.script import TOLD
+    from transreward_baselines.script import TOLD, checked_later
     from transreward_baselines.settings import parse_settings
     from transreward_baselines.verify import verify
 except ModuleNotFoundError as error:
@@ -53,7 +54,7 @@ def train(
         out: Directory of the run.
         method: A domain to train in alone, or a method.
         agent: `sb3-ppo` or `sb3-sac`.
-        steps: Environment steps, of both domains together.
+        steps: Environment steps, of both domains together; the run ends with the rollout that reaches them.
         seed: Of everything random.
         n_envs: Lanes that step together; 8 for PPO and 1 for SAC when left out.
         target_budget: Target steps in all.
@@ -242,12 +243,14 @@ def main(args: list[str] | None = None) -> None:
     sys.path.insert(0, "")  # modules of one's own are found where the command is typed
     try:
         tyro.extras.subcommand_cli_from_dict(
-            commands,
+            {name: checked_later(command) for name, command in commands.items()},
             prog=prog,
             description="Source and target domains for off-dynamics RL.",
             args=words if prog == "transreward" else words[1:],
             config=(tyro.conf.OmitArgPrefixes,),
         )
+    except BrokenPipeError:  # whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except TOLD as error:
         print(f"transreward: {error}", file=sys.stderr)
         sys.exit(2)

@@ -21,6 +21,9 @@ AgentName = Literal["sb3-ppo", "sb3-sac"]
 LANES: dict[str, int] = {"sb3-ppo": 8, "sb3-sac": 1}
 """Lanes of an agent that step together, where nothing else is said."""
 
+RUNS_OWN = ("pair", "target_budget")
+"""Keywords of training ids that a run has as settings of its own."""
+
 NOT_SETTINGS = frozenset({"pair", "compensation", "target_budget", "shared_state", "render_mode"})
 
 
@@ -76,7 +79,8 @@ class RunConfig:
         object.__setattr__(self, "imports", tuple(self.imports))
         import_modules(self.imports)
         for name in NOT_SETTINGS.intersection(self.settings):
-            raise ValueError(f"{name!r} is not a setting of a method; it belongs to the run itself, or to `gym.make`.")
+            where = f"`--{name.replace('_', '-')}`" if name in RUNS_OWN else "a keyword of `gym.make`"
+            raise ValueError(f"{name!r} is not a setting of a method: it is {where}.")
         pair = get_pair(self.pair)
         if self.method not in (valid := [*ROLES, *METHODS]):
             raise ValueError(unknown("method", self.method, valid))

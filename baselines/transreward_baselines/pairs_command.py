@@ -26,10 +26,11 @@ def list_pairs(
         pattern: Part of a name, such as `Hopper` or `gravity`.
         suite: List this suite alone, such as `odrl`.
     """
-    pairs = PAIRS.values() if suite is None else get_suite(suite)
+    pairs = list(PAIRS.values()) if suite is None else get_suite(suite)
     found = [pair for pair in pairs if pattern.lower() in pair.name.lower()]
     if not found:
-        raise ValueError(unknown("pair", pattern, PAIRS))
+        of_suite = "" if suite is None else f" of suite {suite!r}"
+        raise ValueError(unknown(f"pair{of_suite}", pattern, [pair.name for pair in pairs]))
     table = Table(title=f"{len(found)} pairs", box=None)
     for column in ("pair", "source", "target", "suites"):
         table.add_column(column)

@@ -36,6 +36,7 @@ def check_directory(
     Raises:
         RunDirectoryError: It holds a run of other settings, or other files.
     """
+    require_folder(directory)
     if (directory / "config.json").exists():
         theirs = {**{name: value for name, value in UNTOLD.items() if name in settings}, **read(directory)}
         names = [name for name in {**settings, **theirs} if name not in may_change]
@@ -54,6 +55,15 @@ def check_directory(
         )
 
 
+def require_folder(path: Path) -> None:
+    """Raise ``RunDirectoryError`` if there is no such folder and none can be made: a file is in its place, or above."""
+    for one in (path, *path.parents):
+        if one.exists():
+            if not one.is_dir():
+                raise RunDirectoryError(f"A folder is needed at {path}; {one} is a file. Choose another, or delete it.")
+            return
+
+
 def read_settings(directory: Path) -> dict[str, Any]:
     """Return what a directory's ``config.json`` says.
 
@@ -64,7 +74,11 @@ def read_settings(directory: Path) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise RunDirectoryError(f"{path} is not a run's configuration: {error}") from error
+        raise RunDirectoryError(
+            f"A run's directory holds its configuration; {path} is not a run's configuration: "
+            f"{getattr(error, 'strerror', None) or error}. Name the "
+            "directory that a run was told by `--out`."
+        ) from error
     return settings
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -38,3 +40,26 @@ def run_script(
     except KeyboardInterrupt:
         print("Stopped; run the same command again to go on.", file=sys.stderr)
         sys.exit(130)
+
+
+def checked_later(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command whose settings, if they are one record, are checked once all of them are read.
+
+    What breaks a rule then ends in the record's own words; read by tyro, it would be laid to a name within that.
+    """
+    parameters = list(inspect.signature(command, eval_str=True).parameters.values())
+    if [dataclasses.is_dataclass(one.annotation) for one in parameters] != [True]:
+        return command
+    record = parameters[0].annotation
+    body = {"__post_init__": lambda self: None, "__doc__": record.__doc__, "__module__": record.__module__}
+    unchecked: type[Any] = dataclasses.dataclass(frozen=True, kw_only=True)(type(record.__name__, (record,), body))
+
+    def checked(args: Any) -> Any:
+        return command(record(**{one.name: getattr(args, one.name) for one in dataclasses.fields(record)}))
+
+    checked.__name__, checked.__doc__ = command.__name__, command.__doc__
+    checked.__annotations__ = {parameters[0].name: unchecked}
+    checked.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # read by tyro
+        [parameters[0].replace(annotation=unchecked)]
+    )
+    return checked

@@ -51,7 +51,9 @@ def settings_of(method: str) -> list[Setting]:
 def show_settings(method: str, imports: tuple[str, ...] = ()) -> None:
     """Print the settings of a method; see ``transreward settings``."""
     import_modules(imports)
-    table = Table(title=f"{method}: --set NAME=VALUE, or gym.make(id, NAME=VALUE)", box=None, padding=(0, 1))
+    note = "target_budget: by --target-budget, in `transreward train` and `refine`."
+    title = f"{method}: --set NAME=VALUE, or gym.make(id, NAME=VALUE)"
+    table = Table(title=title, caption=note, caption_justify="left", box=None, padding=(0, 1))
     for column in ("name", "default", "what it is"):
         table.add_column(column, overflow="fold", no_wrap=column == "name")
     for setting in settings_of(method):

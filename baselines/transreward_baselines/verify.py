@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from transreward_baselines.console import console
 from transreward_envs import PAIRS, Pair, get_pair, get_suite
+from transreward_envs.errors import require_count
 from transreward_envs.robots.extras import EXTRAS, installed
 
 
@@ -31,6 +32,8 @@ def verify(
     """
     from transreward_envs.verification.many import verify_many
 
+    if workers is not None:
+        require_count("workers", workers, at_least=1)
     chosen: list[Pair] = [get_pair(name) for name in pairs]
     if suite is not None:
         chosen += get_suite(suite)

@@ -167,3 +167,63 @@ def test_settings_are_json_or_plain_words() -> None:
 def test_a_pair_is_found_by_its_name_and_any_of_its_ids(pair) -> None:
     for name in (pair.name, pair.id("source"), f"transreward_envs:{pair.id('reward-transfer')}"):
         assert find_pair(name) is pair
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("data build --pair Hopper-mas-2.0", "Unknown pair 'Hopper-mas-2.0'. Did you mean"),
+        ("refine --pair Hopper-mass-2.0 --out runs --rounds 0", "`rounds` must be an integer >= 1; got 0"),
+        ("benchmark --out runs", "Name what to train in"),
+        ("benchmark --table dara --seeds -1", "`seeds` must be an integer >= 0; got -1"),
+        ("policies train --domains AntMaze", "'AntMaze' has none. Train your own"),
+        ("data build --pair AntMaze-medium-3 --quality medium", "There is no recipe to train policies of AntMaze"),
+        ("verify --workers -1", "`workers` must be an integer >= 1; got -1"),
+        ("list zzz --suite darc", "Unknown pair of suite 'darc' 'zzz'. Valid names: Ant-broken-ankle_1,"),
+        (
+            "train --pair Hopper-mass-2.0 --method darc --out runs --set target_budget=9",
+            "'target_budget' is not a setting of a method: it is `--target-budget`",
+        ),
+        ("align --pair Hopper-mass-2.0 --set model_updats=5", "`--set` is of `--target imagined`"),
+        ("align --pair Walker2d-from-Hopper", "has Hopper, its target Walker2d. Choose another pair"),
+        ("align --pair Hopper-mass-2.0 --seed -1", "`seed` must be an integer >= 0; got -1"),
+        (
+            "show --classifier nowhere",
+            "nowhere/config.json is not a run's configuration: No such file or directory. Name",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told_in_a_line(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = failure(capsys, *words.split())
+    assert message in told
+    assert told.splitlines()[-1].startswith("transreward: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train --pair Hopper-mass-2.0",
+        "refine --pair Hopper-mass-2.0",
+        "benchmark --pairs Hopper-mass-2.0",
+        "align --pair Hopper-mass-2.0",
+        "render Hopper-mass-2.0",
+    ],
+)
+def test_a_file_where_a_folder_is_due_is_named(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "film" if words.startswith("render") else tmp_path / "file"
+    assert f"{tmp_path / 'file'} is a file. Choose another" in failure(capsys, *words.split(), "--out", str(out))
+
+
+def test_policies_that_were_not_trained_leave_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["--domains", "InvertedPendulum", "--runs", str(tmp_path / "file"), "--shelf", str(tmp_path / "shelf")]
+    assert "is a file. Choose another" in failure(capsys, "policies", "train", *words)
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m transreward_baselines.cli list | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "pairs" in done.stdout
+    assert "transreward:" not in done.stderr

@@ -398,7 +398,7 @@ def test_there_is_a_recipe_for_every_robot_of_the_suites_with_policies() -> None
 def test_bad_settings_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainPolicies(**changes)
-    with pytest.raises(ValueError, match="Unknown robot with a recipe 'AntMaze'"):
+    with pytest.raises(ValueError, match="'AntMaze' has none. Train your own"):
         TrainPolicies(domains=("AntMaze",)).names()
 
 

@@ -338,7 +338,8 @@ def test_a_budget_is_never_overspent(tmp_path: Path) -> None:
         ({"tolerance": -1.0}, "`tolerance` must be finite and >= 0"),
         ({"target_budget": 0}, "`target_budget` must be an integer >= 1"),
         ({"start_from": Path("nowhere")}, "`start_from` is the file of a policy or .* there is no nowhere"),
-        ({"set": ("fitted=a",)}, "but for 'fitted', which the command sets"),
+        ({"set": ("fitted=a",)}, "but for 'fitted', which is the command's own"),
+        ({"set": ("target_budget=9",)}, "but for 'target_budget', which is the command's own"),
         ({"set": ("lam",)}, "A setting has the form name=value"),
         (
             {"set": ("estimator=policy",)},

@@ -8,6 +8,7 @@ from typing import Literal
 from rich.table import Table
 
 from transreward_baselines.console import console
+from transreward_baselines.run_directory import require_folder
 from transreward_baselines.settings import parse_settings
 from transreward_envs import get_pair
 from transreward_envs.errors import require_count
@@ -51,9 +52,18 @@ def align(
 
     if method != "dtw" and (open_end or band is not None):
         raise ValueError(f"`open_end` and `band` are of `--method dtw`; got {method!r}. Leave them out.")
+    if set and target != IMAGINED:
+        raise ValueError(f"`--set` is of `--target {IMAGINED}`, for the model that imagines; got {' '.join(set)}.")
+    require_count("seed", seed)
     if steps is not None:
         require_count("steps", steps, at_least=2)
+    require_folder(out)
     the_pair = None if pair is None else get_pair(pair)
+    if the_pair is not None and the_pair.source_robot is not None and target != IMAGINED:
+        raise ValueError(
+            f"Trajectories are aligned by observations of one robot; the source of {pair!r} has "
+            f"{the_pair.source_robot}, its target {the_pair.robot}. Choose another pair."
+        )
     if target == IMAGINED:
         if the_pair is None:
             raise ValueError("What is `imagined` is a pair's target: name its `--pair`.")

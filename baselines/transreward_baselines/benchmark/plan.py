@@ -14,7 +14,7 @@ from filelock import FileLock
 from transreward_baselines.benchmark.contenders import Contender
 from transreward_baselines.benchmark.job import Job
 from transreward_baselines.benchmark.terms import Terms
-from transreward_baselines.run_directory import RunDirectoryError
+from transreward_baselines.run_directory import RunDirectoryError, require_folder
 from transreward_envs import Pair
 from transreward_wrappers.storage import write_json
 
@@ -86,6 +86,7 @@ def claim(directory: Path, plan: Plan) -> None:
         RunDirectoryError: The directory's runs are on other terms or of other pairs of these names, or it holds other
             files.
     """
+    require_folder(directory)
     path, ours = directory / FILE, plan.to_json()
     if not path.exists() and directory.exists() and any(directory.glob("[!.]*")):
         raise RunDirectoryError(

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from transreward_baselines.console import console
 from transreward_baselines.policies.recipes import SOURCES
 from transreward_baselines.processes import Finished, run_jobs
+from transreward_baselines.run_directory import require_folder
 from transreward_envs import get_suite
 from transreward_envs.errors import require_count, require_positive, unknown
 from transreward_envs.pairs.domains import canonical, domains_of, robot_of
@@ -73,7 +74,10 @@ class TrainPolicies:
         robots = [robot_of(domain) for domain in wanted]
         for robot in robots:
             if robot not in SOURCES:
-                raise ValueError(unknown("robot with a recipe", robot, SOURCES))
+                raise ValueError(
+                    f"There are recipes to train policies of {', '.join(SOURCES)}; {robot!r} has none. Train your own "
+                    "by a script such as transreward_baselines.ppo, and give its file."
+                )
         missing = [robot for robot in robots if not policy_path(robot, "expert").exists()]
         plain = [robot for robot in robots if robot in wanted]
         return list(dict.fromkeys([*missing, *plain, *wanted]))
@@ -88,6 +92,8 @@ def train(args: TrainPolicies) -> None:
     from transreward_baselines.policies.collate import collate
     from transreward_baselines.policies.train import Workplace, train_domain
 
+    for folder in (args.runs, args.shelf):
+        require_folder(folder)
     workplace = Workplace(runs=args.runs, shelf=args.shelf, seed=args.seed, scale=args.scale)
     names = args.names()
     left = [name for name in names if not workplace.scores(name).exists()]
@@ -107,8 +113,9 @@ def train(args: TrainPolicies) -> None:
             jobs = {name: (name, workplace) for name in stage}
             run_jobs(train_domain, jobs, workers=args.workers, tell=tell)
     path = args.table or args.shelf / "measured.json"
-    collate(workplace, path)
-    print(f"The policies are in {args.shelf}, the reference returns in {path}.")
+    if any(workplace.scores(name).exists() for name in names):
+        collate(workplace, path)
+        print(f"The policies are in {args.shelf}, the reference returns in {path}.")
     if failed:
         raise RuntimeError(f"{len(failed)} domains failed: {', '.join(failed)}. Run the same command again to resume.")
 

@@ -11,8 +11,8 @@ from transreward_baselines.settings import parse_settings
 from transreward_envs import get_pair
 from transreward_envs.errors import require_count, require_non_negative
 
-OWN = ("fitted", "seed")
-"""Keywords of the compensation that the command sets itself."""
+OWN = ("fitted", "seed", "target_budget")
+"""Keywords that the command has options for, or sets itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class RefineArgs:
             )
         if taken := [name for name in OWN if name in parse_settings(self.set)]:
             raise ValueError(
-                f"`--set` takes keywords of reward transfer, but for {taken[0]!r}, which the command sets."
+                f"`--set` takes keywords of reward transfer, but for {taken[0]!r}, which is the command's own."
             )
         parse_settings(self.ppo)
 

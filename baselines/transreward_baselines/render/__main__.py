@@ -6,11 +6,14 @@ import sys
 
 import tyro
 
-from transreward_baselines.render.program import RenderArgs, render
+from transreward_baselines.render.program import USAGE, RenderArgs, render
 
 if __name__ == "__main__":
     sys.path.insert(0, "")
     try:
         render(tyro.cli(RenderArgs, description=__doc__))
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
+    except (ValueError, TypeError) as error:
+        print(f"transreward: {error}", file=sys.stderr)
+        sys.exit(USAGE)
+    except (RuntimeError, OSError) as error:
         sys.exit(f"transreward: {error}")

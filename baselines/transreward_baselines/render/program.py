@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from transreward_baselines.render.backend import working_backend
 from transreward_baselines.render.encode import require_encoder
 from transreward_baselines.render.errors import RenderError
+from transreward_baselines.run_directory import require_folder
 from transreward_envs import Pair, get_pair
 from transreward_envs.errors import require_count
 from transreward_envs.pairs import ROLES, Role
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from transreward_baselines.render.film import Actor, Film
 
 SUFFIXES = (".png", ".gif", ".mp4")
+USAGE = 2
+"""Exit status where what was asked for cannot be, which is told by then."""
+
 SECONDS = 6.0
 """Length of a film unless it is given [s]."""
 
@@ -108,16 +112,20 @@ def render_in_subprocess(args: RenderArgs) -> list[Path]:
 
     Raises:
         ValueError: There is no such pair.
+        RunDirectoryError: A file is where the pictures' folder would be.
         RenderError: No way to render works, there is no encoder, or filming failed.
     """
     if args.run is None:
         get_pair(str(args.pair))
+    require_folder(args.out.parent)
     require_encoder()
     backend = working_backend()
     values = {field.name: getattr(args, field.name) for field in dataclasses.fields(args)}
     command = [sys.executable, "-m", "transreward_baselines.render"]
     command += [f"--{name}={value}" for name, value in values.items() if value is not None]
     status = subprocess.run(command, env={**os.environ, "MUJOCO_GL": backend}, check=False).returncode
+    if status == USAGE:
+        sys.exit(USAGE)
     if status != 0:
         raise RenderError(f"Filming with MUJOCO_GL={backend} failed with exit status {status}; its error is above.")
     return picture_files(args.out)

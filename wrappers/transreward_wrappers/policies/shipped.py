@@ -10,7 +10,7 @@ from transreward_envs import PAIRS, ROBOTS, Pair, get_pair
 from transreward_envs.errors import unknown
 from transreward_envs.pairs import Role
 from transreward_envs.pairs.domains import domain_name, robot_of
-from transreward_envs.references import measured_returns, own_shelf
+from transreward_envs.references import measured_returns, own_shelf, training_advice
 from transreward_wrappers.policies.gaussian import GaussianPolicy
 
 Level = Literal["medium", "expert"]
@@ -72,8 +72,7 @@ def load_domain_policy(domain: str, level: str, root: Path | None = None) -> Gau
                 f"{why} Another seed may find one: transreward policies train --domains {domain} --seed 2; or give "
                 "another level."
                 if why
-                else f"Train it, transreward policies train --domains {domain}, and point TRANSREWARD_POLICIES at the "
-                "shelf."
+                else training_advice(domain)
             )
         )
     return GaussianPolicy.load(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from transreward_envs.pairs import Pair
 from transreward_envs.pairs.domains import domain_name
+from transreward_envs.references import training_advice
 from transreward_wrappers.policies import GaussianPolicy, load_domain_policy, snapshots
 from transreward_wrappers.policies.shipped import LEVELS, policy_path
 
@@ -22,9 +23,8 @@ def shipped_mixture(pair: Pair) -> list[GaussianPolicy]:
     levels = [level for level in LEVELS if policy_path(name, level).exists()]
     if "expert" not in levels:
         raise ValueError(
-            f'`source_data="policies"` needs policies of {robot!r}, and none ship with the package. Train them, '
-            f"transreward policies train --domains {robot}, and point TRANSREWARD_POLICIES at the shelf; or take "
-            '`source_data="rollout"`, the file of a policy, or a dataset.'
+            f'`source_data="policies"` needs policies of {robot!r}, and none ship with the package. '
+            f'{training_advice(robot)} Or take `source_data="rollout"`, the file of a policy, or a dataset.'
         )
     return [*snapshots(robot), *(load_domain_policy(name, level) for level in levels)]
 
