@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from transreward_envs.shifts.base import ScaledShift, model_name
 
@@ -39,12 +40,25 @@ class GravityShift(ScaledShift):
 
 def _acts(model: mujoco.MjModel) -> bool:
     """Say whether a joint gives way to gravity: one that slides along it, turns out of its line, or does both."""
-    import mujoco
+    from mujoco import mjtJoint
 
     if not model.opt.gravity[2]:
         return True  # what the shift leaves as it is, is told elsewhere
-    data = mujoco.MjData(model)
-    mujoco.mj_kinematics(model, data)
-    along = np.abs(data.xaxis[:, 2])
-    slides, hinges = (model.jnt_type == kind for kind in (mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_HINGE))
-    return bool((np.where(slides, along > ALIGNED, ~hinges | (along < 1.0 - ALIGNED))).any())
+    for joint, kind in enumerate(map(mjtJoint, model.jnt_type)):
+        if kind not in (mjtJoint.mjJNT_SLIDE, mjtJoint.mjJNT_HINGE):
+            return True
+        along = abs(_axis(model, joint)[2])
+        if along > ALIGNED if kind == mjtJoint.mjJNT_SLIDE else along < 1.0 - ALIGNED:
+            return True
+    return False
+
+
+def _axis(model: mujoco.MjModel, joint: int) -> NDArray[np.float64]:
+    """Return a joint's axis in the world's frame, in the model's reference pose, as ``(3,)``."""
+    from mujoco import mju_rotVecQuat
+
+    axis, body = np.array(model.jnt_axis[joint]), int(model.jnt_bodyid[joint])
+    while body:
+        mju_rotVecQuat(axis, axis.copy(), model.body_quat[body])
+        body = int(model.body_parentid[body])
+    return axis
