@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from transreward_baselines.run_directory import RunDirectoryError
-from transreward_envs import PAIRS, Pair, register_pair
+from transreward_envs import Pair, register_pair
 from transreward_wrappers.storage import write_json
 
 NEEDS = "needs.json"
@@ -35,10 +35,7 @@ def meet_needs(directory: Path) -> None:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunDirectoryError(f"{path} does not say what a run needs: {error}. Delete it.") from error
     import_modules(imports)
-    needed = Pair.from_json(pair)
-    known = PAIRS.get(needed.name)
-    if known is None or known.to_json() != needed.to_json():  # suites are no part of what makes a pair
-        register_pair(needed)
+    register_pair(Pair.from_json(pair))
 
 
 def import_modules(modules: Iterable[str]) -> None:
