@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from transreward_baselines.cli import main
 from transreward_baselines.joints import show_joints
 from transreward_baselines.pairs_command import find_pair
+from transreward_baselines.processes import Finished
 from transreward_baselines.settings import parse_settings
 from transreward_envs import PAIRS, Pair
 
@@ -219,6 +221,19 @@ def test_policies_that_were_not_trained_leave_no_table(tmp_path: Path, capsys: p
     (tmp_path / "file").write_text("")
     words = ["--domains", "InvertedPendulum", "--runs", str(tmp_path / "file"), "--shelf", str(tmp_path / "shelf")]
     assert "is a file. Choose another" in failure(capsys, "policies", "train", *words)
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_policies_whose_training_failed_leave_no_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(function: object, jobs: dict[str, object], *, workers: int, tell: Callable[[Finished], None]) -> None:
+        for name in jobs:
+            tell(Finished(name=name, error="no luck"))
+
+    monkeypatch.setattr("transreward_baselines.policies.command.run_jobs", fail)
+    words = ["--domains", "InvertedPendulum", "--runs", str(tmp_path / "runs"), "--shelf", str(tmp_path / "shelf")]
+    assert "1 domains failed: InvertedPendulum. Run the same command" in failure(capsys, "policies", "train", *words)
     assert not (tmp_path / "shelf").exists()
 
 
