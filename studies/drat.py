@@ -32,8 +32,9 @@ from rich.console import Console
 from rich.table import Table
 
 from transreward_baselines import drat
-from transreward_baselines.benchmark.figures import colours_of, save
+from transreward_baselines.benchmark.figures import save
 from transreward_baselines.benchmark.statistics import Estimate, estimate
+from transreward_baselines.plot import colours_of
 from transreward_baselines.results import read_table, write_table
 from transreward_baselines.run_directory import check_directory, read_settings
 from transreward_baselines.settings import parse_settings

@@ -84,6 +84,12 @@ def require_below_one(name: str, value: object) -> None:
         raise ValueError(f"`{name}` must lie in [0, 1); got {value!r}.")
 
 
+def require_name(name: str, value: object, *, optional: bool = False) -> None:
+    """Raise ``TypeError`` unless a value is a string, such as a path; ``None`` may be allowed too."""
+    if not (isinstance(value, str) or (optional and value is None)):
+        raise TypeError(f"`{name}` must be a string{' or None' if optional else ''}; got {value!r}.")
+
+
 def require_count(name: str, value: object, *, at_least: int = 0) -> None:
     """Raise unless ``value`` is an integer of at least ``at_least``.
 

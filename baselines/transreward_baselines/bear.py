@@ -61,8 +61,9 @@ class Args(OfflineArgs):
     acting_actions: int = 10
     """Actions of which the policy takes the best."""
 
-    warmup: int = 20_000
-    """Steps in which the policy only comes close to the data."""
+    warmup: int | None = None
+    """Steps in which the policy only comes close to the data:
+    a fifth of `updates`, and 20,000 at most, when left out. Runs that `start` from others have none."""
 
     tau: float = 0.005
     """Share by which targets move after each step."""
@@ -81,7 +82,8 @@ class Args(OfflineArgs):
             require_positive(name, getattr(self, name))
         for name in ("min_share", "tau"):
             require_share(name, getattr(self, name))
-        require_count("warmup", self.warmup)
+        if self.warmup is not None:
+            require_count("warmup", self.warmup)
         for name in ("matched_actions", "target_actions", "acting_actions"):
             require_count(name, getattr(self, name), at_least=1)
 
@@ -91,6 +93,7 @@ class BEAR:
 
     def __init__(self, args: Args, data: OfflineData, streams: Streams) -> None:
         self.args, self.streams = args, streams
+        self.first_steps = args.first_steps(args.warmup, share=5, most=20_000)
         seeds, hidden = [run.seed for run in args.runs], args.hidden
         observation, action = data.observation_size, data.action_size
         self.vae = StackedVAE(seeds, observation=observation, action=action, hidden=hidden)
@@ -138,7 +141,7 @@ class BEAR:
         loss = 2.0 * per_run(errors.square())
         descend(self.optimizers["critics"], loss)
         figures = {"vae": imitation.detach(), "critics": loss.detach()}
-        figures |= self._improve(batch, by_value=step >= self.args.warmup)
+        figures |= self._improve(batch, by_value=step >= self.first_steps)
         for name in ("critics", "policy"):
             follow(self.networks[f"target_{name}"], self.networks[name], self.args.tau)
         return figures

@@ -33,8 +33,9 @@ class Args(OfflineArgs):
     alpha: float = 10.0
     """Weight of the divergence against the value."""
 
-    warmup: int = 10_000
-    """First steps, in which the actor comes close to the clone and values do not count."""
+    warmup: int | None = None
+    """First steps, in which the actor comes close to the clone and values do not count:
+    a tenth of `updates`, and 10,000 at most, when left out. Runs that `start` from others have none."""
 
     tau: float = 0.005
     """Share by which target critics move after each step."""
@@ -50,7 +51,8 @@ class Args(OfflineArgs):
         for name in ("learning_rate", "policy_learning_rate"):
             require_positive(name, getattr(self, name))
         require_non_negative("alpha", self.alpha)
-        require_count("warmup", self.warmup)
+        if self.warmup is not None:
+            require_count("warmup", self.warmup)
         require_share("tau", self.tau)
 
 
@@ -59,6 +61,7 @@ class BRACP:
 
     def __init__(self, args: Args, data: OfflineData, streams: Streams) -> None:
         self.args, self.streams = args, streams
+        self.first_steps = args.first_steps(args.warmup, share=10, most=10_000)
         seeds, hidden = [run.seed for run in args.runs], args.hidden
         observation, action = data.observation_size, data.action_size
         self.actor, self.clone = (
@@ -94,7 +97,7 @@ class BRACP:
         errors = self.values("critics", batch.observations, batch.actions) - self._targets(batch)[:, None]
         critic_loss = 2.0 * per_run(errors.square())
         descend(self.optimizers["critics"], critic_loss)
-        distance = self._improve(batch, values_count=step >= self.args.warmup)
+        distance = self._improve(batch, values_count=step >= self.first_steps)
         follow(self.networks["target_critics"], self.networks["critics"], self.args.tau)
         return {"clone": clone_loss.detach(), "critics": critic_loss.detach(), "divergence": distance}
 

@@ -20,6 +20,7 @@ The published figure (docs/drae.md): ``python -m studies.drat --out runs/drat``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -105,8 +106,8 @@ class Args(MetaArgs):
         require_count("classifier_burst", self.classifier_burst)
         require_share("relabelled_share", self.relabelled_share)
         require_non_negative("input_noise", self.input_noise)
-        for clip in (self.clip, self.policy_clip):
-            require_clip(clip)
+        for name in ("clip", "policy_clip"):
+            require_clip(getattr(self, name), name)
         if self.relabelling != "none" and self.stretches == 0:
             raise ValueError(
                 f"Of {self.batch_size} transitions a task, `relabelled_share` {self.relabelled_share} must make one "
@@ -118,7 +119,7 @@ class Args(MetaArgs):
         """Stretches of other tasks' trajectories for each task of a gradient step."""
         if self.relabelling == "none":
             return 0
-        return round(self.relabelled_share * self.batch_size / self.lookahead)
+        return math.floor(self.relabelled_share * self.batch_size / self.lookahead + 1e-9)
 
     @property
     def classifies(self) -> bool:
@@ -327,7 +328,8 @@ def train(args: Args, family: Family) -> list[MetaEvaluation]:
         closing(family.lanes(held_out, threads=args.threads)) as tests,
     ):
         agent = DRaT(args, family.train, lanes.observation_size, lanes.action_size)
-        directory = args.out or Path("runs") / f"drat-{args.robot}-{args.relabelling}-{args.seed}"
+        kind = args.relabelling if args.context else f"no-context-{args.relabelling}"
+        directory = args.out or Path("runs") / f"drat-{args.robot}-{kind}-{args.seed}"
         told = {"episodes": args.adaptation_episodes, "horizon": args.horizon}
         with MetaRun("drat", args, directory, agent, lambda: meta_test(agent, tests, **told)) as run:
             while run.unfinished:

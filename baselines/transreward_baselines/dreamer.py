@@ -358,7 +358,8 @@ def learn(
     shape, steps = (lanes.num_envs, lanes.action_size), 0
     report: dict[str, Tensor] = {}
     for _ in range(BLOCK):
-        started = agent.replay.size >= min(args.learning_starts, agent.replay.capacity)
+        first = max(args.learning_starts, 2 * lanes.num_envs)  # a lane's first step is known to be one at its second
+        started = agent.replay.size >= min(first, agent.replay.capacity)
         actions = agent.explore(observations) if started else generator.uniform(-1.0, 1.0, shape)
         try:
             result = lanes.step(actions)

@@ -49,7 +49,8 @@ class Args(OfflineArgs):
 
     return_span: float | None = 1_000.0
     """What the best and the worst return of a run's data are to be apart, by the scale of rewards; `None` to take
-    rewards as they are. So are they where all returns are equal."""
+    rewards as they are. So are they where all returns are equal. Runs that `start` from others keep the scale that
+    values were learnt in."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

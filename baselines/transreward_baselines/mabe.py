@@ -44,8 +44,9 @@ class Args(ModelArgs):
     baseline_actions: int = 4
     """The prior's actions that an action's advantage is measured against."""
 
-    warmup: int = 10_000
-    """First steps, in which the prior imitates all actions alike, and the actor comes close to it."""
+    warmup: int | None = None
+    """First steps, in which the prior imitates all actions alike, and the actor comes close to it:
+    a tenth of `updates`, and 10,000 at most, when left out. Runs that `start` from others have none."""
 
     penalty: float = 0.0
     """Weight of the models' uncertainty in imagined rewards."""
@@ -63,7 +64,8 @@ class Args(ModelArgs):
         for name in ("alpha", "penalty"):
             require_non_negative(name, getattr(self, name))
         require_count("baseline_actions", self.baseline_actions, at_least=1)
-        require_count("warmup", self.warmup)
+        if self.warmup is not None:
+            require_count("warmup", self.warmup)
         require_share("tau", self.tau)
 
 
@@ -72,6 +74,7 @@ class MABE:
 
     def __init__(self, args: Args, data: OfflineData, streams: Streams) -> None:
         self.args, self.streams = args, streams
+        self.first_steps = args.first_steps(args.warmup, share=10, most=10_000)
         seeds, hidden = [run.seed for run in args.runs], args.hidden
         observation, action = data.observation_size, data.action_size
         self.models = WorldModels(args, data, streams, penalty=args.penalty)
@@ -106,7 +109,7 @@ class MABE:
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Imagine where it is time to, and take a step of the priors, the critics and the actors."""
-        warm = step >= self.args.warmup
+        warm = step >= self.first_steps
         weights = self.weights(batch) if warm else torch.ones_like(batch.rewards)
         prior_loss = -per_run(weights * self.prior.log_density(batch.observations, batch.actions))
         descend(self.optimizers["prior"], prior_loss)

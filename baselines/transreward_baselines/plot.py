@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -33,6 +34,18 @@ METHOD_NAMES = {
     "dara": "DARA",
     "drae": "DRaE",
 }
+
+
+SPARE_COLOURS = ("#8c564b", "#e377c2", "#17becf", "#bcbd22", "#aec7e8", "#98df8a", "#ff9896", "#c5b0d5")
+"""Of contenders with settings, and of methods without a colour of their own."""
+
+
+def colours_of(contenders: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each contender, its method's own where it has no settings."""
+    spare, colours = cycle(SPARE_COLOURS), {}
+    for contender in dict.fromkeys(contenders):
+        colours[contender] = METHOD_COLOURS.get(contender) or next(spare)
+    return colours
 
 
 def contender_label(contender: str) -> str:
@@ -86,15 +99,15 @@ def _variant(config: RunConfig) -> str:
 def plot_learning_curves(runs: Mapping[str, list[list[Result]]], path: Path, *, title: str) -> None:
     """Draw the mean over seeds, and a band from the lowest to the highest seed, and write the figure."""
     figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
+    colours = colours_of(runs)
     for method, seeds in runs.items():
         length = min(len(results) for results in seeds)
         steps = [result.step for result in seeds[0][:length]]
         returns = np.array([[result.target_return for result in results[:length]] for results in seeds])
-        colour = METHOD_COLOURS.get(method)
         name = f"{METHOD_NAMES.get(method, method)} ({len(seeds)} seed{'s' if len(seeds) > 1 else ''})"
-        (line,) = axes.plot(steps, returns.mean(axis=0), color=colour, label=name, marker="o", markersize=3)
+        axes.plot(steps, returns.mean(axis=0), color=colours[method], label=name, marker="o", markersize=3)
         axes.fill_between(
-            steps, returns.min(axis=0), returns.max(axis=0), color=line.get_color(), alpha=0.15, linewidth=0
+            steps, returns.min(axis=0), returns.max(axis=0), color=colours[method], alpha=0.15, linewidth=0
         )
     axes.set(xlabel="environment steps (source + target)", ylabel="return in the target")
     axes.set_title(title, fontsize=10)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,10 +25,11 @@ from transreward_baselines.run_directory import (
     RunDirectoryError,
     check_directory,
     checkpoints,
+    held,
     new_checkpoint,
     read_settings,
 )
-from transreward_baselines.training_ids import evaluation_ids, find_role
+from transreward_baselines.training_ids import evaluation_ids, find_role, require_same_observations
 from transreward_envs.errors import BudgetSpentError
 from transreward_envs.pairs import ROLES
 from transreward_wrappers.errors import CorruptFileError
@@ -66,11 +68,19 @@ class Run:
             may_change=MAY_CHANGE,
             read=lambda directory: {**_as_json(_defaults(args)), **read_settings(directory)},
         )
-        if not (self.directory / "config.json").exists():
-            write_json(self.directory / "config.json", _as_json(settings))
-        self._load()
-        self.results = [row for row in read_rows(self.directory, Evaluation) if row.step <= self.steps]
         self._domains = evaluation_ids(args.env_id, both=args.eval_both, keywords=args.keywords())
+        places = [(env_id, dict[str, Any]()) for env_id in self._domains.values()]
+        require_same_observations(lanes.envs.single_observation_space, args.env_id, places)
+        self._held = ExitStack()
+        self._held.enter_context(held(self.directory))
+        try:
+            if not (self.directory / "config.json").exists():
+                write_json(self.directory / "config.json", _as_json(settings))
+            self._load()
+        except BaseException:
+            self._held.close()
+            raise
+        self.results = [row for row in read_rows(self.directory, Evaluation) if row.step <= self.steps]
         self._bar = tqdm(
             total=args.total_steps,
             initial=self.steps,
@@ -111,6 +121,7 @@ class Run:
         finally:
             self._bar.close()
             self._logs.close()
+            self._held.close()
         return spent
 
     def advance(self, steps: int, scalars: Mapping[str, float]) -> None:

@@ -10,6 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+LOCK = ".lock"
+"""File in a run's directory by which one process holds it."""
+
 UNTOLD = {"relabel": False, "learn_from": "both"}
 """Settings as they were in runs that do not tell them."""
 
@@ -49,7 +54,7 @@ def check_directory(
                 f"A run directory belongs to one configuration; {directory} has another ({listing}). Choose another "
                 "`--out`, or delete it."
             )
-    elif directory.exists() and any(directory.iterdir()):
+    elif directory.exists() and any(one.name != LOCK for one in directory.iterdir()):
         raise RunDirectoryError(
             f"A new run needs an empty directory; {directory} holds files and no config.json. Choose another `--out`."
         )
@@ -80,6 +85,28 @@ def read_settings(directory: Path) -> dict[str, Any]:
             "directory that a run was told by `--out`."
         ) from error
     return settings
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Keep a run's directory from other processes meanwhile.
+
+    Raises:
+        RunDirectoryError: Another one has it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunDirectoryError(
+            f"A run's directory is filled by one process; another one trains in {directory}. Wait until it is done, or "
+            "choose another `--out`."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

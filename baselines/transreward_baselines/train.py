@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from transreward_baselines.checkpoint import load_checkpoint, save_checkpoint
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import Result, read_results, write_results
+from transreward_baselines.run_directory import held
 from transreward_baselines.sb3.agents import (
     budget_is_spent,
     make_agent,
@@ -25,6 +26,7 @@ from transreward_baselines.sb3.agents import (
     policy_of,
     steps_spent,
 )
+from transreward_baselines.training_ids import require_same_observations
 from transreward_envs.errors import BudgetSpentError
 
 Report = Callable[[int], None]
@@ -44,9 +46,11 @@ def train(config: RunConfig, directory: Path, *, report: Report | None = None) -
         RunDirectoryError: The directory belongs to another run, or its checkpoint cannot be read.
     """
     config.check(directory)
-    env = make_training_env(config)
-    try:
+    with ExitStack() as stack:
+        env = stack.enter_context(closing(make_training_env(config)))
+        require_same_observations(env.observation_space, "", places_of(config).values())
         agent = make_agent(config, env)
+        stack.enter_context(held(directory))
         config.claim(directory)
         load_checkpoint(agent, config, directory)
         agent.set_random_seed(config.seed + agent.num_timesteps)
@@ -67,8 +71,6 @@ def train(config: RunConfig, directory: Path, *, report: Report | None = None) -
             if not results:  # the run was done, but its results were lost
                 results.append(_evaluation(agent, config, 0.0))
                 write_results(directory, results)
-    finally:
-        env.close()
     return results
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any
+
+import gymnasium as gym
 
 from transreward_envs import METHODS, PAIRS, Pair
 from transreward_envs.pairs import ROLES, Role
@@ -79,6 +82,32 @@ def evaluation_places(pair: Pair, method: str, keywords: Mapping[str, Any]) -> d
         kept = {name: value for name, value in keywords.items() if name not in TRAINING_KEYWORDS}
         return {"target": (pair.id(method), kept)}
     return {role: (pair.id(role), {}) for role in evaluation_roles(pair)}
+
+
+def require_same_observations(
+    space: gym.Space[Any], env_id: str, places: Iterable[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """Check that a policy can be evaluated where it is to be.
+
+    Args:
+        space: Of a single observation in training.
+        env_id: The id that is trained under.
+        places: Ids, and their keywords.
+
+    Raises:
+        ValueError: Observations have another shape there.
+    """
+    for place, keywords in places:
+        if place == env_id:
+            continue
+        with closing(gym.make(place, disable_env_checker=True, **keywords)) as env:
+            theirs = env.observation_space.shape
+        if theirs != space.shape:
+            raise ValueError(
+                f"A policy is evaluated in plain domains, whose observations it must be trained on; those of {place} "
+                f"have the shape {theirs}, those in training {space.shape}. Leave out the keywords that change them, "
+                "or make a pair that has them."
+            )
 
 
 def observes_more(method: str, keywords: Mapping[str, Any]) -> bool:

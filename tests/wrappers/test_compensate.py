@@ -258,7 +258,7 @@ def test_environments_that_differ_or_have_started_are_not_joined() -> None:
     from transreward_envs.training import join_environments
 
     env_id = "TransReward/HalfCheetah-broken-bthigh-darc-v0"
-    with pytest.raises(ValueError, match="have the same compensation and settings"):
+    with pytest.raises(ValueError, match="have the same pair, compensation and settings"):
         join_environments([gym.make(env_id, eta=0.1), gym.make(env_id, eta=5.0)])
     started = gym.make(env_id)
     started.reset(seed=0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from transreward_envs.batched.engine import Engine
@@ -126,7 +127,9 @@ class ScheduledLanes(BatchedEnv):
         if acted.any():
             self.ledger.spend(int(acted.sum()))
             self._reserved[acted] = False
-            cut = self._reserve(acted & ~terminated & ~truncated)
+            over = terminated | truncated
+            starting = ~stepping if self.autoreset_mode == AutoresetMode.NEXT_STEP else acted & over
+            cut = self._reserve(acted & ~over, starting)
             truncated = truncated | cut
         everyone = np.ones(self.num_envs, dtype=np.bool_)
         infos["domain"], infos["_domain"] = self._in_target.astype(np.int64), everyone
@@ -135,14 +138,18 @@ class ScheduledLanes(BatchedEnv):
         self._episodes.tell(infos, STATISTICS_KEY, terminated | truncated)
         return truncated
 
-    def _reserve(self, going: Bools) -> Bools:
-        """Reserve the next step of the target episodes that go on, and return which get none."""
-        wanted = int(going.sum())
-        granted = self.ledger.reserve(wanted)
-        if granted < wanted and not self._by_turns:  # lanes step together or not at all
+    def _reserve(self, going: Bools, starting: Bools) -> Bools:
+        """Reserve the next step of the target episodes that go on, and return which get none.
+
+        Lanes that cannot act in the source step together or not at all, those among them that start an episode first.
+        """
+        wanted = going if self._by_turns else going | starting
+        count = int(wanted.sum())
+        granted = self.ledger.reserve(count)
+        if granted < count and not self._by_turns:
             self.ledger.release(granted)
             granted = 0
-        self._reserved[np.flatnonzero(going)[:granted]] = True
+        self._reserved[np.flatnonzero(wanted)[:granted]] = True
         return going & ~self._reserved
 
 

@@ -7,6 +7,8 @@ from typing import Any, get_args
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
+from transreward_envs.batched.engine import physics_failed
+from transreward_envs.batched.infos import FAILED
 from transreward_envs.errors import require_count, require_share, unknown
 from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
@@ -24,7 +26,8 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     not spent; of environments that share their counts, the episode that each other one is in counts as a whole one.
     With ``acts_in="target"`` all are. ``info["domain"]`` is 0 in the source and 1 in the target. ``unwrapped`` and
     rendering are those of the domain that is active; both have one observation and one action space. A domain is made
-    when it is first needed.
+    when it is first needed. An episode whose physics blows up is truncated and earns nothing by that step, as in lanes:
+    ``info["physics_failed"]``; its last observation is not of that episode.
 
     Args:
         pair: The pair.
@@ -97,6 +100,8 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the active domain."""
         observation, reward, terminated, truncated, info = self.env.step(action)
+        if physics_failed(self.env.unwrapped.data):  # type: ignore[attr-defined]  # of every domain
+            reward, terminated, truncated, info = 0.0, False, True, {**info, FAILED: True}
         if self.role == "source":
             self.ledger.count_source(1)
             if terminated or truncated:
@@ -163,7 +168,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         return self._domains[role]
 
     def _annotate(self, info: dict[str, Any]) -> dict[str, Any]:
-        return {"budget_truncated": False, **info, "domain": DOMAIN_INDEX[self.role]}
+        return {"budget_truncated": False, FAILED: False, **info, "domain": DOMAIN_INDEX[self.role]}
 
 
 def require_schedule(target_ratio: float, start_in: str) -> None:

@@ -155,7 +155,8 @@ class BoundCompensation:
         self._prepared = True
 
     def save_state(self, path: str) -> None:
-        """Write what the compensation has learnt, for a run to resume from."""
+        """Write what the compensation has learnt, for a run to resume from; it is fitted before if need be."""
+        self.prepare()
         self.compensation.save(Path(path))
 
     def load_state(self, path: str) -> None:
@@ -182,7 +183,8 @@ class BoundCompensation:
     def identity(self) -> dict[str, Any]:
         """Return what environments that learn together have in common."""
         cls = type(self.compensation)
-        return {"compensation": f"{cls.__module__}:{cls.__qualname__}", "settings": self.compensation.settings()}
+        about = {"pair": self.pair.to_json(), "settings": self.compensation.settings()}
+        return {"compensation": f"{cls.__module__}:{cls.__qualname__}", **about}
 
     def _claim(self, directory: Path) -> None:
         """Make a shared folder that of this compensation and these settings, or check that it is."""
@@ -265,7 +267,14 @@ def make_compensation(cls: type[Compensation], settings: dict[str, Any], *, more
     for name in settings:
         if name not in names:
             raise ValueError(unknown(f"setting of {cls.__name__}", name, [*names, *more]))
-    return cls(**settings)
+    return cls(**{name: _plain(value) for name, value in settings.items()})
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as settings are written to files: NumPy's numbers as Python's, and paths as strings."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value) if isinstance(value, Path) else value
 
 
 def setting_names(cls: type[Compensation]) -> list[str]:

@@ -35,7 +35,13 @@ def fit_or_load(compensation: Compensation, pair: Pair) -> None:
     """
     key = _key(compensation, pair)
     path = cache_directory() / f"{type(compensation).__name__.lower()}-{key[:24]}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"Fits are cached in a folder that can be written to; {path.parent} cannot be made ({error}). Name another "
+            "by TRANSREWARD_CACHE."
+        ) from error
     with FileLock(f"{path}.lock"):
         if path.exists():
             try:

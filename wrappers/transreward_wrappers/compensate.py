@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.utils import RecordConstructorArgs
 
+from transreward_envs.batched.infos import FAILED
 from transreward_envs.pairs import Pair
 from transreward_envs.training.budget import join_environments
 from transreward_envs.training.roles import DOMAIN_INDEX
@@ -100,7 +101,7 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
             terminated=np.array([terminated]),
             domain=np.array([info.get("domain", DOMAIN_INDEX["target"])]),
         )
-        delta = float(self._bound.pay(batch, self._follower, ONE)[0])
+        delta = 0.0 if info.get(FAILED, False) else float(self._bound.pay(batch, self._follower, ONE)[0])
         self._observation = following
         total = float(batch.reward[0]) + delta
         self._compensated_return += total
@@ -114,12 +115,13 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
         """Learn, count steps and spend the budget together with another environment of this process.
 
         Raises:
-            ValueError: The other has another compensation or other settings.
+            ValueError: The other has another pair or compensation, or other settings.
             RuntimeError: An episode has been started.
         """
         if (mine := self._bound.identity()) != (theirs := other._bound.identity()):
             raise ValueError(
-                f"Environments that learn together have the same compensation and settings; got {mine} and {theirs}."
+                "Environments that learn together have the same pair, compensation and settings; got "
+                f"{mine} and {theirs}."
             )
         self._bound, self._follower = other._bound, None
         join_environments([other.env, self.env])

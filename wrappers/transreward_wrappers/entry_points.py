@@ -32,7 +32,8 @@ from transreward_wrappers.compensate import Compensate
 from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.compensation import Compensation
 
-SCHEDULE_SETTINGS = ("target_ratio", "start_in", "target_budget", "time_limit")
+OF_TURNS = ("target_ratio", "start_in")
+SCHEDULE_SETTINGS = (*OF_TURNS, "target_budget", "time_limit")
 """Keywords of a training id that are not its compensation's."""
 
 
@@ -60,7 +61,7 @@ def make_compensated(
     cls = load_compensation(compensation)
     the_pair = resolve_pair(pair)
     require_meaning(settings)
-    schedule = {name: settings.pop(name) for name in SCHEDULE_SETTINGS if name in settings}
+    schedule = _pop_schedule(cls, settings)
     domains = DomainSchedule(
         the_pair, acts_in=cls.acts_in, shared_state=shared_state, render_mode=render_mode, **schedule
     )
@@ -86,7 +87,7 @@ def make_compensated_lanes(
     cls, the_pair = load_compensation(compensation), resolve_pair(pair)
     require_meaning(settings)
     vector = pop_vector_keywords(settings)
-    schedule = {name: settings.pop(name) for name in SCHEDULE_SETTINGS if name in settings}
+    schedule = _pop_schedule(cls, settings)
     make_compensation(cls, settings, more=(*VECTOR_KEYWORDS, *SCHEDULE_SETTINGS))  # before any lane is made
     common: dict[str, Any] = {"shared_state": shared_state, "render_mode": render_mode, **schedule}
     try:
@@ -95,6 +96,21 @@ def make_compensated_lanes(
         one = partial(make_compensated, pair=pair, compensation=compensation, **common, **settings)
         return make_joined(one, num_envs, vector)
     return CompensateLanes(lanes, pair=the_pair, compensation=cls, settings=settings, shared_state=shared_state)
+
+
+def _pop_schedule(cls: type[Compensation], settings: dict[str, Any]) -> dict[str, Any]:
+    """Take the schedule's keywords out of all.
+
+    Raises:
+        ValueError: They are of turns, and the method acts in the target alone.
+    """
+    for name in OF_TURNS:
+        if name in settings and cls.acts_in == "target":
+            raise ValueError(
+                f"`{name}` is of methods that act in both domains by turns; {cls.__name__} acts in the target alone; "
+                f"got {settings[name]!r}. Leave it out."
+            )
+    return {name: settings.pop(name) for name in SCHEDULE_SETTINGS if name in settings}
 
 
 make_compensated.metadata = RENDER_METADATA  # type: ignore[attr-defined]  # read by gymnasium.make

@@ -57,9 +57,10 @@ class RowStore:
 
     def restore(self, rows: NDArray[np.float32], added: int) -> None:
         """Put back the newest rows, the oldest first, of a store to which ``added`` were added in all."""
-        rows = rows[-len(self.rows) :]
-        self.rows[(added - len(rows) + np.arange(len(rows))) % len(self.rows)] = rows
-        self.added = added
+        capacity = len(self.rows)
+        rows = rows[-capacity:]
+        self.added = added if len(rows) == min(added, capacity) else len(rows)  # a smaller store's are all there is
+        self.rows[(self.added - len(rows) + np.arange(len(rows))) % capacity] = rows
 
     def newest(self, count: int) -> NDArray[np.float32]:
         """Return the newest ``count`` rows, or as many as there are."""

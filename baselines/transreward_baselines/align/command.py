@@ -54,6 +54,11 @@ def align(
         raise ValueError(f"`open_end` and `band` are of `--method dtw`; got {method!r}. Leave them out.")
     if set and target != IMAGINED:
         raise ValueError(f"`--set` is of `--target {IMAGINED}`, for the model that imagines; got {' '.join(set)}.")
+    if target == IMAGINED and source != "expert":
+        raise ValueError(
+            f"`--target {IMAGINED}` follows the references of a `dtw` compensation; got `--source {source}`. Leave it "
+            "out, or say by `--set references=...` which they are."
+        )
     require_count("seed", seed)
     if steps is not None:
         require_count("steps", steps, at_least=2)

@@ -59,7 +59,8 @@ def _draw_costs(figure: Any, axes: Any, alignment: Alignment) -> None:
     if alignment.path is not None:
         axes.plot(alignment.path[:, 1], alignment.path[:, 0], color="white", linewidth=1.5)
     else:
-        axes.plot(alignment.weights.argmax(axis=1), np.arange(len(alignment.weights)), ".", color="white", markersize=3)
+        matched = np.flatnonzero(alignment.weights.any(axis=1))
+        axes.plot(alignment.weights[matched].argmax(axis=1), matched, ".", color="white", markersize=3)
     axes.set(xlabel="source step", ylabel="target step", title=f"total {alignment.total:.3g}")
 
 
@@ -69,6 +70,7 @@ def _draw_curves(axes: Any, alignment: Alignment, source: Reference, target: Ref
     below = target.observations[:, feature] / source.scale[feature]
     below = below - (below.max() - above.min()) - 1.0
     steps = np.unique(np.linspace(0, len(below) - 1, min(JOINTS, len(below))).astype(int))
+    steps = steps[alignment.weights[steps].any(axis=1)]  # those that go with none have no line
     matched = alignment.weights.argmax(axis=1)
     for step in steps:
         axes.plot([step, matched[step]], [below[step], above[matched[step]]], color="#bbbbbb", linewidth=0.6, zorder=0)

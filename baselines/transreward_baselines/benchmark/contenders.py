@@ -17,10 +17,9 @@ from transreward_envs import METHODS, Pair
 from transreward_envs.errors import require_share, unknown
 from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES, Role
-from transreward_envs.training.entry_points import check_keywords
 from transreward_wrappers import Compensation
 from transreward_wrappers.bound import BoundCompensation, load_compensation, make_compensation
-from transreward_wrappers.entry_points import SCHEDULE_SETTINGS
+from transreward_wrappers.entry_points import OF_TURNS, SCHEDULE_SETTINGS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,8 +109,10 @@ class Contender:
                 f"{self.name!r} would act with. Leave out the one or the other."
             )
         pair.robot_of("target").domain()  # raises where its extra is missing
-        if self._compensation is None and self.method in METHODS:
-            check_keywords(pair, self.settings)
+        if self._compensation is None:
+            for name in self.settings:
+                if name not in SCHEDULE_SETTINGS:
+                    raise ValueError(unknown(f"setting of {self.method!r}", name, OF_TURNS))
 
     def budget(self, terms: Terms, pair: Pair) -> Budget:
         """Return what the agent may spend in a pair.

@@ -10,10 +10,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from transreward_baselines.benchmark.contenders import slug
-from transreward_baselines.benchmark.figures import colours_of, save
+from transreward_baselines.benchmark.figures import save
 from transreward_baselines.benchmark.statistics import interquartile_mean
 from transreward_baselines.benchmark.table import Curves
-from transreward_baselines.plot import contender_label
+from transreward_baselines.plot import colours_of, contender_label
 from transreward_baselines.results import Result
 
 POINTS = 101

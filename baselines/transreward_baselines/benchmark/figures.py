@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 from transreward_baselines.benchmark.contenders import slug
 from transreward_baselines.benchmark.statistics import estimate, interquartile_mean
 from transreward_baselines.benchmark.summary import ALL, Summary
 from transreward_baselines.benchmark.table import RunRow
-from transreward_baselines.plot import METHOD_COLOURS, contender_label
+from transreward_baselines.plot import colours_of, contender_label
 from transreward_wrappers.storage import write_bytes
 
 COLUMNS = 4
 """Panels side by side."""
-
-SPARE_COLOURS = ("#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#17becf", "#bcbd22")
-"""Of contenders with settings, and of methods without a colour of their own."""
 
 
 def draw_estimates(summaries: Sequence[Summary], directory: Path) -> list[Path]:
@@ -53,26 +51,19 @@ def draw_severity(runs: Sequence[RunRow], directory: Path) -> list[Path]:
             if run.sweep == sweep:
                 panels.setdefault((run.robot, run.agent), []).append(run)
         figure, axes = _panels(len(panels), height=3.4, sharey=False)
+        colours = colours_of(run.contender for group in panels.values() for run in group)
         for panel, ((robot, agent), group) in zip(axes, panels.items(), strict=False):
-            for contender, colour in colours_of(run.contender for run in group).items():
-                _draw_line(panel, [run for run in group if run.contender == contender], colour)
+            for contender, colour in colours.items():
+                if runs_of := [run for run in group if run.contender == contender]:
+                    _draw_line(panel, runs_of, colour)
             panel.set_title(f"{robot}, {agent}", fontsize=8)
             panel.set_xlabel(sweep, fontsize=8)
             panel.grid(alpha=0.3)
         axes[0].set_ylabel("return in the target", fontsize=8)
-        axes[0].legend(title="IQM, band: 95 % interval", fontsize=7, title_fontsize=7)
+        lines = [Line2D([], [], color=colour, label=contender_label(name)) for name, colour in colours.items()]
+        axes[0].legend(handles=lines, title="IQM, band: 95 % interval", fontsize=7, title_fontsize=7)
         paths.append(save(figure, directory / f"severity-{slug(sweep)}.png"))
     return paths
-
-
-def colours_of(contenders: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each contender, its method's own where it has no settings."""
-    spare, colours = 0, {}
-    for contender in dict.fromkeys(contenders):
-        if contender not in METHOD_COLOURS:
-            spare += 1
-        colours[contender] = METHOD_COLOURS.get(contender, SPARE_COLOURS[(spare - 1) % len(SPARE_COLOURS)])
-    return colours
 
 
 def save(figure: Any, path: Path) -> Path:
@@ -115,7 +106,6 @@ def _draw_line(panel: Any, runs: Sequence[RunRow], colour: str) -> None:
         estimate(interquartile_mean, [np.array([run.target_return for run in runs if run.severity == severity])])
         for severity in severities
     ]
-    label = contender_label(runs[0].contender)
-    panel.plot(severities, [figure.value for figure in figures], color=colour, marker="o", markersize=3, label=label)
+    panel.plot(severities, [figure.value for figure in figures], color=colour, marker="o", markersize=3)
     bounds = [[figure.value if end is None else end for end in (figure.low, figure.high)] for figure in figures]
     panel.fill_between(severities, *np.array(bounds).T, color=colour, alpha=0.15, linewidth=0)

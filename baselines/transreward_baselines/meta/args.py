@@ -142,6 +142,8 @@ class MetaArgs:
         if self.temperature is not None:
             require_positive("temperature", self.temperature)
         require_device(self.device)
+        for name, least in {"train_tasks": 2, "test_tasks": 1, "task_seed": 0}.items():
+            require_count(name, getattr(self, name), at_least=least)
         self.family()
         if self.tasks_per_update > self.train_tasks:
             raise ValueError(

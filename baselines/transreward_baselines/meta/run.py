@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -21,6 +22,7 @@ from transreward_baselines.run_directory import (
     RunDirectoryError,
     check_directory,
     checkpoints,
+    held,
     new_checkpoint,
     read_settings,
 )
@@ -63,9 +65,15 @@ class MetaRun:
         told = {"script": script, **dataclasses.asdict(args), "out": None}
         settings = json.loads(json.dumps(told, default=str))
         check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
-        if not (directory / "config.json").exists():
-            write_json(directory / "config.json", settings)
-        self._load()
+        self._held = ExitStack()
+        self._held.enter_context(held(directory))
+        try:
+            if not (directory / "config.json").exists():
+                write_json(directory / "config.json", settings)
+            self._load()
+        except BaseException:
+            self._held.close()
+            raise
         self.results = [row for row in read_rows(directory, MetaEvaluation) if row.step <= self.steps]
         disabled = True if args.quiet else None
         self._bar = tqdm(total=args.total_steps, initial=self.steps, desc=script, unit="step", disable=disabled)
@@ -85,6 +93,7 @@ class MetaRun:
     ) -> None:
         self._bar.close()
         self._logs.close()
+        self._held.close()
 
     def advance(self, steps: int, scalars: Mapping[str, float]) -> None:
         """Count steps that were taken and learned from; log, test and keep when it is time to.

@@ -125,6 +125,18 @@ class OfflineArgs:
         named = product(self.data, self.seeds)
         return tuple(OfflineRun(data=data.replace(SEED, str(seed)), seed=seed) for data, seed in named)
 
+    def first_steps(self, given: int | None, *, share: int, most: int) -> int:
+        """Return how many first gradient steps only imitate; none of runs that start from others, which have done them.
+
+        Args:
+            given: What was asked for, if anything.
+            share: Otherwise, one in so many ``updates``.
+            most: And so many at most.
+        """
+        if self.start is not None:
+            return 0
+        return min(self.updates // share, most) if given is None else given
+
     @property
     def total_updates(self) -> int:
         """Gradient steps offline and online together."""

@@ -30,6 +30,7 @@ from transreward_baselines.run_directory import (
     RunDirectoryError,
     check_directory,
     checkpoints,
+    held,
     new_checkpoint,
     read_settings,
 )
@@ -134,6 +135,7 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
     settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
     check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
+    args = _as_begun(args, directory)
     device, seeds = torch_device(args.device), [run.seed for run in args.runs]
     names = [run.data for run in args.runs]
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
@@ -142,7 +144,7 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)
-    with closing(_Training(directory, args, data, streams, agent)) as training:
+    with held(directory), closing(_Training(directory, args, data, streams, agent)) as training:
         if args.start is not None and not checkpoints(directory):
             training.start_from(args.start, settings)
         if not (directory / "config.json").exists():  # only now is it clear that there is anything to run
@@ -152,6 +154,23 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
         training.load()
         training.go()
     return training.rows
+
+
+def _as_begun(args: OfflineArgs, directory: Path) -> OfflineArgs:
+    """Return what runs are told that go on, if there are any: they have started from what they started from.
+
+    Raises:
+        RunDirectoryError: They were to start from something else.
+    """
+    if not checkpoints(directory):
+        return args
+    begun = read_settings(directory).get("start")
+    if args.start is not None and str(args.start) != begun:
+        raise RunDirectoryError(
+            f"Runs start from others before their first checkpoint alone; those in {directory} started from "
+            f"{begun or 'nothing'}, not from {args.start}. Choose another `--out`, or leave out `--start`."
+        )
+    return dataclasses.replace(args, start=None if begun is None else Path(begun))
 
 
 class _Training:
@@ -228,8 +247,8 @@ class _Training:
             RunDirectoryError: These are other runs, or have no checkpoint that can be read.
         """
         theirs = read_settings(directory)
-        for name, value in (("script", settings["script"]), ("seeds", settings["seeds"])):
-            if theirs.get(name) != value:
+        for name in ("script", "seeds", "return_span"):
+            if (value := settings.get(name)) != theirs.get(name):
                 raise RunDirectoryError(
                     f"Runs start from runs of the same {name}; those in {directory} have {theirs.get(name)!r}, these "
                     f"{value!r}. Choose another `start`."

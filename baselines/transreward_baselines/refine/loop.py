@@ -105,7 +105,9 @@ class Refinement:
             fit_or_load(first, self._pair)
             first.save(fitted)
         start_from = args.start_from if index == 0 else args.round_directory(index - 1) / "ppo"
-        rows = ppo.main(ppo_args(args, index, fitted=fitted, start_from=start_from))
+        told = ppo_args(args, index, fitted=fitted, start_from=start_from)
+        _follow_a_move(told)
+        rows = ppo.main(told)
         return next(row for row in reversed(rows) if row.domain == "target")
 
     def _visit(self, index: int) -> Visits:
@@ -126,7 +128,8 @@ class Refinement:
             visits = [self._visit(earlier) for earlier in range(index + 1)]
             fitted.begin_round(joined(self._source_data, *(one.source for one in visits)), visits[-1].target)
             fitted.save(path)
-        write_bytes(self._args.out / COMPENSATION, path.read_bytes())
+        (for_users := compensation(self._args, path)).forget_steps()
+        for_users.save(self._args.out / COMPENSATION)
         write_bytes(self._args.out / POLICY, self._policy_path(index).read_bytes())
         return compensation(self._args, path)
 
@@ -139,6 +142,14 @@ class Refinement:
     def _policy_path(self, index: int) -> Path:
         """Return the file of the policy that a round ended with."""
         return max((self._args.round_directory(index) / "ppo" / POLICIES).glob("*.safetensors"))
+
+
+def _follow_a_move(told: ppo.Args) -> None:
+    """Have a round that was begun know where its files are now: a refinement's directory may be renamed."""
+    assert told.out is not None
+    if (path := told.out / "config.json").exists():
+        now = {"start_from": told.start_from and str(told.start_from), "settings": list(told.settings)}
+        write_json(path, {**read_settings(told.out), **now})
 
 
 def _line(one: Round) -> str:

@@ -65,7 +65,7 @@ class DRaEReplayBuffer(CompensatedReplayBuffer):
         relabel_every: int | None = None,
         **named: Any,
     ) -> None:
-        require_clip(policy_clip)
+        require_clip(policy_clip, "policy_clip")
         if relabel_every is not None:
             require_count("relabel_every", relabel_every, at_least=1)
         super().__init__(*shared, **named)

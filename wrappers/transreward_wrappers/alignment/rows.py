@@ -161,7 +161,7 @@ class StreamingRows:
         np.maximum(row, costs, out=row)
         if self._beyond is not None:
             row[self._beyond] = np.inf
-        minimum = row.min(axis=1)
+        minimum = np.maximum(row.min(axis=1), old.minimum)  # rounding apart, it never falls
         tied = row <= (minimum + TIE * (1.0 + minimum))[:, None]
         matched = np.where(tied, abs(self._index - old.steps[:, None]), NOWHERE).argmin(axis=1)
         return RowState(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from transreward_envs.errors import require_below_one, require_count, require_non_negative, require_positive, unknown
@@ -16,7 +17,8 @@ from transreward_wrappers.compensation import Compensation, Float, Transitions
 from transreward_wrappers.darc.classifiers import Parameterisation
 from transreward_wrappers.darc.learner import ClassifierLearner
 from transreward_wrappers.darc.memory import Rows
-from transreward_wrappers.storage import load_tensors, save_tensors
+from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.storage import Tensors, load_tensors, save_tensors, with_prefix, without_prefix
 
 LARGEST_LOG_RATIO = 20.0
 """Beyond, one transition would outweigh all others, or count for nothing [nats]."""
@@ -109,6 +111,7 @@ class Classified(Compensation):
 
     def bind(self, observation_size: int, action_size: int) -> None:
         """Build the learner."""
+        self._sizes = [observation_size, action_size]
         sizes: dict[str, Any] = {"observation_size": observation_size, "action_size": action_size}
         self._learner = ClassifierLearner(seeds=(self.seed,), **sizes, **self.learner_settings())
         self._pending: list[tuple[Rows, NDArray[np.int64]]] = []
@@ -131,8 +134,10 @@ class Classified(Compensation):
     def update(self, batch: Transitions) -> None:
         """Keep the transitions, and train every ``update_every`` steps."""
         self._pending.append((self._features(batch), batch.domain))
+        before = self._learner.steps + self._pending_steps
         self._pending_steps += len(batch)
-        if self._learner.owed + self._pending_steps >= self.update_every:
+        warmed_up = before < max(self.warmup, 1) <= before + len(batch)
+        if warmed_up or self._learner.owed + self._pending_steps >= self.update_every:
             self._flush()
 
     @property
@@ -145,14 +150,20 @@ class Classified(Compensation):
         self._learner.classifiers.reseed(seed)
 
     def save(self, path: Path) -> None:
-        """Write classifiers, optimiser, statistics and transitions."""
-        self._flush()
-        save_tensors(path, *self._learner.state())
+        """Write classifiers, optimiser, statistics and transitions; what is yet to be learned from stays so."""
+        tensors, about = self._learner.state()
+        save_tensors(path, {**tensors, **self._pending_tensors()}, {**about, "shape": self._shape()})
 
     def load(self, path: Path) -> None:
-        """Read what :meth:`save` wrote."""
-        self._pending, self._pending_steps = [], 0
-        self._learner.restore(*load_tensors(path))
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            CorruptFileError: It is not what was written, or of classifiers of another shape.
+        """
+        tensors, about = load_tensors(path)
+        self._require_shape(path, about)
+        self._learner.restore(tensors, about)
+        self._restore_pending(tensors)
 
     def share(self, directory: Path) -> None:
         """Learn one pair of classifiers in several processes."""
@@ -180,6 +191,32 @@ class Classified(Compensation):
         if self._last[0] is not batch:
             self._last = batch, features_of(batch)
         return self._last[1]
+
+    def _shape(self) -> dict[str, Any]:
+        """Return what weights in a file have in common with those here, as JSON types."""
+        names = ("parameterisation", "quadratic", "members", "hidden")
+        return {"sizes": self._sizes, **{name: getattr(self, name) for name in names}}
+
+    def _require_shape(self, path: Path, about: dict[str, Any]) -> None:
+        """Raise ``CorruptFileError`` unless a file is of classifiers like these."""
+        if (theirs := about.get("shape")) != (mine := self._shape()):
+            raise CorruptFileError(
+                f"Classifiers are read from a file of classifiers of their own shape; {path} is of {theirs}, not "
+                f"{mine}. Give another, or the settings that it was made with."
+            )
+
+    def _pending_tensors(self) -> Tensors:
+        """Return the transitions that are yet to be learned from; none where there are none."""
+        if not self._pending:
+            return {}
+        features, domain = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
+        return with_prefix("pending", {"features": torch.from_numpy(features), "domain": torch.from_numpy(domain)})
+
+    def _restore_pending(self, tensors: Tensors) -> None:
+        """Put back what :meth:`_pending_tensors` returned."""
+        pending = without_prefix("pending", tensors)
+        self._pending = [(pending["features"].numpy(), pending["domain"].numpy())] if pending else []
+        self._pending_steps = sum(len(domain) for _, domain in self._pending)
 
     def _flush(self) -> int:
         """Hand the pending transitions to the learner; return the gradient steps that it took."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from transreward_envs.errors import require_non_negative, require_positive, unknown
+from transreward_envs.errors import require_name, require_non_negative, require_positive, unknown
 from transreward_envs.pairs import Pair
 from transreward_envs.pairs.pair import Role
 from transreward_wrappers.compensation import RECENT, Env, Float, Transitions
@@ -60,6 +60,7 @@ class DARC(Classified):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._pair: Pair | None = None
+        require_name("target_data", self.target_data, optional=True)
         require_non_negative("eta", self.eta)
         require_positive("clip", self.clip)
         for name, choice in {"mode": Mode, "target_reward": TargetReward}.items():

@@ -107,7 +107,7 @@ class ClassifierLearner:
         with self._lock:
             self._pull()
             for domain, rows in enumerate((source, target)):
-                self.know(domain, rows)
+                self.know(domain, rows, frozen=self.warm and updates == 0)
             new = len(source) + len(target)
             self.steps += new
             rounds, self.owed = divmod(self.owed + new, every)
@@ -122,10 +122,11 @@ class ClassifierLearner:
             self._push()
             return self.classifiers.updates - before
 
-    def know(self, domain: int, rows: Rows) -> None:
-        """Keep transitions of a domain to learn from later."""
+    def know(self, domain: int, rows: Rows, *, frozen: bool = False) -> None:
+        """Keep transitions of a domain to learn from later; what ``frozen`` classifiers see stays as it is scaled."""
         self.memory.add(domain, rows)
-        self.classifiers.normalizer.observe(rows)
+        if not frozen:
+            self.classifiers.normalizer.observe(rows)
 
     def share(self, directory: Path) -> None:
         """Map the transitions of, and take turns with, all processes that share ``directory``."""

@@ -100,6 +100,10 @@ def relabel_source_by_seeds(
         ]
 
 
+AT_ONCE = {"warmup": 0, "fit_budget": 0, "updates": 0, "update_every": 1}
+"""Settings by which classifiers learn all at once, in ``fit_budget`` gradient steps."""
+
+
 def _relabel(source: Dataset, target: Dataset, dara: DARC, directory: Path, name: str) -> Dataset:
     about = {
         "method": "dara",
@@ -156,8 +160,15 @@ def prepare(
         DatasetError: The datasets are of different spaces or domains, or the same.
     """
     require_count("updates", updates, at_least=1)
+    for name in (*AT_ONCE, "target_data"):
+        if name in settings:
+            raise ValueError(
+                f"`{name}` is of classifiers that learn while an agent acts; got it as {settings[name]!r}, and two "
+                "datasets, from which all is learned at once. Leave it out, and say by `updates` how many gradient "
+                "steps there are."
+            )
     room = max(source.total_steps, target.total_steps, cls.capacity)
-    whole = {"capacity": room, **settings, "warmup": 0, "fit_budget": updates, "updates": 0, "update_every": 1}
+    whole = {"capacity": room, **settings, **AT_ONCE, "fit_budget": updates}
     compensation = make_compensation(cls, whole)
     assert isinstance(compensation, cls)
     require_source_and_target(source, target)

@@ -150,7 +150,8 @@ class TrainedClassifiers:
         loss = functional.binary_cross_entropy_with_logits(of_pair, self._labels)
         loss = loss + functional.binary_cross_entropy_with_logits(of_triple, self._labels)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        together = loss * len(self._seeds)  # so that each seed's gradient is what it is alone
+        together.backward()  # type: ignore[no-untyped-call]
         self._optimizer.param_groups[0]["lr"] = share * self._settings.learning_rate
         self._optimizer.step()
         self.loss = float(loss.detach()) / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from gymnasium import Env
+from gymnasium.spaces import Box
 from minari.serialization import deserialize_space
 
 from transreward_envs.pairs import Pair
@@ -26,8 +27,10 @@ def require_domain(dataset: Dataset, env: Env, pair: Pair, role: Role) -> None:
     """
     for name in ("observation_space", "action_space"):
         mine, theirs = getattr(env, name), deserialize_space(dataset.metadata[name])
-        bounds = name == "observation_space" or np.allclose([mine.low, mine.high], [theirs.low, theirs.high])
-        if mine.shape != theirs.shape or not bounds:
+        alike = isinstance(theirs, Box) and mine.shape == theirs.shape
+        if alike and name == "action_space":
+            alike = np.allclose([mine.low, mine.high], [theirs.low, theirs.high])
+        if not alike:
             raise ValueError(
                 f"A dataset of the {role} must have its spaces; the {name.replace('_', ' ')} of {dataset.directory} is "
                 f"{theirs}, that of {pair.name!r} {mine}. Give another as `{role}_data`."

@@ -46,6 +46,9 @@ def relabel(
     """
     source = dataset.metadata.get("dataset_id", str(dataset.directory))
     ours = {"schema": SCHEMA, "relabelled_from": source, "compensation": dict(about)}
+    if "compensation" in dataset.about:  # whose rewards these ones go on from
+        before = {key: dataset.about[key] for key in ("relabelled_from", "compensation")}
+        ours["relabelled_before"] = [*dataset.about.get("relabelled_before", []), before]
     kept = {key: value for key, value in dataset.about.items() if key not in RETURNS}
     fixed = {"dataset_size", "total_episodes", "total_steps", "observation_space", "action_space"}
     metadata = {key: value for key, value in dataset.metadata.items() if key not in fixed}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from transreward_envs.errors import require_count, require_positive, require_share, unknown
@@ -198,21 +199,26 @@ class DRaE(Classified):
 
     def save(self, path: Path) -> None:
         """Write classifiers, V, Q, optimisers, statistics and transitions."""
-        self._flush()
         parts = {"classifiers": self._learner.state(), "values": self._learner_of_values.state()}
         tensors = {name: tensor for key, (some, _) in parts.items() for name, tensor in with_prefix(key, some).items()}
-        save_tensors(path, tensors, {**{key: about for key, (_, about) in parts.items()}, "gamma": self.gamma})
+        if self._waiting:
+            tensors["waiting"] = torch.from_numpy(ValueRows.joined(self._waiting).pack())
+        about = {**{key: about for key, (_, about) in parts.items()}, "gamma": self.gamma, "shape": self._shape()}
+        save_tensors(path, {**tensors, **self._pending_tensors()}, about)
 
     def load(self, path: Path) -> None:
         """Read what :meth:`save` wrote.
 
         Raises:
-            ValueError: It is of observations or actions of other sizes.
+            CorruptFileError: It is not what was written, or of networks of another shape.
         """
-        self._pending, self._pending_steps, self._waiting = [], 0, []
         tensors, about = load_tensors(path)
+        self._require_shape(path, about)
         self._learner_of_values.restore(without_prefix("values", tensors), about["values"])
         self._learner.restore(without_prefix("classifiers", tensors), about["classifiers"])
+        self._restore_pending(tensors)
+        waiting = tensors.get("waiting")
+        self._waiting = [] if waiting is None else [ValueRows.unpack(waiting.numpy(), self._sizes[0])]
 
     def share(self, directory: Path) -> None:
         """Learn one set of classifiers, and one V and Q, in several processes."""

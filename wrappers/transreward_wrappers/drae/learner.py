@@ -101,13 +101,18 @@ class ValueLearner:
         """Put back what :meth:`state` returned; those who share it read it from there.
 
         Raises:
-            ValueError: It is of observations or actions of other sizes.
+            ValueError: It is of observations or actions of other sizes, or of networks of another width.
         """
         mine, theirs = list(self.networks.sizes), about["sizes"]
         if theirs != mine:
             raise ValueError(
                 f"V and Q must be of observations of {mine[0]} and actions of {mine[1]} numbers; these are of "
                 f"{theirs[0]} and {theirs[1]}. Give those of the same robot and pair."
+            )
+        if (theirs := about.get("hidden")) != self.networks.hidden:
+            raise ValueError(
+                f"V and Q must be of networks with `hidden` units in a layer; these have {theirs}, and `hidden` is "
+                f"{self.networks.hidden}. Give others, or that `hidden`."
             )
         with self._lock:
             self._put(tensors, about)
@@ -130,7 +135,8 @@ class ValueLearner:
 
     def _about(self) -> dict[str, Any]:
         sizes = list(self.networks.sizes)
-        return {"sizes": sizes, "updates": self.updates, "loss": self.loss, "added": self._store.added}
+        counts = {"updates": self.updates, "loss": self.loss, "added": self._store.added}
+        return {"sizes": sizes, "hidden": self.networks.hidden, **counts}
 
     def _put(self, tensors: Tensors, about: dict[str, Any]) -> None:
         self.networks.load_tensors(without_prefix("networks", tensors))

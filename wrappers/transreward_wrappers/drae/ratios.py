@@ -40,8 +40,10 @@ def weight(log_ratio: Array, *, clip: float) -> Array:
     log_ratio = in_float64(log_ratio)
     xp = namespace(log_ratio)
     finite = xp.isfinite(log_ratio)
-    kept = xp.clip(xp.where(finite, log_ratio, 0.0), LEAST_LOG_WEIGHT, math.log(clip))
-    return xp.where(finite, xp.exp(kept), 0.0)
+    largest = math.log(clip)  # whose exponential is a rounding error away from `clip`, on either side
+    kept = xp.clip(xp.where(finite, log_ratio, 0.0), LEAST_LOG_WEIGHT, largest)
+    ratio = xp.where(kept < largest, xp.clip(xp.exp(kept), None, clip), clip)
+    return xp.where(finite, ratio, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -125,8 +127,8 @@ def dynamics_ratio(log_ratios: Array, kind: RatioKind, *, clip: float) -> Dynami
     return DynamicsRatio(low=low, high=high, slides=kind == "slide")
 
 
-def require_clip(clip: float) -> None:
+def require_clip(clip: float, name: str = "clip") -> None:
     """Raise ``ValueError`` unless a largest weight leaves any weights but 0, ``TypeError`` if it is no number."""
-    require_positive("clip", clip)
+    require_positive(name, clip)
     if clip < math.exp(LEAST_LOG_WEIGHT):
-        raise ValueError(f"`clip` must be at least exp({LEAST_LOG_WEIGHT:g}), the smallest weight; got {clip!r}.")
+        raise ValueError(f"`{name}` must be at least exp({LEAST_LOG_WEIGHT:g}), the smallest weight; got {clip!r}.")

@@ -141,7 +141,7 @@ class ValueNetworks:
     def __init__(
         self, *, observation_size: int, action_size: int, gamma: float, hidden: int, learning_rate: float, seed: int
     ) -> None:
-        self.sizes, self._gamma = (observation_size, action_size), gamma
+        self.sizes, self.hidden, self._gamma = (observation_size, action_size), hidden, gamma
         layers = [hidden, hidden, 1]
         with seeded(seed):
             q, v = (EnsembleMLP(1, [size, *layers]) for size in (observation_size + action_size, observation_size))

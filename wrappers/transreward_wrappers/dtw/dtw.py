@@ -243,6 +243,7 @@ class DTW(DTWSettings, Compensation):
             tensors["actions"] = torch.from_numpy(np.stack([self._actions.low, self._actions.high]))
         counts = {"steps": self._steps, "rounds": self._rounds, "range": self._range, "unit": self._unit}
         about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, "labels": LABELS, **counts}
+        about["first"] = list(self._first)  # in the order that seeded draws go by
         if self._target is not None and self._target.fitted:
             tensors |= with_prefix("model", self._target.tensors())
             about["model"] = self._target.about()
@@ -262,8 +263,7 @@ class DTW(DTWSettings, Compensation):
         self._references = references_of(without_prefix("references", tensors))
         self._reward.restore(without_prefix("reward", tensors))
         first = without_prefix("first", tensors)
-        kinds = dict.fromkeys(name.partition(".")[0] for name in first)
-        self._first = {kind: episodes_of(without_prefix(kind, first)) for kind in kinds}
+        self._first = {kind: episodes_of(without_prefix(kind, first)) for kind in about["first"]}
         if "actions" in tensors:
             low, high = tensors["actions"].numpy()
             self._actions = Box(low, high, dtype=low.dtype.type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,12 +202,12 @@ def load_reference(path: Path | str) -> Reference:
     try:
         with np.load(path, allow_pickle=False) as file:
             observations, rewards = (np.asarray(file[name], dtype=np.float64) for name in ("observations", "rewards"))
-    except (OSError, KeyError, ValueError, TypeError, BadZipFile) as error:
+        return Reference(observations=observations, rewards=rewards)
+    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile, zlib.error) as error:
         raise ValueError(
             f"A recorded trajectory is an .npz file of `observations` (T, D) and `rewards` (T,), each paid on arrival; "
             f"{path} is none ({error}). Write it with transreward_wrappers.dtw.save_reference."
         ) from error
-    return Reference(observations=observations, rewards=rewards)
 
 
 def sizes_of(domain: Env) -> list[int]:

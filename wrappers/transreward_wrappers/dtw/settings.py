@@ -135,7 +135,8 @@ class DTWSettings:
             require_count(name, getattr(self, name), at_least=1)
         for name in ("segments", "bad", "model_updates", "refit_every", "fit_updates", "seed"):
             require_count(name, getattr(self, name))
-        require_count("members", self.members, at_least=2)
+        for name in ("members", "candidates"):
+            require_count(name, getattr(self, name), at_least=2)
         for name in ("penalty", "disagreement"):
             require_non_negative(name, getattr(self, name))
         for name in ("gamma", "random_share"):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from transreward_envs import ROBOTS
 from transreward_envs.pairs import Pair
 from transreward_wrappers.policies.gaussian import GaussianPolicy
 
 POSITIONS = "exclude_current_positions_from_observation"
 """Setting of robots that run; where it is false, observations begin with one or two positions."""
+
+
+def robot_told(policy: GaussianPolicy) -> str | None:
+    """Return the robot that a policy says it was trained as, by its domain or id; ``None`` where it says nothing."""
+    told = str(policy.about.get("domain") or policy.about.get("env_id") or "")
+    robot = told.rpartition("/")[2].partition("-")[0]
+    return robot if robot in ROBOTS else None
 
 
 def for_sizes(policy: GaussianPolicy, pair: Pair | None, observation_size: int, action_size: int) -> GaussianPolicy:
@@ -21,6 +29,12 @@ def for_sizes(policy: GaussianPolicy, pair: Pair | None, observation_size: int, 
     Raises:
         ValueError: It is of another robot.
     """
+    theirs = robot_told(policy)
+    if pair is not None and theirs not in (None, pair.robot, pair.source_robot):
+        raise ValueError(
+            f"A policy must be of the domain's own robot; {pair.name!r} has {pair.robot}, and the policy says that it "
+            f"was trained as {theirs}. Give the file of another."
+        )
     surplus = observation_size - policy.observation_size
     front = surplus - (0 if pair is None else pair.observe_actions * action_size)
     positions = (1, 2) if pair is not None and dict(pair.settings).get(POSITIONS) is False else ()

@@ -4,7 +4,8 @@
 
 Over an episode this adds up to what depends on its two ends alone, so that the target's optimal policy stays what it
 is: for an agent of the same gamma that bootstraps truncations. It holds for a weight that depends on the state and on
-time, too (Devlin and Kudenko, 2012), because the weight at s' is that with which the next transition begins.
+time, too (Devlin and Kudenko, 2012), because the weight at s' is that with which the next transition begins; see
+:meth:`~transreward_wrappers.reward_transfer.RewardTransfer.passing` for where it is so.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from gymnasium.spaces import Box
 from transreward_envs.correspondence import DomainMap, map_of_pair
 from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
+from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.compensation import Compensation, Env, Float, Transitions
 from transreward_wrappers.correspondence import in_source
 from transreward_wrappers.errors import CorruptFileError
@@ -125,6 +126,10 @@ class RewardTransfer(TransferSettings, Compensation):
             unexplained=float(np.square(estimate.amount).mean() / variance) if explains else None,
         )
 
+    def forget_steps(self) -> None:
+        """Count steps anew, for another agent; the deviation of the target's rewards stays known."""
+        self._tally.forget()
+
     def begin_round(self, data: Transitions, passed: Transitions) -> None:
         """Fit anew, and take the deviation of the target's rewards from transitions of the agent as it is now.
 
@@ -142,16 +147,21 @@ class RewardTransfer(TransferSettings, Compensation):
     def passing(self, batch: Transitions) -> Float:
         """Return what is added, as ``(B,)``: at the end of a transition with the weight of the lane's next step.
 
-        So an episode's potentials cancel out while the weight is annealed, too.
+        So an episode's potentials cancel out while the weight is annealed or measured, too: in one environment, and
+        in lanes that step together. Where environments step one after the other, as joined ones and those of several
+        processes do, others count between two steps of one, and what is left over is the weight's change in between.
         """
         return self._weigh(batch, advance=len(batch))
 
     def _weigh(self, batch: Transitions, advance: int) -> Float:
-        estimate, steps = self._estimate(batch), self._tally.steps
-        weight = self._weight_of(estimate.spread, steps)
+        estimate, steps, deviation = self._estimate(batch), self._tally.steps, self._tally.deviation
+        weight = self._weight_of(estimate.spread, steps, deviation)
         delta: Float = weight * estimate.amount
         if estimate.next_amount is not None:
-            delta = delta + self._weight_of(estimate.next_spread, steps + advance) * estimate.next_amount
+            if advance:
+                deviation = self._tally.deviation_with(batch.reward)
+            following = self._weight_of(estimate.next_spread, steps + advance, deviation)
+            delta = delta + following * estimate.next_amount
         self._last = batch, estimate, weight
         return delta
 
@@ -189,6 +199,7 @@ class RewardTransfer(TransferSettings, Compensation):
             "sizes": self._sizes,
             "estimator": self.estimator,
             "gamma": self.gamma,
+            "source": self._source(),
             "figures": self._figures.to_json(),
             "tally": self._tally.state(),
             "more": self._estimator.about(),
@@ -203,6 +214,9 @@ class RewardTransfer(TransferSettings, Compensation):
                 raise CorruptFileError(f"{path} is of {name} {about.get(name)!r}, not {mine!r}. Delete it.")
         if self.estimator in ("optimal", "potential") and (theirs := about.get("gamma")) != self.gamma:
             raise CorruptFileError(f"{path} holds values of discount {theirs}, not {self.gamma}. Delete it.")
+        here, there = self._source(), about.get("source")
+        if None not in (here, there) and here != there:
+            raise CorruptFileError(f"{path} is of the source {there}, not {here}. Delete it.")
         self._estimator.restore(without_prefix("estimator", tensors), about["more"])
         self._coverage.load_tensors(without_prefix("coverage", tensors))
         self._figures = FitFigures(**about["figures"])
@@ -227,29 +241,33 @@ class RewardTransfer(TransferSettings, Compensation):
         """Read the fit that the settings name.
 
         Raises:
-            ValueError: It is none, or of another estimator or robot.
+            ValueError: It is none, or of another estimator or source.
         """
         try:
             self.load(path)
         except (FileNotFoundError, CorruptFileError, KeyError, RuntimeError) as error:
             raise ValueError(
-                f"`fitted` must be the file of a fit of the estimator {self.estimator!r} for observations of "
-                f"{self._sizes[0]} and actions of {self._sizes[1]} numbers, as `transreward refine` leaves; got {path} "
-                f"({error})."
+                f"`fitted` must be the file of a fit of the estimator {self.estimator!r} to the source "
+                f"{self._source()!r}, for observations of {self._sizes[0]} and actions of {self._sizes[1]} numbers, as "
+                f"`transreward refine` leaves; got {path} ({str(error).removesuffix(' Delete it.')})."
             ) from error
+
+    def _source(self) -> str | None:
+        """Return the name of the source domain, where the pair is known."""
+        return None if self._pair is None else domain_name(self._pair, "source")
 
     def _estimate(self, batch: Transitions) -> Estimate:
         """Return what the estimator says of transitions: all that it ever sees of them comes through here, mapped."""
         return self._estimator(in_source(batch, self._map))
 
-    def _weight_of(self, spread: Float | None, steps: int) -> Float | float:
-        """Return the weight after so many steps, as ``(B,)`` or one for all."""
+    def _weight_of(self, spread: Float | None, steps: int, deviation: float | None) -> Float | float:
+        """Return the weight after so many steps, by the target's deviation then, as ``(B,)`` or one for all."""
         return self._weight(
             spread,
             unit=self._figures.spread,
             steps=steps,
             source_deviation=self._figures.deviation,
-            target_deviation=self._tally.deviation,
+            target_deviation=deviation,
         )
 
     def _make_estimator(self) -> Estimator:

@@ -10,6 +10,7 @@ from transreward_envs.correspondence import CorrespondenceLike, require_correspo
 from transreward_envs.errors import (
     require_below_one,
     require_count,
+    require_name,
     require_non_negative,
     require_positive,
     require_share,
@@ -70,7 +71,8 @@ class TransferSettings:
     """Path of the file of the policy that ``policy`` compares with; the source's shipped expert when left out."""
 
     fitted: str | None = None
-    """Path of a fit to take over, such as ``transreward refine`` leaves, in place of a fit of one's own."""
+    """Path of a fit to take over, such as ``transreward refine`` leaves, in place of a fit of one's own. An annealed
+    weight goes on from the steps that the file has counted, which are none in what a refinement leaves."""
 
     fit_budget: int = 100_000
     """Source steps of the run that the fit learns from; a dataset is taken whole."""
@@ -82,7 +84,7 @@ class TransferSettings:
     """Gradient steps of the fit of ``optimal`` and ``potential``."""
 
     random_share: float = 0.25
-    """Share of the run's steps with uniformly random actions [-]."""
+    """Share of the run's steps with uniformly random actions [-]; ``rollout`` takes 500 at the least."""
 
     horizon: int = 300
     """Steps after which random actions and the random search cut a rollout off."""
@@ -117,6 +119,13 @@ class TransferSettings:
             require_count(name, getattr(self, name))
         if self.estimator not in get_args(EstimatorName):
             raise ValueError(unknown("estimator", self.estimator, get_args(EstimatorName)))
+        for name in ("source_data", "source_policy", "fitted"):
+            require_name(name, getattr(self, name), optional=name != "source_data")
+        if self.estimator == "policy" and self.source_data != "rollout":
+            raise ValueError(
+                "`source_data` is what the other estimators are fitted to; 'policy' compares with a policy alone; got "
+                f"it as {self.source_data!r}. Leave it out, or give a policy's file as `source_policy`."
+            )
         if self.source_policy is not None and self.estimator != "policy":
             raise ValueError(
                 f"`source_policy` is what the estimator 'policy' compares with; got it with {self.estimator!r}. Leave "

@@ -16,7 +16,7 @@ from transreward_wrappers.datasets.domain import require_domain
 from transreward_wrappers.policies import GaussianPolicy, for_sizes, scale_actions
 from transreward_wrappers.reward_transfer.recorder import Recorder
 from transreward_wrappers.reward_transfer.source_policies import shipped_mixture
-from transreward_wrappers.reward_transfer.source_run import search
+from transreward_wrappers.reward_transfer.source_run import LEAST_RANDOM, search
 
 RUNS = ("rollout", "policies")
 POLICY_SUFFIX = ".safetensors"
@@ -28,7 +28,7 @@ class SourceData:
 
     A run makes ``random_share`` of its ``budget`` by uniformly random actions. The rest is that of
 
-    - ``rollout``: a linear policy that learns by random search;
+    - ``rollout``: a linear policy that learns by random search, after 500 random steps at the least;
     - ``policies``: the shipped policies of the source, equal shares from the worst snapshot to the expert, each drawing
       its actions;
     - a file of a policy: that policy, drawing its actions.
@@ -82,7 +82,9 @@ class SourceData:
         policies = [for_sizes(policy, pair, *sizes) for policy in self._policies(pair)]
         generator = np.random.default_rng(self.seed)
         with Recorder(source, budget=self.budget, seed=self.seed) as recorder:
-            at_random = max(int(self.budget * self.random_share), 1)  # the search starts from their statistics
+            at_random = int(self.budget * self.random_share)
+            if not policies:
+                at_random = min(max(at_random, LEAST_RANDOM), self.budget)
             act_at_random(recorder, generator, horizon=self.horizon, until=at_random)
             for index, policy in enumerate(policies, start=1):
                 share = (self.budget - at_random) * index // len(policies)

@@ -13,6 +13,9 @@ from transreward_wrappers.reward_transfer.recorder import Array, Recorder
 
 DIRECTIONS = 8
 BEST_DIRECTIONS = 4
+LEAST_RANDOM = 500
+"""Random steps, at least, that the policy's inputs are normalised by."""
+
 NOISE = 0.05
 STEP_SIZE = 0.03
 

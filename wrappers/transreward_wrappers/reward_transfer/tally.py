@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ class Tally:
         sums = {**dict.fromkeys(SUMS, 0.0), "steps": self.state()["sums"]["steps"]}
         self.restore({"sums": sums, "deviation": deviation})
 
+    def forget(self) -> None:
+        """Forget all but the deviation of the rewards."""
+        self.flush()
+        self.restore({"sums": dict.fromkeys(SUMS, 0.0), "deviation": self.deviation})
+
+    def deviation_with(self, rewards: Float) -> float | None:
+        """Return the deviation as it is known once these are added, as ``(B,)``; others may add more meanwhile."""
+        sums = [self["measured"], self["reward"], self["reward_squared"]]
+        more = [len(rewards), float(rewards.sum()), float(np.square(rewards).sum())]
+        return self._measured(*(one + other for one, other in zip(sums, more, strict=True)))
+
     def flush(self) -> None:
         """Show what was added to whoever shares the tally, and see what they have added."""
         if self._path is None:
@@ -101,10 +113,13 @@ class Tally:
         for name, amount in self._own.items():
             self._known[name] += amount
         self._own = dict.fromkeys(SUMS, 0.0)
-        count = self._known["measured"]
-        if self.deviation is None and count >= self._measured_steps:
-            mean = self._known["reward"] / count
-            self.deviation = max(self._known["reward_squared"] / count - mean**2, 0.0) ** 0.5
+        self.deviation = self._measured(*(self._known[name] for name in ("measured", "reward", "reward_squared")))
+
+    def _measured(self, count: float, total: float, squared: float) -> float | None:
+        """Return the deviation: what is known of it, or that of these sums if there is enough of them."""
+        if self.deviation is not None or count < self._measured_steps:
+            return self.deviation
+        return math.sqrt(max(squared / count - (total / count) ** 2, 0.0))
 
     def _state(self) -> dict[str, Any]:
         return {"sums": dict(self._known), "deviation": self.deviation}
