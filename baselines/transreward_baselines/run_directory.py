@@ -89,11 +89,12 @@ def read_settings(directory: Path) -> dict[str, Any]:
 
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
-    """Keep a run's directory from other processes meanwhile.
+    """Keep a run's directory from other processes meanwhile; one that is new, and stays empty, goes again.
 
     Raises:
         RunDirectoryError: Another one has it.
     """
+    new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory / LOCK)
     try:
@@ -107,6 +108,8 @@ def held(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if new and [one.name for one in directory.iterdir()] == [LOCK]:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

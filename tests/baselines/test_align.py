@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
 
+from transreward_baselines.align import figure as figure_module
 from transreward_baselines.cli import main
 from transreward_wrappers.alignment import Reference
+from transreward_wrappers.alignment import align as align_costs
 from transreward_wrappers.dtw import save_reference
 
 PAIR = "InvertedPendulum-gravity-2.0"
@@ -86,6 +89,7 @@ def test_a_world_model_imagines_the_target(tmp_path: Path, monkeypatch: pytest.M
         (["--pair", PAIR, "--source", "exprt"], "Unknown trajectory 'exprt'. Did you mean 'expert'"),
         (["--pair", PAIR, "--method", "dtw", "--target", "nowhere.npz"], "is none"),
         (["--pair", PAIR, "--method", "ot", "--band", "3"], "`open_end` and `band` are of `--method dtw`; got 'ot'"),
+        (["--pair", PAIR, "--source", "medium", "--target", "imagined"], "follows the references of a `dtw`"),
         (["--pair", PAIR, "--steps", "0"], "`steps` must be an integer >= 2; got 0"),
     ],
 )
@@ -93,3 +97,18 @@ def test_what_means_nothing_is_refused(words: list[str], message: str, capsys: p
     with pytest.raises(SystemExit):
         main(["align", *words])
     assert message in capsys.readouterr().err
+
+
+def test_a_target_step_that_goes_with_no_source_step_has_no_line() -> None:
+    generator = np.random.default_rng(0)
+    source, target = (
+        Reference(observations=generator.standard_normal((steps, 2)), rewards=np.ones(steps)) for steps in (2, 6)
+    )
+    found = align_costs(source.costs(target.observations), "orca")
+    unmatched = np.flatnonzero(~found.weights.any(axis=1))
+    assert len(unmatched) > 0
+    figure, axes = plt.subplots()
+    figure_module._draw_curves(axes, found, source, target, 0)
+    drawn = {int(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 2 and line.get_zorder() == 0}
+    plt.close(figure)
+    assert drawn == set(range(6)) - set(unmatched.tolist())

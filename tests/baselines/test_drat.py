@@ -349,7 +349,7 @@ def test_what_infers_nothing_does_one_task_at_best(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_tasks": 1}, "`train` must be an integer >= 2; got 1"),
+        ({"train_tasks": 1}, "`train_tasks` must be an integer >= 2; got 1"),
         ({"suite": "spares"}, "Unknown suite 'spares'. Did you mean 'sparse'"),
         ({"robot": "Hoper"}, "Unknown robot of suite 'sparse' 'Hoper'. Did you mean 'Hopper'"),
         ({"relabelling": "dr"}, "Unknown relabelling 'dr'"),
@@ -371,3 +371,18 @@ def test_what_infers_nothing_does_one_task_at_best(tmp_path: Path) -> None:
 def test_bad_settings_say_what_is_wrong(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small(**changes)
+
+
+def test_other_tasks_steps_never_have_more_than_their_share_of_a_batch() -> None:
+    assert small(relabelling="drae", batch_size=64, lookahead=16, relabelled_share=0.5).stretches == 2
+    assert small(relabelling="drae", batch_size=64, lookahead=30, relabelled_share=0.5).stretches == 1
+    with pytest.raises(ValueError, match="must make one stretch of 40 at least; it makes none"):
+        small(relabelling="drae", batch_size=64, lookahead=40, relabelled_share=0.5)
+
+
+@pytest.mark.parametrize(("name", "value"), [("task_seed", -1), ("train_tasks", 1), ("test_tasks", 0)])
+def test_settings_of_tasks_are_refused_by_their_own_names(name: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer"):
+        small(**{name: value})
+    with pytest.raises(ValueError, match="`policy_clip` must be"):
+        small(policy_clip=0.0)

@@ -245,7 +245,7 @@ def test_a_refinement_that_is_stopped_after_any_stage_ends_as_one_that_was_not(
     def stopped(*words: object, **more: object) -> object:
         result = plain(*words, **more)
         calls.append(stage)
-        if len(calls) == 1 + 2 * (stage == "write_bytes"):
+        if len(calls) == 1:
             raise Killed
         return result
 
@@ -375,3 +375,36 @@ def test_the_command_refines_and_its_fit_serves_any_agent(tmp_path: Path, capsys
         gym.make(wrong, **settings)
     with pytest.raises(ValueError, match="`fitted` must be .* got .*nothing"):
         gym.make("TransReward/Hopper-mass-2.0-reward-transfer-v0", fitted=str(out / "nothing"))
+
+
+def test_what_a_refinement_leaves_has_counted_no_steps(tmp_path: Path) -> None:
+    args = small(tmp_path / "run", rounds=1, set=(*FIT, "lam_mode=annealed", "anneal_steps=150"))
+    refine(args)
+    left, next_round = (
+        compensation(args, path / "compensation.safetensors") for path in (args.out, args.round_directory(1))
+    )
+    assert (left._tally.steps, next_round._tally.steps) == (0, 200)
+    batch = Visits.load(args.round_directory(0) / "visits.safetensors").target
+    assert np.abs(left(batch)).max() > 0.0
+    assert np.array_equal(next_round(batch), np.zeros(len(batch)))
+
+
+def test_a_refinement_whose_directory_is_renamed_goes_on_within_a_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = small(tmp_path / "here", rounds=2)
+    plain, calls = loop.visit, []
+
+    def stopped(*words: object, **more: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Killed
+        return plain(*words, **more)
+
+    monkeypatch.setattr(loop, "visit", stopped)
+    with pytest.raises(Killed):
+        refine(args)
+    monkeypatch.undo()
+    args.out.rename(tmp_path / "there")
+    rounds, _ = refine(replace(args, out=tmp_path / "there"))
+    assert len(rounds) == 2

@@ -79,7 +79,7 @@ def test_a_run_is_resumed_to_the_same_steps_and_evaluations(tmp_path: Path) -> N
     assert parts[0].seconds < parts[1].seconds
     assert main(small(tmp_path / "parts")) == parts  # nothing is left to do
     names = [{path.name for path in (tmp_path / name).iterdir()} for name in ("whole", "parts")]
-    assert names[0] == names[1] == {"config.json", "results.csv", "logs", "checkpoint-000000000256"}
+    assert names[0] == names[1] == {"config.json", "results.csv", "logs", "checkpoint-000000000256", ".lock"}
 
 
 def endless(out: Path) -> None:
@@ -258,3 +258,27 @@ def test_attributes_of_a_foreign_environment_are_not_taken_for_those_of_a_traini
         assert main(small(tmp_path / "run", env_id="Stepping-v0"))[-1].step == 256
     finally:
         gym.registry.pop("Stepping-v0")
+
+
+def test_one_process_at_a_time_fills_a_directory(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = multiprocessing.get_context("spawn").Process(target=endless, args=(run,))
+    process.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not checkpoints(run) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with pytest.raises(RunDirectoryError, match="is filled by one process; another one trains in .*run. Wait"):
+            main(small(run))
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    reached = int(checkpoints(run)[-1].name.split("-")[1])
+    assert main(small(run, total_steps=reached + 256))[-1].step == reached + 256
+
+
+def test_keywords_that_change_observations_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    settings = ("exclude_current_positions_from_observation=false",)
+    with pytest.raises(ValueError, match=r"those of .*-target-v0 have the shape \(11,\), those in training \(12,\)"):
+        main(small(tmp_path / "run", env_id="TransReward/Hopper-mass-2.0-mixture-v0", settings=settings))
+    assert not (tmp_path / "run").exists()

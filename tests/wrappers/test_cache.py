@@ -163,3 +163,10 @@ def test_of_two_processes_at_once_one_fits(directory: Path) -> None:
         assert process.exitcode == 0
     assert log.read_text() == "fit\n"
     assert not [name for name in os.listdir(directory) if name.startswith(".")]
+
+
+def test_a_cache_that_cannot_be_made_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TRANSREWARD_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OSError, match="Name another by TRANSREWARD_CACHE"):
+        use()

@@ -1,5 +1,6 @@
 """The reward wrapper: transparent but for the reward, exact, and clear about what it cannot do."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -290,3 +291,43 @@ def test_cleanrls_stack_of_wrappers_goes_around_a_training_id(method: str) -> No
     lanes = gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec(PAIR.id(method), num_envs=2, time_limit=20))
     lanes.reset(seed=0)
     assert any("episode" in lanes.step(lanes.action_space.sample())[4] for _ in range(25))
+
+
+def test_environments_of_different_pairs_are_not_joined() -> None:
+    from transreward_envs.training import join_environments
+
+    with pytest.raises(ValueError, match="have the same pair, compensation and settings; got .*gravity-2.0.*mass-2.0"):
+        join_environments([gym.make(f"TransReward/Hopper-{shift}-darc-v0") for shift in ("mass-2.0", "gravity-2.0")])
+
+
+@pytest.mark.parametrize("method", ["mixture", "darc"])
+def test_an_episode_whose_physics_fails_ends_and_teaches_nothing(method: str) -> None:
+    env = gym.make(PAIR.id(method), **({"warmup": 5} if method == "darc" else {}))
+    _, info = env.reset(seed=0)
+    assert info["physics_failed"] is False
+    env.action_space.seed(0)
+    for _ in range(10):
+        _, _, terminated, truncated, info = env.step(env.action_space.sample())
+        assert not any((terminated, truncated, info["physics_failed"]))
+    env.unwrapped.data.qvel[0] = np.nan
+    _, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    assert (reward, terminated, truncated, info["physics_failed"]) == (0.0, False, True, True)
+    assert info["episode_env"]["l"] == 11
+    if method == "darc":
+        assert info["reward/compensation"] == 0.0
+        env.get_wrapper_attr("compensation")._flush()
+        assert env.get_wrapper_attr("compensation").learner.steps == 10
+    _, info = env.reset()
+    assert not info["physics_failed"]
+    assert not env.step(env.action_space.sample())[3]
+
+
+def test_settings_are_kept_as_plain_values(tmp_path: Path) -> None:
+    settings = {"hidden": np.int64(8), "eta": np.float32(0.5), "members": np.int64(1)}
+    env = gym.make(PAIR.id("darc"), **settings, shared_state=str(tmp_path / "shared"))
+    env.reset(seed=0)
+    kept = env.get_wrapper_attr("compensation").settings()
+    assert json.loads(json.dumps(kept)) == kept
+    assert (kept["hidden"], kept["eta"]) == (8, 0.5)
+    with pytest.raises(TypeError, match="`target_data` must be a string or None; got 3"):
+        gym.make(PAIR.id("darc"), target_data=3)

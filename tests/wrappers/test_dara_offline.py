@@ -10,6 +10,7 @@ from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian
 from transreward_envs import get_pair, make_pair
 from transreward_wrappers.darc.offline import fit, relabel_source, relabel_source_by_seeds, require_source_and_target
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, Episode
+from transreward_wrappers.datasets.relabel import relabel
 
 SETTINGS = {"batch_size": 1_024, "learning_rate": 3e-3, "hidden": 32, "input_noise": 0.0}
 
@@ -159,3 +160,22 @@ def test_data_are_of_a_pairs_source_and_of_its_target(
         return
     with pytest.raises(DatasetError, match=message):
         require_source_and_target(source, target)
+
+
+@pytest.mark.parametrize("name", ["warmup", "fit_budget", "updates", "update_every", "target_data"])
+def test_settings_of_learning_while_an_agent_acts_are_refused(name: str, tmp_path: Path) -> None:
+    source, target = (dataset(tmp_path / str(seed), law, 2, seed=seed) for seed, law in enumerate((SOURCE, TARGET)))
+    with pytest.raises(ValueError, match=f"`{name}` is of classifiers that learn while an agent acts; got it as 7"):
+        fit(source, target, updates=2, settings={name: 7})
+
+
+def test_a_dataset_that_is_relabelled_again_tells_of_both_times(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source", SOURCE, 2, seed=0)
+    zero = lambda batch: np.zeros(len(batch))  # noqa: E731
+    once = relabel(source, zero, tmp_path / "once", domain=0, about={"method": "cost"}, name="tried/once-v0")
+    twice = relabel(once, zero, tmp_path / "twice", domain=0, about={"method": "dara"}, name="tried/twice-v0")
+    thrice = relabel(twice, zero, tmp_path / "thrice", domain=0, about={"method": "x"}, name="tried/thrice-v0")
+    assert "relabelled_before" not in once.about
+    assert thrice.about["compensation"] == {"method": "x"}
+    assert [one["compensation"]["method"] for one in thrice.about["relabelled_before"]] == ["cost", "dara"]
+    assert [one["relabelled_from"] for one in thrice.about["relabelled_before"]] == ["tried/source-v0", "tried/once-v0"]

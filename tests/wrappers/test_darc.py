@@ -16,7 +16,9 @@ from transreward_envs import get_pair, make_pair
 from transreward_wrappers.darc import DARA, DARC
 from transreward_wrappers.darc.classified import features_of
 from transreward_wrappers.darc.classifiers import DomainClassifiers
+from transreward_wrappers.darc.learner import ClassifierLearner
 from transreward_wrappers.darc.memory import Memory
+from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.networks import EnsembleMLP, Frozen
 
 LARGE = {"batch_size": 4096, "learning_rate": 3e-3, "hidden": 64, "update_every": 16_384, "capacity": 1_000_000}
@@ -363,3 +365,76 @@ def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
 def test_bad_settings_say_what_is_wrong(settings: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         DARC(**settings)
+
+
+def test_the_warmup_ends_with_its_last_step_however_seldom_there_is_training() -> None:
+    darc = small(warmup=200, update_every=10_000)
+    for seed in range(4):
+        assert darc.learner.warm == (seed == 4)
+        darc.update(some_transitions(50, seed=seed))
+    assert darc.learner.warm
+    assert darc.diagnostics()["classifier_updates"] == 8.0
+
+
+def test_classifiers_that_are_not_trained_any_more_say_the_same_of_what_they_saw() -> None:
+    darc, batch = small(updates=0), some_transitions(50, seed=9)
+    darc.update(some_transitions(128))
+    before = darc.log_ratio(batch)
+    far = some_transitions(640, seed=1)
+    darc.update(replace(far, observation=far.observation + 3.0, next_observation=far.next_observation + 3.0))
+    assert darc.learner.steps == 768
+    assert np.array_equal(darc.log_ratio(batch), before)
+
+
+@pytest.mark.parametrize("moment", [100, 128, 150])
+def test_saving_changes_nothing_of_what_is_learned(moment: int, tmp_path: Path) -> None:
+    ratios = []
+    for saves in (False, True, "and loads"):
+        darc = small(warmup=130)
+        for seed in range(300):
+            darc.update(some_transitions(1, seed=seed))
+            if saves and seed == moment:
+                darc.save(tmp_path / "darc.safetensors")
+            if saves == "and loads" and seed == moment:
+                darc = small(warmup=130)
+                darc.load(tmp_path / "darc.safetensors")
+        ratios.append(darc.log_ratio(some_transitions(20, seed=999)))
+    assert np.array_equal(ratios[0], ratios[1])
+    assert np.array_equal(ratios[0], ratios[2])
+
+
+@pytest.mark.parametrize(
+    "change", [{"parameterisation": "advantage"}, {"hidden": 8}, {"members": 2}, {"quadratic": True}]
+)
+def test_classifiers_of_another_shape_are_refused(change: dict, tmp_path: Path) -> None:
+    darc = small()
+    darc.update(some_transitions(128))
+    darc.save(tmp_path / "darc.safetensors")
+    with pytest.raises(CorruptFileError, match="of classifiers of their own shape; .*darc.safetensors is of"):
+        small(**change).load(tmp_path / "darc.safetensors")
+
+
+def test_a_larger_memory_takes_over_what_a_smaller_one_had_and_no_more(tmp_path: Path) -> None:
+    darc = small(capacity=100)
+    for seed in range(5):
+        darc.update(some_transitions(100, seed=seed))
+    darc.save(tmp_path / "darc.safetensors")
+    larger = small(capacity=1_000)
+    larger.load(tmp_path / "darc.safetensors")
+    for name, rows in larger.learner.memory.tensors().items():
+        assert len(rows) == (100 if name.startswith("learned") else len(darc.learner.memory.tensors()[name]))
+        assert rows.abs().sum(dim=1).min() > 0.0 if len(rows) else True
+        assert torch.equal(rows, darc.learner.memory.tensors()[name])
+
+
+def test_seeds_side_by_side_learn_what_each_learns_alone() -> None:
+    sizes = {"observation_size": 3, "action_size": 2}
+    together = ClassifierLearner(seeds=(0, 5), **sizes, **small().learner_settings())
+    source, target = (features_of(some_transitions(300, seed=seed)) for seed in (1, 2))
+    how = {"updates": 0, "every": 1, "warmup": 0, "burst": 300}
+    together.learn(source, target, **how)
+    for index, seed in enumerate((0, 5)):
+        alone = ClassifierLearner(seeds=(seed,), **sizes, **small().learner_settings())
+        alone.learn(source, target, **how)
+        mine = together.alone(index).classifiers.log_ratio(source)
+        np.testing.assert_allclose(mine, alone.classifiers.log_ratio(source), atol=2e-4)

@@ -199,3 +199,8 @@ def test_a_digest_tells_weights_apart() -> None:
 
 def test_what_a_policy_says_about_itself_is_json() -> None:
     json.dumps(policy().settings())
+
+
+def test_a_digest_tells_apart_what_acts_differently_with_the_same_weights() -> None:
+    digests = {policy(1, **change).digest() for change in ({}, {"squash": "tanh"}, {"activation": "relu"})}
+    assert len(digests) == 3

@@ -14,6 +14,7 @@ from tests.wrappers.transitions import some_transitions
 from transreward_envs import get_pair
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.policies import load_policy
+from transreward_wrappers.policies.shipped import policy_path
 from transreward_wrappers.reward_transfer import RewardTransfer
 from transreward_wrappers.reward_transfer.fitting import FitFigures, hold_out
 from transreward_wrappers.reward_transfer.settings import EstimatorName
@@ -329,3 +330,77 @@ def test_source_data_are_finite_transitions(broken: str) -> None:
 def test_bad_settings_say_what_is_wrong(settings: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         RewardTransfer(**settings)
+
+
+@pytest.mark.parametrize("batches", [[1] * 60, [3] * 20])
+def test_a_potential_adds_up_while_the_weight_becomes_known(batches: list[int]) -> None:
+    """At the step that makes the deviation known, the end is paid for with the weight of the next beginning."""
+    method = bound(estimator="potential", lam=1.0, lam_mode="variance", variance_steps=31, gamma=0.9)
+    method._figures = FitFigures(spread=0.05, deviation=1.3)
+    lanes, length, weights = batches[0], len(batches), []
+    states = np.random.default_rng(0).standard_normal((length + 1, lanes, 3))
+    added = np.zeros(lanes)
+    for t in range(length):
+        batch = some_transitions(lanes, seed=t)
+        over = np.full(lanes, t == length - 1)
+        batch = replace(batch, observation=states[t], next_observation=states[t + 1], terminated=over)
+        added += 0.9**t * method.passing(batch)
+        weights.append(method._last[2])
+        method.update(batch)
+    assert weights[0] == 1.0
+    assert weights[-1] < 0.9
+    np.testing.assert_allclose(added, method._estimator(replace(batch, observation=states[0])).amount, atol=1e-6)
+
+
+def test_an_agent_that_takes_over_a_fit_counts_its_own_steps_if_they_were_forgotten(tmp_path: Path) -> None:
+    method = bound(lam=1.0, lam_mode="variance", variance_steps=40)
+    method.learn(some_transitions(200))
+    method.update(some_transitions(60, seed=1))
+    method.save(tmp_path / "goes-on.safetensors")
+    method.forget_steps()
+    method.save(tmp_path / "fresh.safetensors")
+    goes_on, fresh = (bound(fitted=str(tmp_path / f"{name}.safetensors")) for name in ("goes-on", "fresh"))
+    assert (goes_on._tally.steps, fresh._tally.steps) == (60, 0)
+    assert goes_on._tally.deviation == fresh._tally.deviation > 0.0
+
+
+def test_a_fit_of_another_source_is_refused(tmp_path: Path) -> None:
+    settings = {"fit_budget": 600, "fit_updates": 2, "hidden": 8}
+    env = gym.make("TransReward/Walker2d-mass-2.0-reward-transfer-v0", **settings)
+    env.reset(seed=0)
+    env.get_wrapper_attr("save_state")(str(tmp_path / "walker.safetensors"))
+    with pytest.raises(ValueError, match="to the source 'HalfCheetah', .* is of the source Walker2d, not HalfCheetah"):
+        gym.make(
+            "TransReward/HalfCheetah-mass-2.0-reward-transfer-v0", hidden=8, fitted=str(tmp_path / "walker.safetensors")
+        )
+    gym.make(
+        "TransReward/Walker2d-gravity-2.0-reward-transfer-v0", hidden=8, fitted=str(tmp_path / "walker.safetensors")
+    )
+
+
+@pytest.mark.parametrize("setting", ["source_policy", "source_data"])
+def test_a_policy_of_another_robot_with_the_same_sizes_is_refused(setting: str) -> None:
+    path = str(policy_path("Walker2d", "expert"))
+    more = {"estimator": "policy"} if setting == "source_policy" else {"fit_budget": 100, "fit_updates": 2}
+    env = gym.make("TransReward/HalfCheetah-mass-2.0-reward-transfer-v0", **{setting: path}, **more)
+    with pytest.raises(ValueError, match="must be of the domain's own robot; .* was trained as Walker2d"):
+        env.reset(seed=0)
+
+
+@pytest.mark.parametrize("setting", [{"target_ratio": 0.1}, {"start_in": "source"}])
+def test_turns_are_refused_by_a_method_that_acts_in_the_target_alone(setting: dict) -> None:
+    message = f"`{next(iter(setting))}` is of methods that act in both domains by turns; RewardTransfer acts in the"
+    for make in (gym.make, gym.make_vec):
+        with pytest.raises(ValueError, match=message):
+            make("TransReward/Hopper-mass-2.0-reward-transfer-v0", **setting)
+
+
+def test_what_is_saved_before_the_first_episode_is_fitted(tmp_path: Path) -> None:
+    env_id = "TransReward/InvertedPendulum-mass-2.0-reward-transfer-v0"
+    settings = {"fit_budget": 600, "fit_updates": 2, "hidden": 8}
+    env = gym.make(env_id, **settings)
+    env.get_wrapper_attr("save_state")(str(tmp_path / "state.safetensors"))
+    again = gym.make(env_id, **settings)
+    again.get_wrapper_attr("load_state")(str(tmp_path / "state.safetensors"))
+    assert again.get_wrapper_attr("compensation").fit_steps() == {"source": 600}
+    assert again.get_wrapper_attr("compensation")._figures.transitions == 600

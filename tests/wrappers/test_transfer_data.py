@@ -13,6 +13,7 @@ from tests.wrappers.test_policies import policy
 from transreward_baselines.data import BuildArgs, build
 from transreward_envs import get_pair
 from transreward_wrappers import Transitions
+from transreward_wrappers.datasets.domain import require_domain
 from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_policy
 from transreward_wrappers.policies.shipped import policies_root
 from transreward_wrappers.reward_transfer import RewardTransfer, source_data
@@ -253,3 +254,43 @@ def test_a_state_of_known_features_that_never_went_together_is_not_covered() -> 
     coverage.fit(states[:1_500], states[1_500:], seed=0)
     assert coverage(np.array([[0.5, 0.5]])).all()
     assert not coverage(np.array([[0.5, -0.5]])).any()
+
+
+def test_a_search_without_a_share_of_random_actions_knows_its_inputs_all_the_same() -> None:
+    data = gather(get_pair("HalfCheetah-broken-bthigh"), fit_budget=2_000, random_share=0.0)
+    assert np.abs(data.action[:500]).mean() == pytest.approx(0.5, abs=0.03), "uniform at first"
+    assert (np.abs(data.action[500:]) == 1.0).mean() < 0.05
+
+
+def test_what_follows_a_failure_of_the_physics_is_no_transition() -> None:
+    source, failures = HOPPER.make("source"), []
+    step = source.unwrapped.step
+
+    def fail(action: np.ndarray) -> tuple:
+        if source.unwrapped.data.time > 0.1 and len(failures) < 3:
+            failures.append(action)
+            source.unwrapped.data.qvel[0] = np.nan
+        return step(action)
+
+    source.unwrapped.step = fail
+    data = RewardTransfer(fit_budget=600).data().gather(source, HOPPER)
+    assert len(failures) == 3
+    assert np.abs(data.next_observation - data.observation)[:, 0].max() < 0.5
+    assert len(data) == 600
+
+
+def test_settings_are_strings_where_they_name_something(tmp_path: Path) -> None:
+    for name, value in (("source_data", None), ("source_data", 3), ("source_policy", 3), ("fitted", 3.0)):
+        with pytest.raises(TypeError, match=f"`{name}` must be a string"):
+            RewardTransfer(**{name: value, **({"estimator": "policy"} if name == "source_policy" else {})})
+    with pytest.raises(ValueError, match="`source_data` is what the other estimators are fitted to; .* got it as 'x'"):
+        RewardTransfer(estimator="policy", source_data="x")
+
+
+def test_a_dataset_with_other_actions_is_refused_in_words(datasets: Path) -> None:
+    other = build(BuildArgs(pair="HalfCheetah-mass-2.0", domain="source", quality="random", size=1_000))
+    walker = get_pair("Walker2d-mass-2.0").make("source")
+    hopper = HOPPER.make("source")
+    walker.unwrapped.action_space = hopper.action_space
+    with pytest.raises(ValueError, match="must have its spaces; the action space of"):
+        require_domain(other, walker, get_pair("Walker2d-mass-2.0"), "source")

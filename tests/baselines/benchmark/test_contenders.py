@@ -156,8 +156,14 @@ def test_a_contender_that_cannot_train_in_a_pair_is_refused() -> None:
             Contender.parse(word).check(across)
     for word in ("target", "target-10x", "reward-transfer"):
         Contender.parse(word).check(across)
-    with pytest.raises(ValueError, match="Unknown keyword 'target_rato'. Did you mean 'target_ratio'"):
+    with pytest.raises(ValueError, match="Unknown setting of 'mixture' 'target_rato'. Did you mean 'target_ratio'"):
         Contender.parse("mixture:target_rato=0.5").check(get_pair("Hopper-mass-2.0"))
+
+
+def test_the_mixture_has_the_settings_of_turns_alone() -> None:
+    Contender.parse("mixture:target_ratio=0.3,start_in=target").check(get_pair(PAIR))
+    with pytest.raises(ValueError, match="Unknown setting of 'mixture' 'frame_skip'. Valid"):
+        Contender.parse("mixture:frame_skip=2").check(get_pair(PAIR))
 
 
 @pytest.mark.parametrize("name", ["source_steps", "target_steps", "evaluations", "eval_episodes", "final_episodes"])

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from transreward_baselines.benchmark import curves
+from transreward_baselines.benchmark import curves, figures
 from transreward_baselines.benchmark.choose import make_plan
 from transreward_baselines.benchmark.command import BenchmarkArgs
 from transreward_baselines.benchmark.job import Job, Outcome
 from transreward_baselines.benchmark.plan import claim
 from transreward_baselines.benchmark.report import report
+from transreward_baselines.benchmark.table import RunRow
+from transreward_baselines.plot import METHOD_COLOURS, colours_of
 from transreward_baselines.results import Evaluation, Result, write_results, write_rows
 from transreward_baselines.run_directory import RunDirectoryError
 from transreward_envs.references import reference_returns
@@ -231,3 +233,41 @@ def test_a_directory_without_a_finished_run_has_nothing_to_report(
     jobs[0].outcome.write_text('{"pair": "Hopper"}')
     with pytest.raises(RunDirectoryError, match="is not what a run came to"):
         report(tmp_path)
+
+
+def test_no_two_contenders_have_one_colour() -> None:
+    names = [*METHOD_COLOURS, "target-10x", "darc:eta=0.1", "darc:eta=0.5", "mixture:target_ratio=0.5", "mine"]
+    colours = colours_of(names)
+    assert len(set(colours.values())) == len(names)
+    assert all(colours[name] == colour for name, colour in METHOD_COLOURS.items())
+    assert colours_of(["darc:eta=0.1", "drae", "dara", "target-10x"])["dara"] == METHOD_COLOURS["dara"]
+
+
+def a_row(*, robot: str, contender: str, sweep: str, severity: float) -> RunRow:
+    method, _, settings = contender.partition(":")
+    counts = dict.fromkeys(("seed", "step", "source_steps", "target_steps", "episodes"), 1)
+    figures_ = dict.fromkeys(("target_return", "target_std", "seconds"), severity)
+    none = dict.fromkeys(("source_return", "source_std", "score"))
+    pair = f"{robot}-{sweep}-{severity}"
+    names = {"pair": pair, "agent": "ppo", "method": method, "settings": settings, "robot": robot, "sweep": sweep}
+    return RunRow(**names, **counts, **figures_, **none, severity=severity)
+
+
+def test_a_contender_has_one_colour_in_all_panels_of_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, str]] = []
+    plain = figures._draw_line
+    monkeypatch.setattr(
+        figures,
+        "_draw_line",
+        lambda panel, runs, colour: (drawn.append((runs[0].contender, colour)), plain(panel, runs, colour)),
+    )
+    panels = {"Hopper": ("target", "target-10x", "darc:eta=0.1"), "Walker2d": ("target", "darc:eta=0.1")}
+    rows = [
+        a_row(robot=robot, contender=contender, sweep="mass", severity=severity)
+        for robot, contenders in panels.items()
+        for contender in contenders
+        for severity in (1.5, 2.0)
+    ]
+    figures.draw_severity(rows, tmp_path)
+    assert len(drawn) == 5
+    assert len(dict(drawn)) == len(set(drawn)) == 3

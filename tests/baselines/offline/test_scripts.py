@@ -307,3 +307,35 @@ def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> N
         run_script(interrupted, iql.Args, ["--pair", PAIR, "--data", FIRST])
     assert stop.value.code == 130
     assert "run the same command again to go on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("script", "share", "most"), [(bear, 5, 20_000), (brac_p, 10, 10_000), (mabe, 10, 10_000)])
+def test_first_steps_are_a_share_of_all_and_none_of_runs_that_start_from_others(
+    script: ModuleType, share: int, most: int, tmp_path: Path
+) -> None:
+    def first_steps(**changes: Any) -> int:
+        args = args_of(script, **{"warmup": None, **changes})
+        return AGENTS[script](args, OfflineData([FIRST], device=CPU), Streams([0], CPU)).first_steps
+
+    assert first_steps(updates=1_000) == 1_000 // share
+    assert first_steps(updates=100_000) == first_steps(updates=1_000_000) == most
+    assert first_steps(updates=1_000, warmup=7) == 7
+    assert first_steps(updates=1_000, start=tmp_path) == 0
+
+
+def test_runs_that_go_on_have_started_from_what_they_started_from(tmp_path: Path) -> None:
+    for name in ("first", "other"):
+        awr.main(args_of(awr, out=tmp_path / name))
+    second = {"out": tmp_path / "second", "data": (SECOND,)}
+    awr.main(args_of(awr, **second, start=tmp_path / "first"))
+    with pytest.raises(RunDirectoryError, match="started from .*first, not from .*other. Choose another `--out`"):
+        awr.main(args_of(awr, **second, start=tmp_path / "other", updates=30))
+    assert awr.main(args_of(awr, **second, updates=30))[-1].update == 30
+    with pytest.raises(RunDirectoryError, match="started from nothing, not from .*other"):
+        awr.main(args_of(awr, out=tmp_path / "first", start=tmp_path / "other", updates=30))
+
+
+def test_values_go_on_in_the_scale_of_rewards_that_they_were_learnt_in(tmp_path: Path) -> None:
+    iql.main(args_of(iql, out=tmp_path / "first"))
+    with pytest.raises(RunDirectoryError, match="the same return_span; .* have 1000.0, these 10.0"):
+        iql.main(args_of(iql, out=tmp_path / "second", data=(SECOND,), start=tmp_path / "first", return_span=10.0))

@@ -241,3 +241,23 @@ def test_a_spec_makes_the_same_scheduled_lanes_again() -> None:
 def test_settings_that_break_a_rule_are_refused(keywords: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         gym.make_vec("TransReward/Hopper-gravity-2.0-mixture-v0", **{"num_envs": 2, **keywords})
+
+
+@pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
+def test_lanes_whose_episodes_end_by_themselves_leave_no_other_one_in_mid_episode(mode: str) -> None:
+    for budget in range(20, 120):
+        envs = gym.make_vec(
+            "TransReward/Hopper-mass-2.0-target-v0", num_envs=4, target_budget=budget, autoreset_mode=mode, threads=1
+        )
+        envs.reset(seed=budget)
+        envs.action_space.seed(budget)
+        elapsed, over = np.zeros(4, dtype=int), np.zeros(4, dtype=bool)
+        with pytest.raises(BudgetSpentError):
+            while True:
+                _, _, terminated, truncated, _ = envs.step(envs.action_space.sample())
+                elapsed += ~over if mode == "NextStep" else True
+                over = terminated | truncated
+                elapsed[over] = 0
+        assert not elapsed.any(), "no lane is left in mid-episode"
+        assert budget - 4 < envs.steps()["target"] <= budget
+        envs.close()

@@ -169,3 +169,15 @@ def test_rows_refuse_what_does_not_fit() -> None:
             rows.reset(mask)
         with pytest.raises(ValueError, match="`mask` must be 2 booleans, one for each lane"):
             rows.step(np.zeros((2, FEATURES)), mask)
+
+
+def test_the_minimum_does_not_fall_by_rounding_either() -> None:
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        points = generator.standard_normal((60, FEATURES))
+        rows, before = StreamingRows(Reference(observations=points, rewards=np.ones(60))), 0.0
+        for step in range(120):
+            seen = points[min(step, 30)] + (generator.standard_normal(FEATURES) if step < 30 else 0.0)
+            state = rows.step(seen[None])
+            assert state.minimum[0] >= before
+            before = state.minimum[0]

@@ -18,6 +18,7 @@ from transreward_wrappers.darc.classified import features_of
 from transreward_wrappers.drae import DRaE, DynamicsRatio, Trajectories, added_reward, residual, weight
 from transreward_wrappers.drae.learner import ValueLearner
 from transreward_wrappers.drae.values import ValueNetworks, ValueRows
+from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import save_tensors
 
 SMALL = {
@@ -285,7 +286,7 @@ def test_values_of_an_earlier_run_are_taken_over_and_kept(tmp_path: Path) -> Non
         small(values=str(tmp_path / "earlier.safetensors"), gamma=0.5)
     with pytest.raises(ValueError, match="observations of 4 and actions of 2 numbers; these are of 3 and 2"):
         small(observation_size=4, values=str(tmp_path / "earlier.safetensors"))
-    with pytest.raises(ValueError, match="observations of 4 and actions of 2 numbers; these are of 3 and 2"):
+    with pytest.raises(CorruptFileError, match="of classifiers of their own shape; .* is of {.*sizes.: .3, 2."):
         small(observation_size=4).load(tmp_path / "earlier.safetensors")
     save_tensors(tmp_path / "other.safetensors", {"some": torch.zeros(1)}, {"steps": 3})
     with pytest.raises(ValueError, match="`values` must be a file that DRaE has saved; .*other.safetensors has no V"):
@@ -340,3 +341,32 @@ def test_a_pair_that_hides_actions_under_way_is_refused() -> None:
     hidden = make_pair("Hopper", {"kind": "delay", "steps": 3}, observe_actions=1)
     with pytest.raises(ValueError, match="DRaE needs observations that hold every action under way"):
         DRaE().check(hidden)
+
+
+def test_values_of_another_width_are_refused(tmp_path: Path) -> None:
+    taught().save(tmp_path / "earlier.safetensors")
+    with pytest.raises(ValueError, match="networks with `hidden` units in a layer; these have 16, and `hidden` is 8"):
+        small(values=str(tmp_path / "earlier.safetensors"), hidden=8)
+
+
+def test_all_that_is_clipped_counts_as_clipped() -> None:
+    for clip in (1.5, 2.0, 3.0, 5.0, 7.0, 10.0):
+        assert weight(np.array([50.0, np.log(clip)]), clip=clip).tolist() == [clip, clip]
+        assert weight(np.log(clip) - np.array([1e-15, 1e-3]), clip=clip).max() <= clip
+
+
+def test_saving_changes_nothing_of_what_is_learned(tmp_path: Path) -> None:
+    values = []
+    for saves in (False, True, "and loads"):
+        drae = small(warmup=130)
+        for seed in range(300):
+            drae.update(some_transitions(1, seed=seed))
+            if saves and seed == 150:
+                drae.save(tmp_path / "drae.safetensors")
+            if saves == "and loads" and seed == 150:
+                drae = small(warmup=130)
+                drae.load(tmp_path / "drae.safetensors")
+        values.append(drae(some_transitions(50, seed=999)))
+    assert np.abs(values[0]).max() > 0.0
+    assert np.array_equal(values[0], values[1])
+    assert np.array_equal(values[0], values[2])

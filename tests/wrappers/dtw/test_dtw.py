@@ -236,3 +236,8 @@ def test_processes_that_share_a_budget_are_told_that_each_learns_by_itself(tmp_p
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message="The world model")
         env.reset(seed=0)
+
+
+def test_a_cached_fit_trains_on_as_the_one_that_was_made_does() -> None:
+    made, found = ([reward for reward, _ in walk(gym.make(ID, **TINY), 200)] for _ in range(2))
+    assert made == found

@@ -93,3 +93,17 @@ def test_a_dataset_of_the_source_makes_references_and_one_of_another_domain_is_r
     assert references[0].rewards.sum() == max(episode.total_return for episode in source.episodes())
     with pytest.raises(ValueError, match="A dataset of the source must be of its domain"):
         gathered(str(target.directory))
+
+
+def test_damaged_files_are_no_trajectories(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    save_reference(path, Reference(observations=np.zeros((400, 4)), rewards=np.ones(400)))
+    whole = path.read_bytes()
+    middle = len(whole) // 4
+    for content in (b"", whole[: len(whole) // 2], whole[:middle] + bytes(40) + whole[middle + 40 :]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="mine.npz is none"):
+            load_reference(path)
+    np.savez(path, observations=np.full((5, 4), np.nan), rewards=np.zeros(5))
+    with pytest.raises(ValueError, match="mine.npz is none .*must be finite"):
+        load_reference(path)

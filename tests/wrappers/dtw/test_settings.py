@@ -19,7 +19,7 @@ from transreward_wrappers.dtw import DTW
         ({"members": 1}, "`members` must be an integer >= 2; got 1"),
         ({"tau": 0.0}, "`tau` must be finite and > 0; got 0.0"),
         ({"gamma": 1.5}, r"`gamma` must .*got 1.5"),
-        ({"candidates": 1}, "`candidates`|`elites`"),
+        ({"candidates": 1}, "`candidates` must be an integer >= 2; got 1"),
         ({"penalty": float("nan")}, "`penalty` must be finite and >= 0; got nan"),
         ({"correspondence": "bones"}, "Unknown correspondence 'bones'"),
     ],
@@ -27,6 +27,12 @@ from transreward_wrappers.dtw import DTW
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DTW(**settings)
+
+
+@pytest.mark.parametrize("value", [50.0, "500"])
+def test_candidates_are_counted_under_their_own_name(value: object) -> None:
+    with pytest.raises(TypeError, match="`candidates` must be an integer"):
+        DTW(candidates=value)
 
 
 def test_what_is_asked_for_is_told() -> None:

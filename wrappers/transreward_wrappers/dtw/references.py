@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile
 
@@ -186,6 +187,10 @@ def _episode(steps: Transitions) -> Episode:
     )
 
 
+DAMAGES = (BadZipFile, EOFError, SyntaxError, TokenError, zlib.error)
+"""What NumPy raises where a file of arrays is damaged."""
+
+
 def save_reference(path: Path | str, reference: Reference) -> None:
     """Write a trajectory to a file, as ``references`` takes it: ``observations`` (T, D) and ``rewards`` (T,)."""
     buffer = io.BytesIO()
@@ -200,10 +205,10 @@ def load_reference(path: Path | str) -> Reference:
         ValueError: There is no such file, it is none of a trajectory, or a value in it is not finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
             observations, rewards = (np.asarray(file[name], dtype=np.float64) for name in ("observations", "rewards"))
         return Reference(observations=observations, rewards=rewards)
-    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile, zlib.error) as error:
+    except (*DAMAGES, OSError, KeyError, ValueError, TypeError) as error:
         raise ValueError(
             f"A recorded trajectory is an .npz file of `observations` (T, D) and `rewards` (T,), each paid on arrival; "
             f"{path} is none ({error}). Write it with transreward_wrappers.dtw.save_reference."
