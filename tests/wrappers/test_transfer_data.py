@@ -275,8 +275,8 @@ def test_what_follows_a_failure_of_the_physics_is_no_transition() -> None:
     source.unwrapped.step = fail
     data = RewardTransfer(fit_budget=600).data().gather(source, HOPPER)
     assert len(failures) == 3
-    assert np.abs(data.next_observation - data.observation)[:, 0].max() < 0.5
     assert len(data) == 600
+    assert not any((data.action == action).all(axis=1).any() for action in failures)
 
 
 def test_settings_are_strings_where_they_name_something(tmp_path: Path) -> None:
