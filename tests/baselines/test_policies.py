@@ -306,6 +306,32 @@ def test_a_target_is_tried_in_all_its_ways_and_only_one_afresh_begins_without_th
     assert (told["careful"]["log_std"], told["patient"]["gamma"]) == (-1.5, 0.995)
 
 
+def test_domains_that_pay_for_something_else_begin_with_the_expert_of_the_same_dynamics(tmp_path: Path) -> None:
+    place, experts = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf"), ("Hopper", "Hopper-mass-2.0-target")
+    for name in experts:
+        policy(observations=11, actions=3).save(policy_path(name, "expert", place.shelf))
+    begins = {
+        "Hopper-sparse-mass-2.0-target": ("Hopper-mass-2.0-target", ["careful"]),
+        "Hopper-sparse-mass-0.5-target": ("Hopper", ["careful"]),
+        "Hopper-sparse-mass-0.5-source": ("Hopper", ["careful"]),
+        "Hopper-velocity-3.0-target": ("Hopper", ["patient"]),
+        "Hopper-backward-target": ("Hopper", ["afresh"]),
+        "Hopper-mass-2.0-target": ("Hopper", ["patient"]),
+    }
+    for domain, (expert, attempts) in begins.items():
+        assert train._beginning(domain, place) == policy_path(expert, "expert", place.shelf)
+        assert [attempt.name for attempt in train._attempts(domain)] == attempts
+
+
+def test_an_expert_is_compared_with_the_plain_robots_where_both_are_paid_for_the_same(tmp_path: Path) -> None:
+    place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
+    policy(about={"score": {"mean": 70.0}}).save(policy_path("Hopper", "expert", place.shelf))
+    assert train.comparable_score("Hopper-mass-2.0-target", place) == 70.0
+    assert train.comparable_score("Hopper-velocity-3.0-target", place) is None
+    assert train.remark_on(scored(-50.0), scored(-80.0), None) is None
+    assert "no better than random" in str(train.remark_on(scored(-79.0), scored(-80.0), None))
+
+
 @pytest.mark.parametrize(
     ("expert", "message"), [(1.5, "no better than random"), (20.0, "is 20 % of the plain robot's"), (34.0, None)]
 )
@@ -318,7 +344,7 @@ def test_an_expert_that_came_to_little_says_so(expert: float, message: str | Non
 def test_a_remark_is_part_of_a_policy_and_of_its_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
     train_domain("InvertedPendulum", place)
-    monkeypatch.setattr(train, "plain_score", lambda robot, workplace: 1e9)
+    monkeypatch.setattr(train, "comparable_score", lambda domain, workplace: 1e9)
     domain = "InvertedPendulum-delay-3-target"
     train_domain(domain, place)
     remark = json.loads(place.scores(domain).read_text())["remark"]

@@ -11,6 +11,10 @@ from transreward_envs.errors import unknown
 from transreward_envs.pairs.pair import ROLES, Pair, Role
 from transreward_envs.pairs.table import PAIRS
 from transreward_envs.robots import ROBOTS
+from transreward_envs.shifts.base import RewardShift, Shift
+
+POSITIONS = "exclude_current_positions_from_observation"
+"""Setting of robots that run; where it is false, observations begin with one or two positions."""
 
 
 def domain_name(pair: Pair, role: Role) -> str:
@@ -19,11 +23,12 @@ def domain_name(pair: Pair, role: Role) -> str:
     It is the robot's where nothing is shifted or set, else that of the first registered pair which has this very
     domain, and its role there: ``Hopper``, ``Hopper-mass-2.0-target``.
     """
-    wanted = _essence(pair, role)
-    if wanted == _plain(pair.robot_of(role).name):
-        return pair.robot_of(role).name
-    names = _first_names(tuple(PAIRS))
-    return names.get(wanted) or f"{pair.name}-{role}"
+    return _name(pair.robot_of(role).name, _essence(pair, role)) or f"{pair.name}-{role}"
+
+
+def _name(robot: str, essence: str) -> str | None:
+    """Return the name of a robot's domain; ``None`` where no registered pair has it."""
+    return robot if essence == _plain(robot) else _first_names(tuple(PAIRS)).get(essence)
 
 
 @lru_cache(maxsize=2)
@@ -44,6 +49,22 @@ def canonical(name: str) -> str:
     """
     found = find_domain(name)
     return name if found is None else domain_name(*found)
+
+
+def own_reward(name: str) -> str:
+    """Return the name of the domain that moves as this one does and pays its robot's own reward; this one if none does.
+
+    Raises:
+        ValueError: There is no such domain.
+    """
+    found = find_domain(name)
+    if found is None:
+        return name
+    pair, role = found
+    moving = [shift for shift in pair.shifts(role) if not isinstance(shift, RewardShift)]
+    settings = {key: value for key, value in pair.to_json()["settings"].items() if key != POSITIONS}
+    robot = pair.robot_of(role).name
+    return _name(robot, _essence_of(robot, moving, pair.observe_actions, settings)) or name
 
 
 def find_domain(name: str) -> tuple[Pair, Role] | None:
@@ -78,10 +99,14 @@ def domains_of(pairs: Iterable[Pair]) -> list[str]:
 
 def _essence(pair: Pair, role: Role) -> str:
     """Return what makes a domain the domain that it is."""
-    shifts = [shift.to_json() for shift in pair.shifts(role) if not shift.neutral]
-    in_order = sorted(shifts, key=partial(json.dumps, sort_keys=True))  # which is that of no consequence
-    parts = [pair.robot_of(role).name, in_order, pair.observe_actions, pair.to_json()["settings"]]
-    return json.dumps(_in_floats(parts), sort_keys=True)
+    robot, settings = pair.robot_of(role).name, pair.to_json()["settings"]
+    return _essence_of(robot, pair.shifts(role), pair.observe_actions, settings)
+
+
+def _essence_of(robot: str, shifts: Iterable[Shift], observe_actions: int, settings: dict[str, Any]) -> str:
+    told = [shift.to_json() for shift in shifts if not shift.neutral]
+    in_order = sorted(told, key=partial(json.dumps, sort_keys=True))  # which is that of no consequence
+    return json.dumps(_in_floats([robot, in_order, observe_actions, settings]), sort_keys=True)
 
 
 def _in_floats(value: Any) -> Any:

@@ -56,7 +56,10 @@ class Attempt:
     """What differs from the settings on the plain robot."""
 
     afresh: bool = False
-    """From scratch, not from the expert of the plain robot."""
+    """From scratch, not from an expert."""
+
+    whole: bool = False
+    """For as many steps as the plain robot takes from scratch."""
 
 
 CAREFUL = Attempt(name="careful", settings={"log_std": -1.5, "learning_rate": 1e-4})
@@ -95,6 +98,16 @@ ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
 """How a robot's targets are tried; the best policy of all attempts counts."""
 
 DEFAULT_ATTEMPTS = (BOLD,)
+
+OF_REWARDS: dict[str, tuple[Attempt, ...]] = {
+    "direction": (Attempt(name="afresh", afresh=True, whole=True),),
+    "sparse": (CAREFUL,),
+}
+"""How domains are tried that pay for something else, by the kind of that shift; otherwise as all of their robot.
+
+Who runs forward has to unlearn it before it runs backward. Where a sparse reward begins, the expert of the same
+dynamics and the robot's own reward gets by itself, and nobody else would.
+"""
 
 EVALUATIONS = {"source": 80, "target": 20}
 """Policies that a run keeps."""

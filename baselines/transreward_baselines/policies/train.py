@@ -31,9 +31,11 @@ from transreward_baselines.policies.recipes import (
     ATTEMPTS,
     DEFAULT_ATTEMPTS,
     EVALUATIONS,
+    OF_REWARDS,
     SAC_SOURCES,
     SOURCES,
     TARGETS,
+    Attempt,
 )
 from transreward_baselines.policies.scores import (
     FINAL_SEED,
@@ -48,7 +50,8 @@ from transreward_baselines.policies.student import teach
 from transreward_baselines.run import POLICIES
 from transreward_baselines.tuned import tuned
 from transreward_baselines.versions import versions
-from transreward_envs.pairs.domains import domain_name, find_domain, robot_of
+from transreward_envs.pairs.domains import domain_name, find_domain, own_reward, robot_of
+from transreward_envs.shifts.base import RewardShift
 from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_domain_policy
 from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshots
 from transreward_wrappers.storage import write_json
@@ -114,7 +117,7 @@ def _train(domain: str, workplace: Workplace) -> None:
         expert = final(Candidate(policy=student, rough=expert.score.mean), scorer)
     bounds = {"low": random.mean, "high": expert.score.mean}
     medium = choose_medium(seen, scorer, **bounds) if expert.score.low > random.high else None
-    remark = None if plain else remark_on(expert.score, random, plain_score(robot, workplace))
+    remark = None if plain else remark_on(expert.score, random, comparable_score(domain, workplace))
     remarks = {"medium": remark_on_medium(medium, **bounds), "expert": remark}
     scores: Json = {"random": random.to_json()}
     for level, chosen in {"expert": expert, "medium": medium}.items():
@@ -139,14 +142,37 @@ def _kept(domain: str, workplace: Workplace) -> Iterator[Candidate]:
         recipe = dict(SAC_SOURCES[robot]) if by_sac else _ppo_settings(robot, domain)
         yield from _run(domain, workplace, out, recipe, "source", script=sac if by_sac else ppo)
         return
-    expert = policy_path(robot, "expert", workplace.source(robot))
-    if not expert.exists():
-        raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
-    for attempt in ATTEMPTS.get(robot, DEFAULT_ATTEMPTS):
-        recipe = _ppo_settings(robot, domain) | {"total_steps": TARGETS[robot], **attempt.settings}
+    expert = _beginning(domain, workplace)
+    for attempt in _attempts(domain):
+        recipe = _ppo_settings(robot, domain) | attempt.settings
+        if not attempt.whole:
+            recipe["total_steps"] = TARGETS[robot]
         if not attempt.afresh:
             recipe["start_from"] = expert
         yield from _run(domain, workplace, out / attempt.name, recipe, "target", script=ppo)
+
+
+def _attempts(domain: str) -> tuple[Attempt, ...]:
+    """Return the ways to train in a shifted domain."""
+    found = find_domain(domain)
+    kinds = [] if found is None else [shift.kind for shift in found[0].shifts(found[1])]
+    of_reward = next((OF_REWARDS[kind] for kind in kinds if kind in OF_REWARDS), None)
+    return of_reward or ATTEMPTS.get(robot_of(domain), DEFAULT_ATTEMPTS)
+
+
+def _beginning(domain: str, workplace: Workplace) -> Path:
+    """Return the expert to start from: that of the same dynamics and the robot's own reward, or the plain robot's.
+
+    Raises:
+        ValueError: The plain robot has none yet.
+    """
+    robot = robot_of(domain)
+    for shelf in (workplace.shelf, policies_root()):
+        if (nearest := policy_path(own_reward(domain), "expert", shelf)).exists() and own_reward(domain) != domain:
+            return nearest
+    if not (expert := policy_path(robot, "expert", workplace.source(robot))).exists():
+        raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
+    return expert
 
 
 def _run(
@@ -181,28 +207,30 @@ def _ppo_settings(robot: str, domain: str) -> Json:
 
 
 def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
-    """Yield the plain robot's policies, as good or bad as they are in the domain."""
+    """Yield the plain robot's policies, and the expert to start from, as good or bad as they are in the domain."""
     spec, shelf = spec_of(domain), workplace.source(robot)
     found = find_domain(domain)
     pair = None if found is None else found[0]
     sources = [load_domain_policy(robot, "expert", shelf), *snapshots(robot, shelf)]
-    for policy in sources:
+    for policy in [*sources, GaussianPolicy.load(_beginning(domain, workplace))]:
         padded = for_sizes(policy, pair, *sizes_of(spec))
         rough = score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000)
         yield Candidate(policy=padded, rough=rough.mean)
 
 
-def plain_score(robot: str, workplace: Workplace) -> float:
-    """Return what the plain robot's expert scores at home."""
+def comparable_score(domain: str, workplace: Workplace) -> float | None:
+    """Return what the plain robot's expert scores at home; nothing where a domain pays for something else."""
+    robot, found = robot_of(domain), find_domain(domain)
+    if found is not None and any(isinstance(shift, RewardShift) for shift in found[0].shifts(found[1])):
+        return None
     return float(load_domain_policy(robot, "expert", workplace.source(robot)).about["score"]["mean"])
 
 
-def remark_on(expert: Score, random: Score, plain: float) -> str | None:
+def remark_on(expert: Score, random: Score, plain: float | None) -> str | None:
     """Return what a user of an expert must know: that it is no better than random, or came to little; or nothing."""
     if expert.low <= random.high:
         return "The expert is no better than random actions: no policy was found that the shift leaves any use to."
-    came_to = share(expert.mean, low=random.mean, high=plain)
-    if came_to >= SENSIBLE:
+    if plain is None or (came_to := share(expert.mean, low=random.mean, high=plain)) >= SENSIBLE:
         return None
     return (
         f"The expert's return over random actions is {100 * came_to:.0f} % of the plain robot's. Either the shift "

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from transreward_envs import ROBOTS
 from transreward_envs.pairs import Pair
+from transreward_envs.pairs.domains import POSITIONS
 from transreward_wrappers.policies.gaussian import GaussianPolicy
-
-POSITIONS = "exclude_current_positions_from_observation"
-"""Setting of robots that run; where it is false, observations begin with one or two positions."""
 
 
 def robot_told(policy: GaussianPolicy) -> str | None:
