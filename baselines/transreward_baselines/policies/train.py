@@ -144,7 +144,7 @@ def _kept(domain: str, workplace: Workplace) -> Iterator[Candidate]:
         return
     expert = _beginning(domain, workplace)
     for attempt in _attempts(domain):
-        recipe = _ppo_settings(robot, domain) | attempt.settings
+        recipe = {**_ppo_settings(robot, domain), **attempt.settings}
         if not attempt.whole:
             recipe["total_steps"] = TARGETS[robot]
         if not attempt.afresh:
