@@ -63,7 +63,8 @@ class Args(OfflineArgs):
 
     warmup: int | None = None
     """Steps in which the policy only comes close to the data:
-    a fifth of `updates`, and 20,000 at most, when left out. Runs that `start` from others have none."""
+    a fifth of `updates`, and 20,000 at most, when left out, and none where
+    runs `start` from others."""
 
     tau: float = 0.005
     """Share by which targets move after each step."""

@@ -35,7 +35,8 @@ class Args(OfflineArgs):
 
     warmup: int | None = None
     """First steps, in which the actor comes close to the clone and values do not count:
-    a tenth of `updates`, and 10,000 at most, when left out. Runs that `start` from others have none."""
+    a tenth of `updates`, and 10,000 at most, when left out, and none where
+    runs `start` from others."""
 
     tau: float = 0.005
     """Share by which target critics move after each step."""

@@ -46,7 +46,8 @@ class Args(ModelArgs):
 
     warmup: int | None = None
     """First steps, in which the prior imitates all actions alike, and the actor comes close to it:
-    a tenth of `updates`, and 10,000 at most, when left out. Runs that `start` from others have none."""
+    a tenth of `updates`, and 10,000 at most, when left out, and none where
+    runs `start` from others."""
 
     penalty: float = 0.0
     """Weight of the models' uncertainty in imagined rewards."""

@@ -71,16 +71,13 @@ class Run:
         self._domains = evaluation_ids(args.env_id, both=args.eval_both, keywords=args.keywords())
         places = [(env_id, dict[str, Any]()) for env_id in self._domains.values()]
         require_same_observations(lanes.envs.single_observation_space, args.env_id, places)
-        self._held = ExitStack()
-        self._held.enter_context(held(self.directory))
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(held(self.directory))
             if not (self.directory / "config.json").exists():
                 write_json(self.directory / "config.json", _as_json(settings))
             self._load()
-        except BaseException:
-            self._held.close()
-            raise
-        self.results = [row for row in read_rows(self.directory, Evaluation) if row.step <= self.steps]
+            self.results = [row for row in read_rows(self.directory, Evaluation) if row.step <= self.steps]
+            self._held = stack.pop_all()
         self._bar = tqdm(
             total=args.total_steps,
             initial=self.steps,

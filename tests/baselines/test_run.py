@@ -282,3 +282,15 @@ def test_keywords_that_change_observations_are_refused_before_anything_is_traine
     with pytest.raises(ValueError, match=r"those of .*-target-v0 have the shape \(11,\), those in training \(12,\)"):
         main(small(tmp_path / "run", env_id="TransReward/Hopper-mass-2.0-mixture-v0", settings=settings))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_cannot_begin_lets_its_directory_go(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    main(small(run))
+    whole = (run / "results.csv").read_text()
+    (run / "results.csv").write_text(whole.replace("step", "stop", 1))
+    with pytest.raises(Exception, match="results") as kept:
+        main(small(run, total_steps=384))
+    (run / "results.csv").write_text(whole)
+    assert main(small(run, total_steps=384))[-1].step == 384
+    assert kept.tb is not None

@@ -210,3 +210,15 @@ def test_a_copy_that_varies_steps_as_its_original() -> None:
     env = make("CheetahRun", shift_range={"kind": "mass", "scale": [3.0, 3.1]})
     assert np.array_equal(rollout(env), rollout(copy.deepcopy(env)))
     assert not np.allclose(rollout(env), rollout(make("CheetahRun")))
+
+
+@needs_dmc
+@pytest.mark.filterwarnings("ignore")
+def test_an_episode_whose_physics_fails_is_truncated_as_those_of_all_robots_are() -> None:
+    env = gym.make("TransReward/CheetahRun-repeat-4to2-mixture-v0")
+    env.reset(seed=0)
+    assert not env.step(env.action_space.sample())[4]["physics_failed"]
+    env.unwrapped.data.qvel[0] = np.nan
+    _, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    assert (reward, terminated, truncated, info["physics_failed"]) == (0.0, False, True, True)
+    assert np.isfinite(env.reset()[0]).all()

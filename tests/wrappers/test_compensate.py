@@ -313,6 +313,7 @@ def test_an_episode_whose_physics_fails_ends_and_teaches_nothing(method: str) ->
     _, reward, terminated, truncated, info = env.step(env.action_space.sample())
     assert (reward, terminated, truncated, info["physics_failed"]) == (0.0, False, True, True)
     assert info["episode_env"]["l"] == 11
+    assert info["reward_forward"] == 0.0
     if method == "darc":
         assert info["reward/compensation"] == 0.0
         env.get_wrapper_attr("compensation")._flush()

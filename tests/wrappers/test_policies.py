@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from transreward_wrappers.policies import GaussianPolicy, NotAPolicyError, UniformPolicy, load_policy
 from transreward_wrappers.policies.gaussian import FORMAT
+from transreward_wrappers.policies.observed import robot_told
 from transreward_wrappers.storage import save_tensors
 
 
@@ -201,6 +202,23 @@ def test_what_a_policy_says_about_itself_is_json() -> None:
     json.dumps(policy().settings())
 
 
-def test_a_digest_tells_apart_what_acts_differently_with_the_same_weights() -> None:
-    digests = {policy(1, **change).digest() for change in ({}, {"squash": "tanh"}, {"activation": "relu"})}
-    assert len(digests) == 3
+def test_a_key_tells_apart_what_acts_differently_with_the_same_weights() -> None:
+    keys = [policy(1, **change).key() for change in ({}, {"squash": "tanh"}, {"activation": "relu"}, {"about": {}})]
+    assert keys[0] == keys[3]
+    assert len({json.dumps(key) for key in keys}) == 3
+
+
+@pytest.mark.parametrize(
+    ("about", "robot"),
+    [
+        ({"domain": "Hopper"}, "Hopper"),
+        ({"domain": "Hopper-mass-2.0-target"}, "Hopper"),
+        ({"env_id": "TransReward/Walker2d-from-Hopper-source-v0"}, "Hopper"),
+        ({"env_id": "TransReward/Walker2d-from-Hopper-reward-transfer-v0"}, "Walker2d"),
+        ({"env_id": "Hopper-v5"}, "Hopper"),
+        ({"env_id": "TransReward/Walker2d-like-target-v0"}, None),
+        ({"steps": 7}, None),
+    ],
+)
+def test_a_policy_tells_the_robot_that_it_was_trained_as(about: dict, robot: str | None) -> None:
+    assert robot_told(policy(about=about)) == robot

@@ -126,3 +126,17 @@ def test_methods_that_share_a_folder_anneal_together(tmp_path: Path) -> None:
     for method in methods:
         method.update(batch)
     np.testing.assert_allclose(methods[1](batch), 0.5 * full)
+
+
+def test_processes_that_share_a_tally_know_a_deviation_when_it_is_flushed(tmp_path: Path) -> None:
+    alone, shared = Tally(10), Tally(10)
+    shared.share(tmp_path / "tally.json")
+    for tally in (alone, shared):
+        for seed in range(12):
+            rewards = some_transitions(1, seed=seed).reward
+            foreseen = tally.deviation_with(rewards)
+            tally.add_rewards(rewards)
+            tally.add(steps=1)
+            assert tally.deviation == foreseen
+    assert alone.deviation is not None
+    assert shared.deviation is None

@@ -21,11 +21,6 @@ class SizesDifferError(ValueError):
     """Lanes' models differ in their sizes, so that they cannot step together."""
 
 
-def physics_failed(data: mujoco.MjData) -> bool:
-    """Whether a simulation has blown up since its last reset; MuJoCo resets it then, in the middle of an episode."""
-    return bool(data.warning.number[BAD].any())
-
-
 class Engine(ABC):
     """Simulations that step together; each lane may have a model of its own.
 

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Info = dict[str, Any]
-FAILED = "physics_failed"
-"""Whether a lane's physics has blown up in the step."""
 
 
 def all_lanes(info: dict[str, NDArray[Any]], count: int) -> Info:

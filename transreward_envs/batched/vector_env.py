@@ -22,11 +22,12 @@ from transreward_envs.batched.checks import (
     require_mask,
 )
 from transreward_envs.batched.engines import make_engine
-from transreward_envs.batched.infos import FAILED, Info, all_lanes, lane_info, put
+from transreward_envs.batched.infos import Info, all_lanes, lane_info, put
 from transreward_envs.batched.lanes import Lane
 from transreward_envs.batched.stepper import Bools, Stepper
 from transreward_envs.batched.tasks import TASKS
 from transreward_envs.errors import require_count
+from transreward_envs.failures import FAILED
 from transreward_envs.robots.domain import is_term
 from transreward_envs.robots.keywords import plain_json
 

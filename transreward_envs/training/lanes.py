@@ -128,7 +128,9 @@ class ScheduledLanes(BatchedEnv):
             self.ledger.spend(int(acted.sum()))
             self._reserved[acted] = False
             over = terminated | truncated
-            starting = ~stepping if self.autoreset_mode == AutoresetMode.NEXT_STEP else acted & over
+            starting = acted & over
+            if self.autoreset_mode == AutoresetMode.NEXT_STEP:
+                starting = ~(stepping | self._resting)
             cut = self._reserve(acted & ~over, starting)
             truncated = truncated | cut
         everyone = np.ones(self.num_envs, dtype=np.bool_)

@@ -7,9 +7,8 @@ from typing import Any, get_args
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
-from transreward_envs.batched.engine import physics_failed
-from transreward_envs.batched.infos import FAILED
 from transreward_envs.errors import require_count, require_share, unknown
+from transreward_envs.failures import FAILED, physics_failed
 from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import TargetBudget
@@ -101,7 +100,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         """Step the active domain."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         if physics_failed(self.env.unwrapped.data):  # type: ignore[attr-defined]  # of every domain
-            reward, terminated, truncated, info = 0.0, False, True, {**info, FAILED: True}
+            reward, terminated, truncated, info = 0.0, False, True, _of_a_failure(info)
         if self.role == "source":
             self.ledger.count_source(1)
             if terminated or truncated:
@@ -169,6 +168,13 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
 
     def _annotate(self, info: dict[str, Any]) -> dict[str, Any]:
         return {"budget_truncated": False, FAILED: False, **info, "domain": DOMAIN_INDEX[self.role]}
+
+
+def _of_a_failure(info: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of a step in which the physics has failed: nothing was earned."""
+    from transreward_envs.robots.domain import is_term  # needs MuJoCo
+
+    return {**{key: 0.0 if is_term(key) else value for key, value in info.items()}, FAILED: True}
 
 
 def require_schedule(target_ratio: float, start_in: str) -> None:

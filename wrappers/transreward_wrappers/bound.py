@@ -267,14 +267,7 @@ def make_compensation(cls: type[Compensation], settings: dict[str, Any], *, more
     for name in settings:
         if name not in names:
             raise ValueError(unknown(f"setting of {cls.__name__}", name, [*names, *more]))
-    return cls(**{name: _plain(value) for name, value in settings.items()})
-
-
-def _plain(value: Any) -> Any:
-    """Return a setting as settings are written to files: NumPy's numbers as Python's, and paths as strings."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return str(value) if isinstance(value, Path) else value
+    return cls(**{name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()})
 
 
 def setting_names(cls: type[Compensation]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.utils import RecordConstructorArgs
 
-from transreward_envs.batched.infos import FAILED
+from transreward_envs.failures import FAILED
 from transreward_envs.pairs import Pair
 from transreward_envs.training.budget import join_environments
 from transreward_envs.training.roles import DOMAIN_INDEX

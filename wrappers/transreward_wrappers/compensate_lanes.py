@@ -11,7 +11,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from transreward_envs.batched.checks import lane_seeds, lanes_to_reset
-from transreward_envs.batched.infos import FAILED
+from transreward_envs.failures import FAILED
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.episodes import EpisodeSums
 from transreward_envs.training.roles import DOMAIN_INDEX

@@ -98,18 +98,23 @@ def make_compensated_lanes(
     return CompensateLanes(lanes, pair=the_pair, compensation=cls, settings=settings, shared_state=shared_state)
 
 
-def _pop_schedule(cls: type[Compensation], settings: dict[str, Any]) -> dict[str, Any]:
-    """Take the schedule's keywords out of all.
-
-    Raises:
-        ValueError: They are of turns, and the method acts in the target alone.
-    """
+def require_turns(cls: type[Compensation], settings: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` if there are keywords of turns, and the method acts in the target alone."""
     for name in OF_TURNS:
         if name in settings and cls.acts_in == "target":
             raise ValueError(
                 f"`{name}` is of methods that act in both domains by turns; {cls.__name__} acts in the target alone; "
                 f"got {settings[name]!r}. Leave it out."
             )
+
+
+def _pop_schedule(cls: type[Compensation], settings: dict[str, Any]) -> dict[str, Any]:
+    """Take the schedule's keywords out of all.
+
+    Raises:
+        ValueError: They are of turns, and the method acts in the target alone.
+    """
+    require_turns(cls, settings)
     return {name: settings.pop(name) for name in SCHEDULE_SETTINGS if name in settings}
 
 

@@ -17,9 +17,10 @@ from transreward_envs import METHODS, Pair
 from transreward_envs.errors import require_share, unknown
 from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES, Role
+from transreward_envs.training.schedule import require_schedule
 from transreward_wrappers import Compensation
 from transreward_wrappers.bound import BoundCompensation, load_compensation, make_compensation
-from transreward_wrappers.entry_points import OF_TURNS, SCHEDULE_SETTINGS
+from transreward_wrappers.entry_points import OF_TURNS, SCHEDULE_SETTINGS, require_turns
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,8 +112,11 @@ class Contender:
         pair.robot_of("target").domain()  # raises where its extra is missing
         if self._compensation is None:
             for name in self.settings:
-                if name not in SCHEDULE_SETTINGS:
+                if name not in OF_TURNS:
                     raise ValueError(unknown(f"setting of {self.method!r}", name, OF_TURNS))
+        else:
+            require_turns(self._compensation, self.settings)
+        require_schedule(self.settings.get("target_ratio", 0.0), self.settings.get("start_in", "source"))
 
     def budget(self, terms: Terms, pair: Pair) -> Budget:
         """Return what the agent may spend in a pair.

@@ -65,16 +65,13 @@ class MetaRun:
         told = {"script": script, **dataclasses.asdict(args), "out": None}
         settings = json.loads(json.dumps(told, default=str))
         check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
-        self._held = ExitStack()
-        self._held.enter_context(held(directory))
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(held(directory))
             if not (directory / "config.json").exists():
                 write_json(directory / "config.json", settings)
             self._load()
-        except BaseException:
-            self._held.close()
-            raise
-        self.results = [row for row in read_rows(directory, MetaEvaluation) if row.step <= self.steps]
+            self.results = [row for row in read_rows(directory, MetaEvaluation) if row.step <= self.steps]
+            self._held = stack.pop_all()
         disabled = True if args.quiet else None
         self._bar = tqdm(total=args.total_steps, initial=self.steps, desc=script, unit="step", disable=disabled)
         self._logs = SummaryWriter(str(directory / "logs"), purge_step=self.steps + 1)

@@ -126,16 +126,16 @@ class OfflineArgs:
         return tuple(OfflineRun(data=data.replace(SEED, str(seed)), seed=seed) for data, seed in named)
 
     def first_steps(self, given: int | None, *, share: int, most: int) -> int:
-        """Return how many first gradient steps only imitate; none of runs that start from others, which have done them.
+        """Return how many first gradient steps only imitate.
 
         Args:
-            given: What was asked for, if anything.
-            share: Otherwise, one in so many ``updates``.
-            most: And so many at most.
+            given: What was asked for, if anything; else none of runs that start from others, which have done them, and
+            share: one in so many ``updates`` of all other runs,
+            most: but so many at most.
         """
-        if self.start is not None:
-            return 0
-        return min(self.updates // share, most) if given is None else given
+        if given is not None:
+            return given
+        return 0 if self.start is not None else min(self.updates // share, most)
 
     @property
     def total_updates(self) -> int:

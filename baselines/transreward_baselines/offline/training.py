@@ -90,6 +90,14 @@ class Prepares(Protocol):
         """Do it, and keep in the directory what need not be done again."""
 
 
+@runtime_checkable
+class Imitates(Protocol):
+    """An agent whose values do not count at first."""
+
+    first_steps: int
+    """Gradient steps; a run that goes on keeps those that it began with."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OfflineEvaluation:
     """An evaluation of one run."""
@@ -135,7 +143,6 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
     settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
     check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
-    args = _as_begun(args, directory)
     device, seeds = torch_device(args.device), [run.seed for run in args.runs]
     names = [run.data for run in args.runs]
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
@@ -156,23 +163,6 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     return training.rows
 
 
-def _as_begun(args: OfflineArgs, directory: Path) -> OfflineArgs:
-    """Return what runs are told that go on, if there are any: they have started from what they started from.
-
-    Raises:
-        RunDirectoryError: They were to start from something else.
-    """
-    if not checkpoints(directory):
-        return args
-    begun = read_settings(directory).get("start")
-    if args.start is not None and str(args.start) != begun:
-        raise RunDirectoryError(
-            f"Runs start from others before their first checkpoint alone; those in {directory} started from "
-            f"{begun or 'nothing'}, not from {args.start}. Choose another `--out`, or leave out `--start`."
-        )
-    return dataclasses.replace(args, start=None if begun is None else Path(begun))
-
-
 class _Training:
     """What trains, and how far it has come."""
 
@@ -180,7 +170,7 @@ class _Training:
         self, directory: Path, args: OfflineArgs, data: OfflineData, streams: Streams, agent: OfflineAgent
     ) -> None:
         self.directory, self.args, self.data, self.streams, self.agent = directory, args, data, streams, agent
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.started = 0, 0.0, False
         self.rows: list[OfflineEvaluation] = []
         self.collector = Collector(args, data, streams, agent) if data.fresh is not None else None
         update = self._update
@@ -225,11 +215,19 @@ class _Training:
                 load_optimizer_tensors(optimizer, without_prefix(f"optimizer.{name}", tensors))
             self.streams.restore(progress["drawn"])
             self.step, self.seconds = int(progress["step"]), float(progress["seconds"])
+            if isinstance(self.agent, Imitates) and "first_steps" in progress:
+                self.agent.first_steps = int(progress["first_steps"])
             online = int(progress.get("online", 0))
             if self.data.fresh is not None and online and self.step < self.args.total_updates:
                 self.data.fresh.load(load_tensors(found[-1] / "fresh.safetensors")[0])
         except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise RunDirectoryError(f"The checkpoint {found[-1]} cannot be read ({error}). Delete it.") from error
+        if self.args.start is not None and not progress.get("started", True):
+            raise RunDirectoryError(
+                f"Runs start from others before their first checkpoint alone; those in {self.directory} started from "
+                f"nothing, not from {self.args.start}. Choose another `--out`, or leave out `--start`."
+            )
+        self.started = bool(progress.get("started", False))
         if (online or self.args.finetune_steps) and online != self._online:
             raise RunDirectoryError(
                 f"Once runs go on in the target, `updates` cannot change; {found[-1]} was kept after "
@@ -259,6 +257,7 @@ class _Training:
             tensors, _ = load_tensors(found[-1] / "agent.safetensors")
             own = with_prefix("networks", self.agent.networks.state_dict())
             self._restore({name: own[name] if name.startswith(MODELS) else tensors[name] for name in tensors})
+            self.started = True
         except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise RunDirectoryError(f"These runs cannot start from the checkpoint {found[-1]}: {error}") from error
 
@@ -304,6 +303,9 @@ class _Training:
         if self.collector is not None:
             self.collector.cut()
         told = {"step": self.step, "seconds": self.seconds, "drawn": self.streams.drawn, "online": self._online}
+        told["started"] = self.started
+        if isinstance(self.agent, Imitates):
+            told["first_steps"] = self.agent.first_steps
         with new_checkpoint(self.directory, self.step) as draft:
             if self.data.fresh is not None and self._online:
                 save_tensors(draft / "fresh.safetensors", self.data.fresh.tensors(), {})

@@ -22,7 +22,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from transreward_baselines.lanes import Array
 from transreward_baselines.parts.replay import LearnFrom, draw_source, require_learn_from
 from transreward_baselines.sb3.compensation import Env, LiveCompensation
-from transreward_envs.batched.infos import FAILED
+from transreward_envs.failures import FAILED
 from transreward_wrappers.compensation import Transitions
 
 TOLD = ("reward/env", "reward/compensation", "domain")

@@ -164,6 +164,13 @@ def test_the_mixture_has_the_settings_of_turns_alone() -> None:
     Contender.parse("mixture:target_ratio=0.3,start_in=target").check(get_pair(PAIR))
     with pytest.raises(ValueError, match="Unknown setting of 'mixture' 'frame_skip'. Valid"):
         Contender.parse("mixture:frame_skip=2").check(get_pair(PAIR))
+    with pytest.raises(ValueError, match="Unknown setting of 'mixture' 'time_limit'"):
+        Contender.parse("mixture:time_limit=5").check(get_pair(PAIR))
+    with pytest.raises(ValueError, match="Unknown domain to start in 'nowhere'"):
+        Contender.parse("darc:start_in=nowhere").check(get_pair(PAIR))
+    for word in ("reward-transfer:target_ratio=0.5", "dtw:start_in=target"):
+        with pytest.raises(ValueError, match="is of methods that act in both domains by turns"):
+            Contender.parse(word).check(get_pair(PAIR))
 
 
 @pytest.mark.parametrize("name", ["source_steps", "target_steps", "evaluations", "eval_episodes", "final_episodes"])

@@ -321,6 +321,7 @@ def test_first_steps_are_a_share_of_all_and_none_of_runs_that_start_from_others(
     assert first_steps(updates=100_000) == first_steps(updates=1_000_000) == most
     assert first_steps(updates=1_000, warmup=7) == 7
     assert first_steps(updates=1_000, start=tmp_path) == 0
+    assert first_steps(updates=1_000, start=tmp_path, warmup=7) == 7
 
 
 def test_runs_that_go_on_have_started_from_what_they_started_from(tmp_path: Path) -> None:
@@ -328,11 +329,27 @@ def test_runs_that_go_on_have_started_from_what_they_started_from(tmp_path: Path
         awr.main(args_of(awr, out=tmp_path / name))
     second = {"out": tmp_path / "second", "data": (SECOND,)}
     awr.main(args_of(awr, **second, start=tmp_path / "first"))
-    with pytest.raises(RunDirectoryError, match="started from .*first, not from .*other. Choose another `--out`"):
-        awr.main(args_of(awr, **second, start=tmp_path / "other", updates=30))
-    assert awr.main(args_of(awr, **second, updates=30))[-1].update == 30
-    with pytest.raises(RunDirectoryError, match="started from nothing, not from .*other"):
-        awr.main(args_of(awr, out=tmp_path / "first", start=tmp_path / "other", updates=30))
+    (tmp_path / "first").rename(tmp_path / "moved")
+    for updates, more in ((30, {"start": tmp_path / "moved"}), (40, {})):
+        assert awr.main(args_of(awr, **second, **more, updates=updates))[-1].update == updates
+    with pytest.raises(RunDirectoryError, match="started from nothing, not from .*moved. Choose another `--out`"):
+        awr.main(args_of(awr, out=tmp_path / "other", start=tmp_path / "moved", updates=30))
+
+
+def test_runs_that_go_on_keep_the_first_steps_that_they_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[bool] = []
+    improve = brac_p.BRACP._improve
+
+    def watch(self: brac_p.BRACP, batch: Any, *, values_count: bool) -> Any:
+        counted.append(values_count)
+        return improve(self, batch, values_count=values_count)
+
+    monkeypatch.setattr(brac_p.BRACP, "_improve", watch)
+    for updates in (20, 100):
+        brac_p.main(args_of(brac_p, out=tmp_path / "run", warmup=None, updates=updates))
+    assert counted == [False] * 2 + [True] * 98
 
 
 def test_values_go_on_in_the_scale_of_rewards_that_they_were_learnt_in(tmp_path: Path) -> None:

@@ -182,6 +182,17 @@ def test_lanes_that_act_in_the_target_alone_end_together_where_the_budget_does()
         envs.step(np.zeros((4, 3), dtype=np.float32))
 
 
+def test_a_lane_that_rests_reserves_nothing() -> None:
+    envs = gym.make_vec("TransReward/Hopper-mass-2.0-target-v0", num_envs=4, target_budget=400, threads=1)
+    envs.reset(seed=0)
+    envs.rest(np.array([True, False, False, False]))
+    for _ in range(50):
+        envs.step(np.zeros((4, 3), dtype=np.float32))
+        assert envs.ledger.reserved <= 4
+    envs.close()
+    assert envs.ledger.reserved == 0
+
+
 def test_an_episode_that_is_left_gives_its_reserved_step_back() -> None:
     envs = make_scheduled_lanes(PAIRS["falling"], 3, acts_in="target", target_budget=9, autoreset_mode="Disabled")
     for _ in range(20):

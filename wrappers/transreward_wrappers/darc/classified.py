@@ -199,7 +199,7 @@ class Classified(Compensation):
 
     def _require_shape(self, path: Path, about: dict[str, Any]) -> None:
         """Raise ``CorruptFileError`` unless a file is of classifiers like these."""
-        if (theirs := about.get("shape")) != (mine := self._shape()):
+        if (theirs := about.get("shape")) not in (None, mine := self._shape()):
             raise CorruptFileError(
                 f"Classifiers are read from a file of classifiers of their own shape; {path} is of {theirs}, not "
                 f"{mine}. Give another, or the settings that it was made with."

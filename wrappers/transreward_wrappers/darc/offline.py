@@ -28,6 +28,9 @@ from transreward_wrappers.datasets.dataset import Dataset, DatasetError
 from transreward_wrappers.datasets.relabel import relabel
 from transreward_wrappers.datasets.writer import held, require_vacant
 
+AT_ONCE = {"warmup": 0, "updates": 0, "update_every": 1}
+"""Settings by which classifiers learn all at once, in ``fit_budget`` gradient steps."""
+
 Rests = TypeVar("Rests", bound=Classified)
 UPDATES = 10_000
 """Gradient steps of the classifiers."""
@@ -100,10 +103,6 @@ def relabel_source_by_seeds(
         ]
 
 
-AT_ONCE = {"warmup": 0, "fit_budget": 0, "updates": 0, "update_every": 1}
-"""Settings by which classifiers learn all at once, in ``fit_budget`` gradient steps."""
-
-
 def _relabel(source: Dataset, target: Dataset, dara: DARC, directory: Path, name: str) -> Dataset:
     about = {
         "method": "dara",
@@ -160,7 +159,7 @@ def prepare(
         DatasetError: The datasets are of different spaces or domains, or the same.
     """
     require_count("updates", updates, at_least=1)
-    for name in (*AT_ONCE, "target_data"):
+    for name in (*AT_ONCE, "fit_budget", "target_data"):
         if name in settings:
             raise ValueError(
                 f"`{name}` is of classifiers that learn while an agent acts; got it as {settings[name]!r}, and two "

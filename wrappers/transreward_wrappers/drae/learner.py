@@ -109,9 +109,9 @@ class ValueLearner:
                 f"V and Q must be of observations of {mine[0]} and actions of {mine[1]} numbers; these are of "
                 f"{theirs[0]} and {theirs[1]}. Give those of the same robot and pair."
             )
-        if (theirs := about.get("hidden")) != self.networks.hidden:
+        if (other := about.get("hidden")) not in (None, self.networks.hidden):
             raise ValueError(
-                f"V and Q must be of networks with `hidden` units in a layer; these have {theirs}, and `hidden` is "
+                f"V and Q must be of networks with `hidden` units in a layer; these have {other}, and `hidden` is "
                 f"{self.networks.hidden}. Give others, or that `hidden`."
             )
         with self._lock:

@@ -263,7 +263,8 @@ class DTW(DTWSettings, Compensation):
         self._references = references_of(without_prefix("references", tensors))
         self._reward.restore(without_prefix("reward", tensors))
         first = without_prefix("first", tensors)
-        self._first = {kind: episodes_of(without_prefix(kind, first)) for kind in about["first"]}
+        kinds = about.get("first") or dict.fromkeys(name.partition(".")[0] for name in first)
+        self._first = {kind: episodes_of(without_prefix(kind, first)) for kind in kinds}
         if "actions" in tensors:
             low, high = tensors["actions"].numpy()
             self._actions = Box(low, high, dtype=low.dtype.type)

@@ -28,6 +28,9 @@ from transreward_wrappers.reward_transfer.source_policies import source_expert
 from transreward_wrappers.storage import write_bytes
 from transreward_wrappers.world_models import collect
 
+DAMAGES = (BadZipFile, EOFError, SyntaxError, TokenError, zlib.error)
+"""What NumPy raises where a file of arrays is damaged."""
+
 EXPERT, IMAGINED, SEARCH = "expert", "imagined", "search"
 RECORDING = ".npz"
 
@@ -67,7 +70,7 @@ class ReferenceData:
             return run
         if self._acts:
             fitted = {"updates": self.updates} if self.kind == IMAGINED else {}
-            return {**run, **fitted, "policy": self._policy(pair).digest()}
+            return {**run, **fitted, "policy": self._policy(pair).key()}
         if self._recorded:
             reference = load_reference(Path(self.kind))
             return {"observations": reference.observations.tolist(), "rewards": reference.rewards.tolist()}
@@ -185,10 +188,6 @@ def _episode(steps: Transitions) -> Episode:
         rewards=steps.reward,
         terminated=bool(steps.terminated[-1]),
     )
-
-
-DAMAGES = (BadZipFile, EOFError, SyntaxError, TokenError, zlib.error)
-"""What NumPy raises where a file of arrays is damaged."""
 
 
 def save_reference(path: Path | str, reference: Reference) -> None:

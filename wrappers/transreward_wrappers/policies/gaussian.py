@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -213,12 +212,16 @@ class GaussianPolicy:
             raise NotAPolicyError(f"{path} says that it is a policy, but lacks what one has: {error}") from error
 
     def digest(self) -> str:
-        """Return what tells how this policy acts from how all others do."""
-        acts = {name: value for name, value in self.settings().items() if name != "about"}
-        digest = hashlib.sha256(json.dumps(acts, sort_keys=True).encode())
+        """Return what tells these weights from all others."""
+        digest = hashlib.sha256()
         for _, tensor in sorted(self.tensors().items()):
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def key(self) -> dict[str, Any]:
+        """Return what tells how this policy acts from how all others do, as JSON types."""
+        acts = {name: value for name, value in self.settings().items() if name != "about"}
+        return {**acts, "weights": self.digest()}
 
     def settings(self) -> dict[str, Any]:
         """Return what there is besides the arrays, as JSON types."""

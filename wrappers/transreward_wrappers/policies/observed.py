@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from transreward_envs import ROBOTS
-from transreward_envs.pairs import Pair
+import re
+
+from transreward_envs import METHODS, PAIRS, ROBOTS
+from transreward_envs.pairs import ROLES, Pair
 from transreward_envs.pairs.domains import POSITIONS
 from transreward_wrappers.policies.gaussian import GaussianPolicy
 
@@ -11,8 +13,13 @@ from transreward_wrappers.policies.gaussian import GaussianPolicy
 def robot_told(policy: GaussianPolicy) -> str | None:
     """Return the robot that a policy says it was trained as, by its domain or id; ``None`` where it says nothing."""
     told = str(policy.about.get("domain") or policy.about.get("env_id") or "")
-    robot = told.rpartition("/")[2].partition("-")[0]
-    return robot if robot in ROBOTS else None
+    name = re.sub(r"-v\d+$", "", told.rpartition("/")[2])
+    if name in ROBOTS:
+        return name
+    for suffix in (*ROLES, *METHODS):
+        if (stem := name.removesuffix(f"-{suffix}")) != name and stem in PAIRS:
+            return PAIRS[stem].robot_of("source" if suffix == "source" else "target").name
+    return None
 
 
 def for_sizes(policy: GaussianPolicy, pair: Pair | None, observation_size: int, action_size: int) -> GaussianPolicy:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from transreward_envs.batched.engine import physics_failed
+from transreward_envs.failures import physics_failed
 from transreward_wrappers.compensation import Env, Transitions
 
 Array = NDArray[np.float64]

@@ -169,7 +169,7 @@ class TransferSettings:
         source = {"robot": pair.robot_of("source").name, "keywords": pair.kwargs("source")}
         key: dict[str, Any] = {"source": source, "estimator": self.estimator}
         if self.estimator == "policy":
-            return {**key, "policy": source_policy(self.source_policy, pair).digest()}
+            return {**key, "policy": source_policy(self.source_policy, pair).key()}
         if self.estimator != "reward":
             key |= {"gamma": self.gamma, "expectile": self.expectile}
         return {**key, "data": self.data().key(pair), "fit": dataclasses.asdict(self.fit_settings())}

@@ -59,9 +59,9 @@ class SourceData:
         """Return what the transitions depend on besides the source itself, as JSON types."""
         if self._is_dataset:
             return {"dataset": self._dataset().digest()}
-        digests = [policy.digest() for policy in self._policies(pair)]
+        policies = [policy.key() for policy in self._policies(pair)]
         run = {name: getattr(self, name) for name in ("budget", "random_share", "horizon", "seed")}
-        return {**run, "policies": digests}
+        return {**run, "policies": policies}
 
     def gather(self, source: Env, pair: Pair) -> Transitions:
         """Return the transitions.

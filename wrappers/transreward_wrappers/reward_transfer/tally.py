@@ -74,6 +74,8 @@ class Tally:
 
     def deviation_with(self, rewards: Float) -> float | None:
         """Return the deviation as it is known once these are added, as ``(B,)``; others may add more meanwhile."""
+        if self._path is not None and self._own["steps"] + len(rewards) < FLUSH_EVERY:
+            return self.deviation
         sums = [self["measured"], self["reward"], self["reward_squared"]]
         more = [len(rewards), float(rewards.sum()), float(np.square(rewards).sum())]
         return self._measured(*(one + other for one, other in zip(sums, more, strict=True)))

@@ -9,8 +9,8 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from transreward_envs.batched.infos import FAILED
 from transreward_envs.errors import require_count
+from transreward_envs.failures import FAILED
 from transreward_wrappers.datasets import Episode
 from transreward_wrappers.policies import scale_actions
 
