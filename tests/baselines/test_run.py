@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -86,17 +87,25 @@ def endless(out: Path) -> None:
     main(small(out, total_steps=10**9))
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    process = multiprocessing.get_context("spawn").Process(target=endless, args=(run,))
+@contextmanager
+def training(out: Path) -> Iterator[None]:
+    """Have another process train, which has left a checkpoint by then and is killed afterwards."""
+    process = multiprocessing.get_context("spawn").Process(target=endless, args=(out,))
     process.start()
     try:
         deadline = time.monotonic() + 60
-        while not checkpoints(run) and time.monotonic() < deadline:
+        while not checkpoints(out) and time.monotonic() < deadline:
             time.sleep(0.01)
+        yield
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.join()
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with training(run):
+        pass
     reached = int(checkpoints(run)[-1].name.split("-")[1])
     rows = main(small(run, total_steps=reached + 256))
     assert [row.step for row in rows] == list(range(128, reached + 257, 128))
@@ -262,17 +271,9 @@ def test_attributes_of_a_foreign_environment_are_not_taken_for_those_of_a_traini
 
 def test_one_process_at_a_time_fills_a_directory(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    process = multiprocessing.get_context("spawn").Process(target=endless, args=(run,))
-    process.start()
-    try:
-        deadline = time.monotonic() + 60
-        while not checkpoints(run) and time.monotonic() < deadline:
-            time.sleep(0.01)
+    with training(run):
         with pytest.raises(RunDirectoryError, match="is filled by one process; another one trains in .*run. Wait"):
             main(small(run))
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
     reached = int(checkpoints(run)[-1].name.split("-")[1])
     assert main(small(run, total_steps=reached + 256))[-1].step == reached + 256
 
