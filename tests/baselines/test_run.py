@@ -271,9 +271,9 @@ def test_attributes_of_a_foreign_environment_are_not_taken_for_those_of_a_traini
 
 def test_one_process_at_a_time_fills_a_directory(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    with training(run):
-        with pytest.raises(RunDirectoryError, match="is filled by one process; another one trains in .*run. Wait"):
-            main(small(run))
+    message = "is filled by one process; another one trains in .*run. Wait"
+    with training(run), pytest.raises(RunDirectoryError, match=message):
+        main(small(run))
     reached = int(checkpoints(run)[-1].name.split("-")[1])
     assert main(small(run, total_steps=reached + 256))[-1].step == reached + 256
 
