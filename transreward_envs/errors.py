@@ -28,9 +28,7 @@ def require_finite(name: str, value: object) -> None:
         TypeError: It is not a number.
         ValueError: It is not finite.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"`{name}` must be a number; got {value!r}.")
-    if not math.isfinite(value):
+    if not math.isfinite(_number(name, value)):
         raise ValueError(f"`{name}` must be finite; got {value!r}.")
 
 
@@ -41,9 +39,7 @@ def require_positive(name: str, value: object) -> None:
         TypeError: It is not a number.
         ValueError: It is not finite or not above zero.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"`{name}` must be a number; got {value!r}.")
-    if not (math.isfinite(value) and float(value) > 0):
+    if not 0.0 < _number(name, value) < math.inf:
         raise ValueError(f"`{name}` must be finite and > 0; got {value!r}.")
 
 
@@ -54,9 +50,7 @@ def require_non_negative(name: str, value: object) -> None:
         TypeError: It is not a number.
         ValueError: It is not finite or below zero.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"`{name}` must be a number; got {value!r}.")
-    if not (math.isfinite(value) and float(value) >= 0):
+    if not 0.0 <= _number(name, value) < math.inf:
         raise ValueError(f"`{name}` must be finite and >= 0; got {value!r}.")
 
 
@@ -101,3 +95,17 @@ def require_count(name: str, value: object, *, at_least: int = 0) -> None:
         raise TypeError(f"`{name}` must be an integer; got {value!r}.")
     if value < at_least:
         raise ValueError(f"`{name}` must be an integer >= {at_least}; got {value!r}.")
+
+
+def _number(name: str, value: object) -> float:
+    """Return a number; one that is too large for any is infinite.
+
+    Raises:
+        TypeError: It is not a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -158,7 +158,7 @@ def test_a_broken_actuator_moves_nothing() -> None:
     assert data.qfrc_actuator[model.joint("hip_4").dofadr[0]] == 0.0
 
 
-@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf"), 10**400, -(10**400)])
 @pytest.mark.parametrize("kind", SCALED)
 def test_a_scale_must_be_finite_and_positive(kind: str, scale: float) -> None:
     with pytest.raises(ValueError, match=r"`scale` must be finite and > 0; got"):
