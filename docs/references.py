@@ -56,7 +56,10 @@ def tables() -> Iterator[str]:
                 f"{row['expert']:,.0f}{mark} | {share} |"
             )
         if any(row["remark"] for _, row in measured):
-            yield "\n\\* No better than random actions, or less than a third of the plain robot's return over them; its metadata say so."
+            yield (
+                "\n\\* No better than random actions, or less than a third of the plain robot's return over them; its "
+                "metadata say so."
+            )
         if any("†" in row["medium"] for _, row in measured):
             yield "\n† Not between a third and a half of the way from random to expert by these episodes."
         if any(row["medium"] == "-" for _, row in measured):
