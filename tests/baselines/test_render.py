@@ -287,11 +287,16 @@ def test_a_policy_is_filmed_in_pairs_that_it_fits(tmp_path: Path) -> None:
 
 def test_a_policy_that_ships_is_filmed_where_its_robot_is(tmp_path: Path) -> None:
     out = tmp_path / "film"
-    _, actors, who = cast(RenderArgs(out=out, pair="HalfCheetah-sparse-mass-2.0", policy="expert"))
-    assert who == "the plain HalfCheetah's expert"  # the sparse source has none of its own
+    _, actors, who = cast(RenderArgs(out=out, pair="HalfCheetah-velocity-3.0", policy="expert"))
+    assert who == "the plain HalfCheetah's expert"  # that source has none of its own
     policy, seen = load_policy("HalfCheetah"), np.random.default_rng(0).normal(size=18)
-    for role in ROLES:  # its observations begin with a position, which the plain robot's expert never saw
-        np.testing.assert_allclose(actors[role](seen, 0.0), np.clip(policy(seen[None, 1:])[0], -1, 1), atol=1e-6)
+    for role in ROLES:
+        np.testing.assert_allclose(actors[role](seen[1:], 0.0), np.clip(policy(seen[None, 1:])[0], -1, 1), atol=1e-6)
+    _, actors, who = cast(RenderArgs(out=out, pair="HalfCheetah-sparse-mass-2.0", policy="expert"))
+    assert who == "the source's expert"
+    policy = load_policy("HalfCheetah-sparse-mass-2.0", "source")
+    for role in ROLES:  # its observations begin with a position
+        np.testing.assert_allclose(actors[role](seen, 0.0), np.clip(policy(seen[None])[0], -1, 1), atol=1e-6)
     _, actors, who = cast(RenderArgs(out=out, pair="Walker2d-from-Hopper", policy="expert"))
     assert who == "the source's expert, and a fixed sequence of actions in the target"
     assert [actors[role](np.zeros(11), 0.0).shape for role in ROLES] == [(3,), (6,)]

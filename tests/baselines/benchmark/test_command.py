@@ -263,10 +263,10 @@ def test_across_robots_a_policy_is_evaluated_in_the_target_alone(agent: str, tmp
 
 
 def test_scripts_have_the_settings_that_were_found_for_the_robot(tmp_path: Path) -> None:
-    methods = ("mixture:time_limit=50", "target-10x", "source")
+    methods = ("mixture:start_in=target", "target-10x", "source")
     mixture, more, source = map(script_args, make_jobs(tmp_path, pairs=("HalfCheetah-mass-2.0",), methods=methods))
     assert (mixture.num_envs, mixture.hidden, mixture.activation) == (16, 128, "relu")
-    assert mixture.keywords() == {"target_ratio": 160 / 560, "time_limit": 50, "target_budget": 160}
+    assert mixture.keywords() == {"target_ratio": 160 / 560, "start_in": "target", "target_budget": 160}
     assert (mixture.total_steps, mixture.eval_every) == (560, 280)
     assert (more.env_id, more.total_steps) == ("TransReward/HalfCheetah-mass-2.0-target-v0", 1_600)
     assert more.keywords() == {"target_budget": 1_600}

@@ -241,7 +241,7 @@ def test_what_is_not_understood_is_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"policy_clip": 0.0}, ValueError, "`clip` must be finite and > 0; got 0.0"),
+        ({"policy_clip": 0.0}, ValueError, "`policy_clip` must be finite and > 0; got 0.0"),
         ({"relabel_every": 0}, ValueError, "`relabel_every` must be an integer >= 1; got 0"),
         ({"optimize_memory_usage": True}, ValueError, "`optimize_memory_usage` must be False"),
         ({"n_steps": 3}, TypeError, "it takes no n_steps"),

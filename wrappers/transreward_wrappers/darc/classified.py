@@ -136,7 +136,7 @@ class Classified(Compensation):
         self._pending.append((self._features(batch), batch.domain))
         before = self._learner.steps + self._pending_steps
         self._pending_steps += len(batch)
-        warmed_up = before < max(self.warmup, 1) <= before + len(batch)
+        warmed_up = before < self.warmup <= before + len(batch)
         if warmed_up or self._learner.owed + self._pending_steps >= self.update_every:
             self._flush()
 
