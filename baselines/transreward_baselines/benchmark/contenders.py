@@ -14,7 +14,7 @@ from transreward_baselines.benchmark.terms import Terms
 from transreward_baselines.config import NOT_SETTINGS
 from transreward_baselines.settings import parse_listing
 from transreward_envs import METHODS, Pair
-from transreward_envs.errors import require_share, unknown
+from transreward_envs.errors import unknown
 from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES, Role
 from transreward_envs.training.schedule import require_schedule
@@ -59,10 +59,14 @@ class Contender:
             raise ValueError(f"{name!r} is no setting of {self.method!r}: a benchmark gives all contenders the same.")
         if self.settings and self.suffix in ROLES:
             raise ValueError(f"{self.method!r} has no settings; got {self.name!r}.")
-        if "target_ratio" in self.settings:
-            require_share("target_ratio", self.settings["target_ratio"])
+        require_schedule(self.settings.get("target_ratio", 0.0), self.settings.get("start_in", "source"))
         object.__setattr__(self, "settings", dict(sorted(self.settings.items())))
-        if self._compensation is not None:
+        if self._compensation is None:
+            for name in self.settings:
+                if name not in OF_TURNS:
+                    raise ValueError(unknown(f"setting of {self.method!r}", name, OF_TURNS))
+        else:
+            require_turns(self._compensation, self.settings)
             make_compensation(self._compensation, self._own_settings, more=SCHEDULE_SETTINGS)  # raises if one is wrong
 
     @classmethod
@@ -110,13 +114,6 @@ class Contender:
                 f"{self.name!r} would act with. Leave out the one or the other."
             )
         pair.robot_of("target").domain()  # raises where its extra is missing
-        if self._compensation is None:
-            for name in self.settings:
-                if name not in OF_TURNS:
-                    raise ValueError(unknown(f"setting of {self.method!r}", name, OF_TURNS))
-        else:
-            require_turns(self._compensation, self.settings)
-        require_schedule(self.settings.get("target_ratio", 0.0), self.settings.get("start_in", "source"))
 
     def budget(self, terms: Terms, pair: Pair) -> Budget:
         """Return what the agent may spend in a pair.
