@@ -62,9 +62,8 @@ class Args(OfflineArgs):
     """Actions of which the policy takes the best."""
 
     warmup: int | None = None
-    """Steps in which the policy only comes close to the data:
-    a fifth of `updates`, and 20,000 at most, when left out, and none where
-    runs `start` from others."""
+    """Steps in which the policy only comes close to the data.
+    When left out, a fifth of `updates`, 20,000 at most, and none in runs that `start` from others."""
 
     tau: float = 0.005
     """Share by which targets move after each step."""

@@ -34,9 +34,8 @@ class Args(OfflineArgs):
     """Weight of the divergence against the value."""
 
     warmup: int | None = None
-    """First steps, in which the actor comes close to the clone and values do not count:
-    a tenth of `updates`, and 10,000 at most, when left out, and none where
-    runs `start` from others."""
+    """First steps, in which the actor comes close to the clone and values do not count.
+    When left out, a tenth of `updates`, 10,000 at most, and none in runs that `start` from others."""
 
     tau: float = 0.005
     """Share by which target critics move after each step."""

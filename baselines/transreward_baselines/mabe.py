@@ -45,9 +45,8 @@ class Args(ModelArgs):
     """The prior's actions that an action's advantage is measured against."""
 
     warmup: int | None = None
-    """First steps, in which the prior imitates all actions alike, and the actor comes close to it:
-    a tenth of `updates`, and 10,000 at most, when left out, and none where
-    runs `start` from others."""
+    """First steps, in which the prior imitates all actions alike, and the actor comes close to it.
+    When left out, a tenth of `updates`, 10,000 at most, and none in runs that `start` from others."""
 
     penalty: float = 0.0
     """Weight of the models' uncertainty in imagined rewards."""

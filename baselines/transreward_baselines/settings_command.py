@@ -19,7 +19,7 @@ from transreward_envs import METHODS
 from transreward_envs.errors import unknown
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers.bound import load_compensation
-from transreward_wrappers.entry_points import SCHEDULE_SETTINGS
+from transreward_wrappers.entry_points import OF_TURNS, SCHEDULE_SETTINGS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,8 @@ def settings_of(method: str) -> list[Setting]:
         raise ValueError(unknown("method", method, METHODS))
     path = METHODS[method].compensation
     own = [] if path is None else list(_of_class(load_compensation(path)))
-    schedule = SCHEDULE_SETTINGS if METHODS[method].acts_in == "both" else ("target_budget", "time_limit")
+    by_turns = METHODS[method].acts_in == "both"
+    schedule = tuple(name for name in SCHEDULE_SETTINGS if by_turns or name not in OF_TURNS)
     return [*own, *_of_schedule(schedule)]
 
 

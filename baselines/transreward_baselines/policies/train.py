@@ -166,10 +166,10 @@ def _beginning(domain: str, workplace: Workplace) -> Path:
     Raises:
         ValueError: The plain robot has none yet.
     """
-    robot = robot_of(domain)
-    for shelf in (workplace.shelf, policies_root()):
-        if (nearest := policy_path(own_reward(domain), "expert", shelf)).exists() and own_reward(domain) != domain:
-            return nearest
+    robot, nearest = robot_of(domain), own_reward(domain)
+    for shelf in (workplace.shelf, policies_root()) if nearest != domain else ():
+        if (expert := policy_path(nearest, "expert", shelf)).exists():
+            return expert
     if not (expert := policy_path(robot, "expert", workplace.source(robot))).exists():
         raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
     return expert
