@@ -101,6 +101,20 @@ def test_the_source_answers_from_the_targets_state_on_other_robots(name: str) ->
         assert 0.0 < np.median(change) < np.abs(np.diff(visits.target.observation, axis=0)).max()
 
 
+def test_what_follows_a_failure_of_the_physics_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, put = [], visits_module.put_state
+
+    def fail(into: object, other: object) -> None:
+        put(into, other)
+        calls.append(1)
+        if len(calls) == 5:
+            other.data.qvel[0] = np.nan
+
+    monkeypatch.setattr(visits_module, "put_state", fail)
+    visits = visit(get_pair("Hopper-mass-2.0"), hopper_policy(), steps=12, seed=0, quiet=True)
+    assert (len(calls), len(visits.target), len(visits.source)) == (12, 11, 11)
+
+
 def test_actions_under_way_are_the_same_in_both_domains() -> None:
     delayed = get_pair("Hopper-delay-1")
     both = Pair(

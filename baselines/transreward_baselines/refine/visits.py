@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from transreward_envs import Pair
+from transreward_envs.failures import physics_failed
 from transreward_envs.pairs import ROLES, Role
 from transreward_envs.training import DOMAIN_INDEX
 from transreward_wrappers import Transitions
@@ -66,7 +67,7 @@ def visit(pair: Pair, policy: GaussianPolicy, *, steps: int, seed: int, quiet: b
     Args:
         pair: The pair, of one of Gymnasium's robots.
         policy: What acts.
-        steps: Target steps; there are as many of the source.
+        steps: Target steps; there are as many of the source, less those in which the physics fails.
         seed: Of both domains and of the actions.
         quiet: Show no progress.
     """
@@ -83,10 +84,12 @@ def visit(pair: Pair, policy: GaussianPolicy, *, steps: int, seed: int, quiet: b
             put_state(there, here)
             answered, paid, ended, _, _ = there.step(action)
             following, reward, terminated, truncated, _ = target.step(action)
-            answers.append((observation, action, float(paid), answered, bool(ended)))
-            met.append((observation, action, float(reward), following, bool(terminated)))
+            failed = physics_failed(here.data) or physics_failed(there.data)
+            if not failed:  # or what follows is of no transition
+                answers.append((observation, action, float(paid), answered, bool(ended)))
+                met.append((observation, action, float(reward), following, bool(terminated)))
             observation = following
-            if terminated or truncated:
+            if terminated or truncated or failed:
                 observation, _ = target.reset()
                 source.reset()
     return Visits(source=_transitions(answers, "source"), target=_transitions(met, "target"))
