@@ -347,9 +347,9 @@ def test_runs_that_go_on_keep_the_first_steps_that_they_began_with(
         return improve(self, batch, values_count=values_count)
 
     monkeypatch.setattr(brac_p.BRACP, "_improve", watch)
-    for updates in (20, 100):
+    for updates in (20, 300):
         brac_p.main(args_of(brac_p, out=tmp_path / "run", warmup=None, updates=updates))
-    assert counted == [False] * 2 + [True] * 98
+    assert counted == [False] * 2 + [True] * 298
 
 
 def test_values_go_on_in_the_scale_of_rewards_that_they_were_learnt_in(tmp_path: Path) -> None:
