@@ -111,15 +111,16 @@ def _cells(one: Summary) -> list[str]:
         str(one.runs),
         f"{one.source_steps:,.0f}",
         f"{one.target_steps:,.0f}",
-        _figure(one.iqm, one.iqm_low, one.iqm_high, 1),
-        _figure(one.median, one.median_low, one.median_high, 1),
-        _figure(one.over_mixture, one.over_mixture_low, one.over_mixture_high, 2),
-        _figure(one.over_source, one.over_source_low, one.over_source_high, 2),
+        figure(one.iqm, one.iqm_low, one.iqm_high, 1),
+        figure(one.median, one.median_low, one.median_high, 1),
+        figure(one.over_mixture, one.over_mixture_low, one.over_mixture_high, 2),
+        figure(one.over_source, one.over_source_low, one.over_source_high, 2),
         _steps(one.steps_to_target),
     ]
 
 
-def _figure(value: float | None, low: float | None, high: float | None, digits: int) -> str:
+def figure(value: float | None, low: float | None, high: float | None, digits: int) -> str:
+    """Return an estimate and its interval, as far as there are any, in words."""
     if value is None:
         return "-"
     interval = "" if low is None or high is None else f" [{low:,.{digits}f}, {high:,.{digits}f}]"
