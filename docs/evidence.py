@@ -15,7 +15,11 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "evidence.md"
 RESULTS = ROOT / "docs" / "results"
 STAGES = ("stage-1",)
-COMPARED = {"over_mixture": "P(> mixture) [95 %]", "over_source": "P(> source only) [95 %]"}
+COMPARED = {
+    "over_mixture": "P(> mixture) [95 %]",
+    "over_source": "P(> source only) [95 %]",
+    "over_target": "P(> target only) [95 %]",
+}
 Row = dict[str, str]
 
 
@@ -32,15 +36,15 @@ def tables(rows: list[Row]) -> Iterator[str]:
     """Yield the lines of two tables: contenders over all pairs, and in each pair."""
     pairs = list(dict.fromkeys(row["pair"] for row in rows if row["pair"] != "all"))
     together = [row for row in rows if row["pair"] == "all"]
-    compared = [name for name in COMPARED if any(row[name] for row in together)]
-    yield "| contender | runs | all pairs: IQM [95 %] | " + " | ".join(COMPARED[name] for name in compared) + " |"
-    yield "|---|---:|---:|" + "---:|" * len(compared)
+    compared = [name for name in COMPARED if any(row.get(name) for row in together)]
+    yield f"| {' | '.join(['contender', 'runs', 'all pairs: IQM [95 %]', *map(COMPARED.get, compared)])} |"
+    yield "|---" + "|---:" * (2 + len(compared)) + "|"
     for row in together:
         cells = [label(row), row["runs"], estimate(row, "iqm", 1), *(estimate(row, name, 2) for name in compared)]
         yield f"| {' | '.join(cells)} |"
     yield ""
-    yield "| IQM [95 %] | " + " | ".join(f"`{pair}`" for pair in pairs) + " |"
-    yield "|---|" + "---:|" * len(pairs)
+    yield f"| {' | '.join(['IQM [95 %]', *(f'`{pair}`' for pair in pairs)])} |"
+    yield "|---" + "|---:" * len(pairs) + "|"
     for contender in dict.fromkeys(label(row) for row in rows):
         own = {row["pair"]: row for row in rows if label(row) == contender}
         cells = [estimate(own[pair], "iqm", 1) if pair in own else "-" for pair in pairs]

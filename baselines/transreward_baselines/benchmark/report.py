@@ -28,6 +28,7 @@ from transreward_baselines.results import write_table
 from transreward_wrappers.storage import write_bytes
 
 MEDIAN = "median [95 %]"
+NOTHING = "-"
 COLUMNS = (
     "contender",
     "runs",
@@ -37,6 +38,7 @@ COLUMNS = (
     MEDIAN,
     "P(> mixture) [95 %]",
     "P(> source) [95 %]",
+    "P(> target) [95 %]",
     "target steps to target only",
 )
 
@@ -80,14 +82,13 @@ def _tables(summaries: Sequence[Summary]) -> dict[str, list[Summary]]:
 
 def _table(title: str, summaries: Sequence[Summary]) -> Table:
     table = Table(title=title, caption="last policy, not best; steps of fitting a compensation included", box=None)
-    rows = [dict(zip(COLUMNS, _cells(one), strict=True)) for one in summaries]
-    for column in COLUMNS:
-        if column != MEDIAN:  # for want of room
-            left = column == "contender"
-            cells = {"justify": "left", "overflow": "fold"} if left else {"justify": "right", "no_wrap": True}
-            table.add_column(column.replace("[", r"\["), **cells)
-    for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for column, cell in row.items() if column != MEDIAN))
+    columns = {name: cells for name, cells in _columns(summaries).items() if name != MEDIAN}  # for want of room
+    for column in columns:
+        left = column == "contender"
+        cells = {"justify": "left", "overflow": "fold"} if left else {"justify": "right", "no_wrap": True}
+        table.add_column(column.replace("[", r"\["), **cells)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
     return table
 
 
@@ -95,13 +96,20 @@ def _page(runs: Sequence[RunRow], summaries: Sequence[Summary]) -> str:
     """Return the tables as Markdown."""
     lines: list[str] = []
     for title, group in _tables(summaries).items():
-        lines += [f"## {title}", "", _line(COLUMNS), _line(["---"] * len(COLUMNS))]
-        lines += [*(_line(_cells(one)) for one in group), ""]
+        columns = _columns(group)
+        lines += [f"## {title}", "", _line(list(columns)), _line(["---"] * len(columns))]
+        lines += [*(_line(row) for row in zip(*columns.values(), strict=True)), ""]
     return "\n".join([*lines, *_notes(runs)]) + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _columns(summaries: Sequence[Summary]) -> dict[str, tuple[str, ...]]:
+    """Return a table's cells, column by column; those in which there is nothing are left out."""
+    columns = dict(zip(COLUMNS, zip(*map(_cells, summaries), strict=True), strict=True))
+    return {name: cells for name, cells in columns.items() if set(cells) != {NOTHING}}
 
 
 def _cells(one: Summary) -> list[str]:
@@ -115,6 +123,7 @@ def _cells(one: Summary) -> list[str]:
         figure(one.median, one.median_low, one.median_high, 1),
         figure(one.over_mixture, one.over_mixture_low, one.over_mixture_high, 2),
         figure(one.over_source, one.over_source_low, one.over_source_high, 2),
+        figure(one.over_target, one.over_target_low, one.over_target_high, 2),
         _steps(one.steps_to_target),
     ]
 
@@ -122,14 +131,14 @@ def _cells(one: Summary) -> list[str]:
 def figure(value: float | None, low: float | None, high: float | None, digits: int) -> str:
     """Return an estimate and its interval, as far as there are any, in words."""
     if value is None:
-        return "-"
+        return NOTHING
     interval = "" if low is None or high is None else f" [{low:,.{digits}f}, {high:,.{digits}f}]"
     return f"{value:,.{digits}f}{interval}"
 
 
 def _steps(steps: float | None) -> str:
     if steps is None:
-        return "-"
+        return NOTHING
     return f"{steps:,.0f}" if math.isfinite(steps) else "not reached"
 
 

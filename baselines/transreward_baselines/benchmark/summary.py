@@ -23,7 +23,7 @@ from transreward_baselines.results import Result
 ALL = "all"
 """What stands in place of a pair's name where pairs are taken together."""
 
-BASELINES = ("mixture", "source")
+BASELINES = ("mixture", "source", "target")
 """Contenders that each is compared with."""
 
 
@@ -70,6 +70,12 @@ class Summary:
 
     over_source_low: float | None
     over_source_high: float | None
+
+    over_target: float | None
+    """Probability that a run beats one of target only."""
+
+    over_target_low: float | None
+    over_target_high: float | None
 
     steps_to_target: float | None
     """Target steps after which it first returned what target only returns with its whole budget; infinite if it never

@@ -110,6 +110,17 @@ def test_contenders_are_summed_up_in_a_pair(tmp_path: Path) -> None:
     assert float(mixture["over_source"]) == pytest.approx(3.5 / 4)
     assert mixture["over_mixture"] == found["source"]["over_source"] == ""
     assert [float(row["over_mixture"]) for row in found.values() if row is not mixture] == [0.5 / 4, 3 / 4, 1.0]
+    assert [row["over_target"] for row in found.values()] == ["0.0", "", "0.25", "1.0"]
+
+
+def test_a_comparison_that_nothing_is_in_has_no_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for job in make_jobs(tmp_path, pairs=(SCORED,), methods=("target", "reward-transfer:estimator=policy")):
+        end(job, 1.0 if job.contender.name == "target" else 2.0)
+    report(tmp_path)
+    for text in ((tmp_path / "summary.md").read_text(), capsys.readouterr().out):
+        assert "P(> target)" in text
+        assert "P(> mixture)" not in text
+        assert "P(> source)" not in text
 
 
 def test_the_steps_to_what_target_only_returns_are_told(tmp_path: Path) -> None:
