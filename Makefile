@@ -46,7 +46,7 @@ bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md k
 	$(BIN)/python -m benchmarks.stepping
 
 learning: $(READY)  ## return against wall-clock time, an hour or two; goes on where it was
-	$(BIN)/python -m studies.learning
+	$(BIN)/python -m studies.learning --figure docs/images/learning-wall-clock.png
 
 docs: $(READY)  ## what is generated: robots, pairs, effective values, reference returns and their figure
 	$(BIN)/python docs/references.py

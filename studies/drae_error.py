@@ -8,17 +8,18 @@ V stands for the rest. Values are discounted, over an episode's time limit.
 
     python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
 
-Rows are written as they come; the command goes on where it was interrupted, and the table is of all rows.
+Rows are written as they come, those of a pair, a seed and a quality of V and Q at a time; the command goes on where it
+was interrupted, and the table is of all rows.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from studies.claim import claim
+from studies.fitted_q import FittedQ
 from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.results import read_table, write_table
+from transreward_baselines.script import told as told_in_a_line
 from transreward_baselines.settings import parse_settings
 from transreward_envs import Pair, get_pair
+from transreward_wrappers.bound import make_compensation
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.darc.classified import features_of
 from transreward_wrappers.datasets import Dataset, DatasetWriter, Episode
@@ -45,15 +51,17 @@ from transreward_wrappers.drae import (
     weight,
 )
 from transreward_wrappers.drae.offline import PolicyRatio, fit
-from transreward_wrappers.networks import EnsembleMLP, seeded
-from transreward_wrappers.normalization import RunningNormalizer, side_by_side
 from transreward_wrappers.policies import GaussianPolicy, load_policy
 from transreward_wrappers.policies.scaling import scale_actions
+from transreward_wrappers.storage import write_json
 
 PAIRS = ("Hopper-mass-2.0", "Hopper-friction-2.0", "HalfCheetah-mass-2.0", "HalfCheetah-friction-2.0")
 GAMMA = 0.99
 NOISE = {"behaviour": 0.2, "policy": 0.15}
 """Deviations of both policies' actions around those of the source's medium policy [-]."""
+
+STARTS = 100_000
+"""Starts of episodes that a seed has for itself, the truth those of 0."""
 
 QUALITIES = {"poor": 1, "good": 5}
 """Gradient steps of V and Q for each of the classifiers'."""
@@ -120,17 +128,17 @@ def lanes_of(pair: Pair, role: str, count: int) -> Lanes:
 
 def truth_of(pair: Pair, rollouts: int, out: Path) -> tuple[float, float]:
     """Return the policy's discounted value in the target and its standard error, from a file if it is known."""
-    path = out / f"truth-{pair.name}-{rollouts}.csv"
+    path = out / f"truth-{pair.name}-{rollouts}.json"
     if path.exists():
-        mean, error = np.loadtxt(path, delimiter=",")
-        return float(mean), float(error)
+        mean, error = json.loads(path.read_text())
+        return mean, error
     policy, generator, returns = policies(pair)["policy"], np.random.default_rng(0), []
     with closing(lanes_of(pair, "target", min(rollouts, 250))) as lanes:
         while len(returns) < rollouts:
             episodes = first_episodes(policy, lanes, generator, seed=10_000 + len(returns))
             returns += [float(episode.rewards @ GAMMA ** np.arange(len(episode))) for episode in episodes]
     found = float(np.mean(returns)), float(np.std(returns) / len(returns) ** 0.5)
-    np.savetxt(path, [found], delimiter=",")
+    write_json(path, found)
     return found
 
 
@@ -143,7 +151,7 @@ def dataset_of(pair: Pair, role: str, episodes: int, seed: int, out: Path) -> Da
         spaces = {"observation_space": lanes.envs.single_observation_space, "action_space": lanes.action_space}
         with DatasetWriter(directory, metadata={"transreward": {"schema": 1}}, **spaces) as writer:
             behaviour, generator = policies(pair)["behaviour"], np.random.default_rng(seed)
-            for episode in first_episodes(behaviour, lanes, generator, seed=seed):
+            for episode in first_episodes(behaviour, lanes, generator, seed=STARTS * seed):
                 writer.add(episode)
     return Dataset(directory)
 
@@ -172,51 +180,6 @@ def first_episodes(
             terminated=bool(last.terminated[lane]),
             log_densities=np.array([one[3][lane] for one in mine]),
         )
-
-
-class FittedQ:
-    """Fitted Q evaluation of the policy from all transitions alike, whichever domain they are of."""
-
-    def __init__(self, batch: Transitions, policy: GaussianPolicy, space: Box, *, updates: int, seed: int) -> None:
-        self._policy, self._space, self._random = policy, space, np.random.default_rng(seed)
-        pairs = side_by_side(batch.observation, batch.action)
-        self._inputs = RunningNormalizer(pairs.shape[1])
-        self._inputs.observe(pairs)
-        discount = GAMMA * ~batch.terminated
-        self._offset = float(batch.reward.mean() / (1.0 - discount.mean()))  # V and Q begin at the same value
-        surplus = batch.reward - self._offset * (1.0 - discount)
-        self._scale = float(surplus.std() / (1.0 - GAMMA) ** 0.5) + 1e-8
-        columns = (surplus / self._scale, discount)
-        with seeded(seed):
-            self._net, self._slow = (EnsembleMLP(1, [pairs.shape[1], 64, 64, 1]) for _ in range(2))
-        self._slow.load_state_dict(self._net.state_dict())
-        adam = torch.optim.Adam(self._net.parameters(), lr=1e-3, fused=True)
-        for _ in range(updates):
-            index = self._random.integers(0, len(batch), 256)
-            some, (reward, kept) = batch.select(index), (torch.from_numpy(one[index]).float() for one in columns)
-            with torch.no_grad():
-                following = self._ask(self._slow, some.next_observation, self._drawn(some.next_observation))
-                goal = reward + kept * following
-            loss = (self._ask(self._net, some.observation, some.action) - goal).square().mean()
-            adam.zero_grad(set_to_none=True)
-            loss.backward()
-            adam.step()
-            with torch.no_grad():
-                torch._foreach_lerp_(list(self._slow.parameters()), list(self._net.parameters()), 0.01)
-
-    @torch.no_grad()
-    def __call__(self, observations: Array) -> Array:
-        """Return the policy's value, as ``(B,)``."""
-        draws = [self._ask(self._slow, observations, self._drawn(observations)).numpy() for _ in range(32)]
-        mean: Array = np.mean(draws, axis=0) * self._scale + self._offset
-        return mean
-
-    def _drawn(self, observations: Array) -> Array:
-        return np.asarray(scale_actions(self._policy.sample(observations, self._random)[0], self._space), np.float64)
-
-    def _ask(self, net: EnsembleMLP, observations: Array, actions: Array) -> torch.Tensor:
-        values: torch.Tensor = net(torch.from_numpy(self._inputs(side_by_side(observations, actions)))[None])
-        return values[0, :, 0]
 
 
 def estimates(
@@ -264,19 +227,25 @@ def _guarded(
     return estimate
 
 
+def sizes_of(quality: str) -> dict[str, Any]:
+    """Return the usual settings of DRaE."""
+    return {**SIZES, "value_updates": QUALITIES[quality]}
+
+
 def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row]:
     """Yield the rows of one pair, seed and quality of values."""
     truth, truth_error = truth_of(pair, settings.rollouts, settings.out)
     source = dataset_of(pair, "source", settings.episodes, seed, settings.out)
     target = dataset_of(pair, "target", max(settings.episodes // 10, 1), 1_000 + seed, settings.out)
     ratio = PolicyRatio(policy=policies(pair)["policy"], clip=5.0)
-    sizes = {**SIZES, "value_updates": QUALITIES[quality], "seed": seed, **parse_settings(settings.changes)}
-    drae = fit(source, target, updates=settings.updates, ratio=ratio, settings=sizes)
+    told = {**parse_settings(settings.changes), "seed": seed}
+    drae = fit(source, target, updates=settings.updates, ratio=ratio, settings={**sizes_of(quality), **told})
     parts = [data.transitions().as_transitions(0) for data in (source, target)]
     names = [field.name for field in fields(Transitions)]
     both = Transitions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
     space = drae_space(source)
-    fitted = FittedQ(both, ratio.policy, space, updates=settings.updates * QUALITIES[quality], seed=seed)
+    steps = settings.updates * QUALITIES[quality]
+    fitted = FittedQ(both, ratio.policy, space, gamma=GAMMA, updates=steps, seed=seed)
     logs = ratio.logs(source)
     flat = source.transitions()
     first_values = fitted(flat.observations[np.flatnonzero(np.diff(flat.episode, prepend=-1))])
@@ -305,25 +274,6 @@ def drae_space(dataset: Dataset) -> Box:
     space = deserialize_space(dataset.metadata["action_space"])
     assert isinstance(space, Box)
     return space
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Return the rows that are there."""
-    if not path.exists():
-        return []
-    kinds = {field.name: {"int": int, "float": float, "str": str}[str(field.type)] for field in fields(Row)}
-    with path.open() as file:
-        return [Row(**{name: kinds[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
-
-
-def append_rows(path: Path, rows: list[Row]) -> None:
-    """Write rows after those that are there."""
-    new = not path.exists()
-    with path.open("a") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-        if new:
-            writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
 
 
 def table(rows: list[Row]) -> Table:
@@ -356,7 +306,7 @@ def table(rows: list[Row]) -> Table:
     return shown
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", nargs="+", default=PAIRS)
@@ -367,21 +317,34 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=4_000, help="of the classifiers, and of poor values")
     parser.add_argument("--set", nargs="+", default=[], help="settings of DRaE, such as input_noise=1.0")
     parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     torch.set_num_threads(1)
-    given.out.mkdir(parents=True, exist_ok=True)
-    sizes = {"episodes": given.episodes, "rollouts": given.rollouts, "updates": given.updates}
-    told = {"horizons": tuple(given.horizons), "changes": tuple(given.set), "out": given.out}
-    settings, path, changes = Settings(**sizes, **told), given.out / "errors.csv", " ".join(given.set)
-    for name in given.pairs:
-        for seed in given.seeds:
+    changes = tuple(sorted(given.set))
+    require_settings(parse_settings(changes))
+    pairs = [get_pair(name) for name in given.pairs]
+    sizes = {name: vars(given)[name] for name in ("episodes", "rollouts", "updates", "horizons")}
+    claim(given.out, sizes)
+    settings = Settings(**{**sizes, "horizons": tuple(given.horizons)}, changes=changes, out=given.out)
+    directory = given.out / "rows" / "_".join(changes)
+    for seed in given.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
+        for pair in pairs:
             for quality in QUALITIES:
-                mine, there = (name, seed, changes, quality), read_rows(path)
-                if not any((row.pair, row.seed, row.settings, row.quality) == mine for row in there):
-                    append_rows(path, list(run(get_pair(name), seed, quality, settings)))
-                    print(f"{name}, seed {seed}, {quality} values: done", flush=True)
-    Console(width=170).print(table(read_rows(path)))
+                path = directory / f"{pair.name}-{seed}-{quality}.csv"
+                if not path.exists():
+                    write_table(path, list(run(pair, seed, quality, settings)), Row)
+                    print(f"{pair.name}, seed {seed}, {quality} values: done", flush=True)
+    rows = [row for path in sorted((given.out / "rows").rglob("*.csv")) for row in read_table(path, Row)]
+    write_table(given.out / "errors.csv", rows, Row)
+    Console(width=170).print(table(rows))
+
+
+def require_settings(settings: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` if these are no settings of DRaE, or ones that the study sets itself."""
+    if taken := sorted(settings.keys() & {"seed", *sizes_of("good")}):
+        raise ValueError(f"`--set` takes settings of DRaE that the study does not set itself; got {', '.join(taken)}.")
+    make_compensation(DRaE, {**sizes_of("good"), **settings})
 
 
 if __name__ == "__main__":
-    main()
+    with told_in_a_line():
+        main()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from studies.claim import claim
 from transreward_baselines import drat
 from transreward_baselines.benchmark.figures import save
 from transreward_baselines.benchmark.statistics import Estimate, estimate
 from transreward_baselines.plot import colours_of
 from transreward_baselines.results import read_table, write_table
-from transreward_baselines.run_directory import check_directory, read_settings
+from transreward_baselines.script import told as told_in_a_line
 from transreward_baselines.settings import parse_settings
-from transreward_wrappers.storage import write_json
 
 METHODS: dict[str, dict[str, Any]] = {
     "no context": {"context": False, "relabelling": "none"},
@@ -54,6 +54,9 @@ COMPARED = (("none", "no context"), ("plain", "none"), ("direct", "none"), ("dra
 
 EPISODES = 3
 """Of adaptation."""
+
+OWN = {"robot", "seed", "total_steps", "adaptation_episodes", "checkpoint_every", "out", "context", "relabelling"}
+"""Settings of drat.py that are not for `--set`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,19 @@ class Row:
     def returns(self) -> list[float]:
         """After 0, 1, 2 and 3 episodes of adaptation."""
         return [self.return_0, self.return_1, self.return_2, self.return_3]
+
+
+def settings_of(words: Sequence[str]) -> dict[str, Any]:
+    """Return settings of drat.py, such as ``stretch=2.0``.
+
+    Raises:
+        ValueError: There is no such setting, or the study sets it itself.
+    """
+    settings = parse_settings(tuple(words))
+    free = sorted({field.name for field in fields(drat.Args)} - OWN)
+    if others := sorted(set(settings) - set(free)):
+        raise ValueError(f"`--set` takes settings of drat.py, {', '.join(free)}; got {', '.join(others)}.")
+    return settings
 
 
 def perform(args: drat.Args, method: str, finished: Path) -> None:
@@ -154,23 +170,24 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/drat"))
     given = parser.parse_args(words)
     torch.set_num_threads(1)
-    settings = {"robot": given.robot, "steps": given.steps, "settings": given.settings}
-    check_directory(given.out, settings, may_change=(), read=read_settings)
-    write_json(given.out / "config.json", settings)
+    settings = settings_of(given.settings)
+    runs = []
     for seed in given.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
         for method in given.methods:
-            name = f"{method.replace(' ', '-')}-{seed}"
             args = drat.Args(
                 robot=given.robot,
                 seed=seed,
                 total_steps=given.steps,
                 adaptation_episodes=EPISODES,
                 checkpoint_every=20_000,
-                out=given.out / "runs" / name,
+                out=given.out / "runs" / f"{method.replace(' ', '-')}-{seed}",
                 **METHODS[method],
-                **parse_settings(tuple(given.settings)),
+                **settings,
             )
-            perform(args, method, given.out / "rows" / f"{name}.csv")
+            runs.append((args, method))
+    claim(given.out, {"robot": given.robot, "steps": given.steps, "settings": given.settings})
+    for args, method in runs:
+        perform(args, method, given.out / "rows" / f"{args.out.name}.csv")
     rows = [row for path in sorted((given.out / "rows").glob("*.csv")) for row in read_table(path, Row)]
     Console(width=140).print(table(rows))
     write_table(given.out / "drat.csv", rows, Row)
@@ -179,4 +196,5 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with told_in_a_line():
+        main()

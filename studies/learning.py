@@ -33,14 +33,14 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
+from studies.claim import claim
 from transreward_baselines import ppo, sac
 from transreward_baselines.evaluation import evaluate_id
-from transreward_baselines.results import Evaluation
-from transreward_baselines.run_directory import check_directory, read_settings
+from transreward_baselines.results import Evaluation, read_table
 from transreward_baselines.sb3.agents import _PPO, _PPO_ROLLOUT, _SAC, policy_of
 from transreward_baselines.sb3.lanes import make_vec
+from transreward_baselines.script import told
 from transreward_baselines.tuned import tuned
-from transreward_wrappers.storage import write_json
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -197,18 +197,6 @@ def perform(job: Job) -> None:
     os.replace(part, finished)
 
 
-def read(out: Path) -> list[Row]:
-    """Return the rows of all finished runs."""
-    kinds: dict[str, Any] = {
-        field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)
-    }
-    rows = []
-    for path in sorted(out.glob("*.csv")):
-        with path.open(newline="") as file:
-            rows += [Row(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in csv.DictReader(file)]
-    return rows
-
-
 def by_run(rows: list[Row], task: str) -> dict[str, list[list[Row]]]:
     """Return the runs of a task, by contender."""
     runs: dict[tuple[str, int], list[Row]] = {}
@@ -284,12 +272,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="that step lanes; all CPUs when 0")
     parser.add_argument("--torch-threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
-    parser.add_argument("--figure", type=Path, default=Path("docs/images/learning-wall-clock.png"))
+    parser.add_argument("--figure", type=Path, help="learning.png in `--out` when left out")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     settings = {"seconds": args.seconds, "threads": args.threads, "torch_threads": args.torch_threads}
-    check_directory(args.out, settings, may_change=(), read=read_settings)
-    write_json(args.out / "config.json", settings)
+    claim(args.out, settings)
     for seed in args.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
         for task in args.tasks:
             for contender in args.contenders:
@@ -297,12 +284,14 @@ def main() -> None:
                 perform(
                     Job(contender=contender, task=task, seed=seed, out=args.out, **{**settings, "seconds": seconds})
                 )
-    rows = read(args.out)
+    rows = [row for path in sorted(args.out.glob("*.csv")) for row in read_table(path, Row)]
     for task in args.tasks:
         show(rows, task)
-    draw(rows, args.figure)
-    print(f"The figure is {args.figure}.")
+    figure = args.figure or args.out / "learning.png"
+    draw(rows, figure)
+    print(f"The figure is {figure}.")
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()

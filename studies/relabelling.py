@@ -13,27 +13,28 @@ Several such commands, for other seeds or agents, may fill one directory at once
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from studies.claim import claim
 from transreward_baselines import sac
 from transreward_baselines.config import RunConfig
-from transreward_baselines.run_directory import check_directory, checkpoints, read_settings
+from transreward_baselines.results import read_table, write_table
+from transreward_baselines.run_directory import checkpoints
+from transreward_baselines.script import told
 from transreward_baselines.settings import parse_settings
 from transreward_baselines.train import train
 from transreward_envs import get_pair
-from transreward_wrappers.storage import write_json
+from transreward_wrappers.bound import make_compensation
+from transreward_wrappers.darc import DARC
 
 REWARDS = {"frozen": False, "relabelled": True}
 """Contenders, and whether they relabel."""
@@ -153,37 +154,14 @@ AGENTS: dict[str, Callable[[Job], Row]] = {"sac": own, "sb3-sac": sb3}
 def perform(job: Job) -> None:
     """Run a job, unless it is finished."""
     if not job.finished.exists():
-        write(job.finished, [AGENTS[job.agent](job)])
+        write_table(job.finished, [AGENTS[job.agent](job)], Row)
 
 
-def write(path: Path, rows: list[Row]) -> None:
-    """Write rows, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    os.replace(part, path)
-
-
-def read(directory: Path) -> list[Row]:
-    """Return the rows of all finished runs."""
-    kinds: dict[str, Any] = {
-        field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Row)
-    }
-    rows = []
-    for path in sorted(directory.glob("*.csv")):
-        with path.open(newline="") as file:
-            rows += [Row(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in csv.DictReader(file)]
-    return rows
-
-
-def show(rows: list[Row]) -> None:
-    """Print medians and quartiles over seeds, and of the differences between runs of one seed."""
-    table = Table(title="return in the target: medians over seeds (quartiles)", box=None)
+def table(rows: list[Row]) -> Table:
+    """Return medians and quartiles over seeds, and of the differences between runs of one seed."""
+    shown = Table(title="return in the target: medians over seeds (quartiles)", box=None)
     for column in ("agent", "rewards", "seeds", "source steps", "target steps", "last evaluation", "mean of all"):
-        table.add_column(column, justify="left" if column in ("agent", "rewards") else "right")
+        shown.add_column(column, justify="left" if column in ("agent", "rewards") else "right")
     for agent in AGENTS:
         runs = {name: {row.seed: row for row in rows if (row.agent, row.rewards) == (agent, name)} for name in REWARDS}
         for name, by_seed in runs.items():
@@ -191,14 +169,14 @@ def show(rows: list[Row]) -> None:
                 found = list(by_seed.values())
                 steps = (f"{np.median([getattr(row, of) for row in found]):,.0f}" for of in STEPS)
                 returns = (quartiles([getattr(row, of) for row in found]) for of in RETURNS)
-                table.add_row(agent, name, str(len(found)), *steps, *returns)
+                shown.add_row(agent, name, str(len(found)), *steps, *returns)
         if both := sorted(runs["frozen"].keys() & runs["relabelled"].keys()):
             more = [
                 [getattr(runs["relabelled"][seed], of) - getattr(runs["frozen"][seed], of) for seed in both]
                 for of in RETURNS
             ]
-            table.add_row(agent, "difference", str(len(both)), "", "", *(quartiles(values) for values in more))
-    Console(width=140).print(table)
+            shown.add_row(agent, "difference", str(len(both)), "", "", *(quartiles(values) for values in more))
+    return shown
 
 
 def quartiles(values: list[float]) -> str:
@@ -207,7 +185,7 @@ def quartiles(values: list[float]) -> str:
     return f"{middle:,.0f} ({low:,.0f} - {high:,.0f})"
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run what is not finished, then print the table and write the CSV."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pair", default="HalfCheetah-broken-bthigh")
@@ -218,22 +196,24 @@ def main() -> None:
     parser.add_argument("--set", dest="settings", nargs="*", default=[], help="of DARC, such as eta=0.1")
     parser.add_argument("--threads", type=int, default=1, help="that step lanes; all CPUs when 0")
     parser.add_argument("--out", type=Path, default=Path("runs/relabelling"))
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     settings = {name: vars(args)[name] for name in ("pair", "steps", "eval_every", "settings")}
-    check_directory(args.out, settings, may_change=(), read=read_settings)
-    write_json(args.out / "config.json", settings)
+    get_pair(args.pair)
+    make_compensation(DARC, parse_settings(tuple(args.settings)))
+    claim(args.out, settings)
     for seed in args.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
         for agent in args.agents:
             for rewards in REWARDS:
                 job = {"agent": agent, "rewards": rewards, "seed": seed, "threads": args.threads, "out": args.out}
                 perform(Job(**job, **{**settings, "settings": tuple(args.settings)}))
-    rows = read(args.out / "rows")
-    show(rows)
-    write(args.out / "relabelling.csv", rows)
+    rows = [row for path in sorted((args.out / "rows").glob("*.csv")) for row in read_table(path, Row)]
+    Console(width=140).print(table(rows))
+    write_table(args.out / "relabelling.csv", rows, Row)
     print(f"A row a run is in {args.out / 'relabelling.csv'}.")
 
 
 if __name__ == "__main__":
-    main()
+    with told():
+        main()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import tyro
@@ -32,8 +33,15 @@ def run_script(
         words: The command line; that of the process when left out.
         read: From the kind of arguments and ``args``, the command line, to what it means.
     """
-    try:
+    with told():
         main(read(args, args=words))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """End the program with a line, where something cannot be done, or where it is stopped."""
+    try:
+        yield
     except TOLD as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -44,3 +44,10 @@ def test_the_table_has_means_intervals_and_differences_of_seeds() -> None:
     assert "4.5 (4.0 - 5.0)" in lines["drae"]
     assert "2.0 (2.0 - 2.0)" in lines["drae - none"]
     assert "plain - none" not in lines
+
+
+@pytest.mark.parametrize("setting", ["strech=2.0", "seed=3", "relabelling=plain"])
+def test_a_setting_that_cannot_be_leaves_no_directory(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"settings of drat.py, .*stretch"):
+        comparison.main(["--set", setting, "--out", str(tmp_path / "new")])
+    assert not (tmp_path / "new").exists()

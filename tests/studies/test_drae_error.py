@@ -1,0 +1,48 @@
+"""How far estimates of values are off: rows that are kept, and what is refused before anything is run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studies import drae_error
+from transreward_baselines.results import read_table
+from transreward_baselines.run_directory import RunDirectoryError
+
+TINY = ["--pairs", "Hopper-mass-2.0", "--episodes", "2", "--rollouts", "2", "--updates", "2", "--seeds", "1"]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("drae-error")
+    drae_error.main([*TINY, "--horizons", "5", "10", "--out", str(out)])
+    return out
+
+
+def test_each_estimator_has_a_row_in_each_case(measured: Path) -> None:
+    rows = read_table(measured / "errors.csv", drae_error.Row)
+    assert {(row.quality, row.horizon) for row in rows} == {(q, h) for q in ("poor", "good") for h in (5, 10)}
+    kinds = {row.estimator for row in rows}
+    assert {"V", "fitted Q", "importance sampling", "direct, unit ratios", "DRaE, slide"} <= kinds
+    assert len({(row.quality, row.horizon, row.estimator, row.clip) for row in rows}) == len(rows)
+    assert np.isfinite([row.estimate for row in rows if row.estimator == "V"]).all()
+    assert len({row.truth for row in rows}) == 1
+
+
+def test_what_is_measured_is_not_measured_again(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (measured / "errors.csv").read_bytes()
+    monkeypatch.setattr(drae_error, "run", lambda *_: pytest.fail("what is measured was measured again"))
+    drae_error.main([*TINY, "--horizons", "5", "10", "--out", str(measured)])
+    assert (measured / "errors.csv").read_bytes() == before
+
+
+def test_a_directory_is_of_one_size(measured: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="horizons"):
+        drae_error.main([*TINY, "--horizons", "100", "--out", str(measured)])
+
+
+@pytest.mark.parametrize(("setting", "message"), [("input_noisy=1.0", "input_noise"), ("gamma=0.9", "gamma")])
+def test_a_setting_that_cannot_be_leaves_no_directory(setting: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        drae_error.main([*TINY, "--set", setting, "--out", str(tmp_path / "new")])
+    assert not (tmp_path / "new").exists()
