@@ -32,18 +32,20 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## times, not tests: run it on a quiet machine; docs/speed.md keeps what was measured
+SPEED ?= runs/speed
+
+bench: $(READY)  ## times, not tests: run it on a quiet machine; SPEED=docs/speed measures what is published
 	$(BIN)/python -m benchmarks.wrapper_cost
 	$(BIN)/python -m benchmarks.suite_cost
-	$(BIN)/python -m benchmarks.lanes_cost
+	$(BIN)/python -m benchmarks.lanes_cost --out $(SPEED)
 	$(BIN)/python -m benchmarks.dataset_cost
 	$(BIN)/python -m benchmarks.relabelling_cost
 	$(BIN)/python -m benchmarks.drae_cost
 	$(BIN)/python -m benchmarks.alignment_cost
 	$(BIN)/python -m benchmarks.world_model_cost
 	$(BIN)/python -m benchmarks.offline_speed
-	$(BIN)/python -m benchmarks.sb3_speed
-	$(BIN)/python -m benchmarks.stepping
+	$(BIN)/python -m benchmarks.sb3_speed --out $(SPEED)
+	$(BIN)/python -m benchmarks.stepping --out $(SPEED)
 
 learning: $(READY)  ## return against wall-clock time, an hour or two; goes on where it was
 	$(BIN)/python -m studies.learning --figure docs/images/learning-wall-clock.png

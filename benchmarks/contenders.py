@@ -13,7 +13,7 @@ from unittest.mock import patch
 import gymnasium as gym
 import mujoco
 import numpy as np
-from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
@@ -26,9 +26,9 @@ PROCESSES = ("AsyncVectorEnv", "SubprocVecEnv")
 
 ENVPOOL = "EnvPool"
 CHUNK = 20
-REHEARSALS = 10
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
 LIMIT = 1000
+REHEARSALS = LIMIT // CHUNK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Contender:
     """Something that steps."""
 
     step: Callable[[], int]
-    """Takes some steps, and returns how many."""
+    """Takes some steps, and returns how many; those that only start lanes again are none."""
 
     close: Callable[[], Any]
 
@@ -141,16 +141,25 @@ def rehearse(env: Any, model: mujoco.MjModel, actions: np.ndarray) -> list[tuple
 
 
 def vector(envs: Any, lanes: int) -> Contender:
-    """Return the steps of a vector environment with random actions."""
+    """Return the steps of a vector environment with random actions.
+
+    Gymnasium's start a lane again in the step after its end, without physics; Stable-Baselines3's at once.
+    """
+    waits = envs.metadata.get("autoreset_mode") == AutoresetMode.NEXT_STEP if isinstance(envs, VectorEnv) else False
+    over = np.zeros(lanes, dtype=bool)
     envs.reset()
     space = getattr(envs, "single_action_space", envs.action_space)
     shape = (max(2, 320 // lanes), lanes, *space.shape)
     actions = np.random.default_rng(0).uniform(space.low, space.high, shape).astype(np.float32)
 
     def step() -> int:
+        count = len(actions) * lanes
         for action in actions:
-            envs.step(action)
-        return len(actions) * lanes
+            result = envs.step(action)
+            if waits:
+                count -= int(over.sum())
+                over[:] = result[2] | result[3]
+        return count
 
     return Contender(step=step, close=envs.close)
 

@@ -1,6 +1,6 @@
 """What compensation costs in lanes: steps a second with it, as a share of the same lanes without.
 
-Contenders are timed by turns in one process; medians over rounds and quartiles are kept in docs/speed. DARC is compared
+Contenders are timed by turns in one process; medians over rounds and quartiles are kept in the folder. DARC is compared
 with the mixture, which has the same schedule, and reward transfer with lanes of the target. `networks frozen` stops
 what learns; `learning` is as trained, at the default cadence of updates.
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 os.environ["TQDM_DISABLE"] = "1"
@@ -21,7 +22,6 @@ import numpy as np
 
 import transreward_envs
 from benchmarks import report
-from benchmarks.stepping import OUT
 from benchmarks.tables import put
 
 PAIRS = ("Hopper-friction-2.0", "HalfCheetah-broken-bthigh", "Ant-broken-hip_4")
@@ -83,7 +83,9 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--window", type=float, default=0.3)
+    parser.add_argument("--out", type=Path, default=report.OUT)
     args = parser.parse_args()
+    report.note_machine(args.out)
     kept = True
     for name in PAIRS:
         running = contenders(name, args.lanes)
@@ -100,10 +102,10 @@ def main() -> None:
                 "steps a second": f"{np.median(contender.rates):,.0f}",
                 "share of the same without (quartiles)": f"{share:.2f} ({low:.2f} - {high:.2f})",
             }
-            put(OUT / "compensation.csv", row, key=("pair", "lanes", "contender"))
+            put(args.out / "compensation.csv", row, key=("pair", "lanes", "contender"))
             print(*row.values(), sep="\t", flush=True)
             kept &= share >= (LEARNING_LIMIT if "learning" in contender.name else FROZEN_LIMIT)
-    report.write(OUT)
+    report.write(args.out)
     print(f"At least {FROZEN_LIMIT} frozen and {LEARNING_LIMIT} learning: {'yes' if kept else 'NO'}")
 
 

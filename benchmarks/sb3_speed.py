@@ -2,7 +2,7 @@
 
 The same agent (rollouts of 2,048 steps, minibatches of 256, 10 epochs) learns on 64 of our lanes and on `SubprocVecEnv`
 of Gymnasium's own environments, with several numbers of workers of which the best counts. Contenders learn by turns;
-medians and quartiles over rounds are put into docs/speed.
+medians and quartiles over rounds are put into the folder.
 
     python -m benchmarks.sb3_speed --robots Hopper HalfCheetah
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -21,7 +22,6 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
 from benchmarks import report
-from benchmarks.stepping import OUT
 from benchmarks.tables import put
 from transreward_baselines.config import RunConfig
 from transreward_baselines.sb3.agents import make_agent
@@ -53,11 +53,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--robots", nargs="+", default=["Hopper", "HalfCheetah", "Ant"])
     parser.add_argument("--lanes", type=int, default=64)
-    parser.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8, 16])
+    parser.add_argument("--workers", type=int, nargs="+", default=[4, 8, 16, 32])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rollouts", type=int, default=4)
     parser.add_argument("--torch-threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=report.OUT)
     args = parser.parse_args()
+    report.note_machine(args.out)
     warnings.simplefilter("ignore")
     torch.set_num_threads(args.torch_threads)
     for robot in args.robots:
@@ -79,12 +81,12 @@ def main() -> None:
                 "steps a second (quartiles)": f"{wall[1]:,.0f} ({wall[0]:,.0f} - {wall[2]:,.0f})",
                 "lanes are faster by (quartiles)": f"{ratio[1]:.2f} ({ratio[0]:.2f} - {ratio[2]:.2f})",
             }
-            put(OUT / "sb3.csv", row, key=("robot", "environments"))
+            put(args.out / "sb3.csv", row, key=("robot", "environments"))
             print(*row.values(), sep="\t", flush=True)
         for agent in agents.values():
             assert agent.env is not None
             agent.env.close()
-    report.write(OUT)
+    report.write(args.out)
 
 
 if __name__ == "__main__":

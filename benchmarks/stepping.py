@@ -1,8 +1,9 @@
 """Steps a second of lanes, against raw physics, Gymnasium's vector environments, Stable-Baselines3's and EnvPool's.
 
 Contenders are timed by turns in short windows. Actions are random, lanes start again when they are done. What is
-found goes into docs/speed/ and docs/speed.md. Cells of the table that are there already, with as many rounds, are kept:
-an interrupted run goes on where it was, and a CSV file that is deleted, or asked for in more rounds, is measured anew.
+found goes into a folder, and a page beside it; what is published is in docs/speed and docs/speed.md. Cells of the table
+that are there already, with as many rounds, are kept: an interrupted run goes on where it was, and a CSV file that is
+deleted, or asked for in more rounds, is measured anew.
 
     python -m benchmarks.stepping                      # everything that is missing
     python -m benchmarks.stepping --table --robots Hopper --lanes 16 --threads 1
@@ -32,8 +33,6 @@ from benchmarks.contenders import OURS_WORLDS, PROCESSES, RAW, RAW_WORLDS, conte
 from benchmarks.tables import Row, put, read
 from benchmarks.timing import rates
 
-OUT = Path(__file__).parents[1] / "docs" / "speed"
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -43,12 +42,12 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--robots", nargs="+", default=["Hopper", "HalfCheetah", "Ant", "Humanoid"])
     line.add_argument("--lanes", nargs="+", type=int, default=[16, 64, 256])
     line.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    line.add_argument("--rounds", type=int, default=9)
+    line.add_argument("--rounds", type=int, default=7)
     line.add_argument("--window", type=float, default=0.5, help="how long a turn is [s]")
     line.add_argument("--contenders", nargs="*", default=[], help="by name; all when none is named")
     line.add_argument("--most-processes", type=int, default=64, help="for contenders with a process a lane")
     line.add_argument("--envpool-python", default=sys.executable if find_spec("envpool") else None)
-    line.add_argument("--out", type=Path, default=OUT)
+    line.add_argument("--out", type=Path, default=report.OUT)
     return line
 
 
@@ -66,7 +65,6 @@ def measure_cell(args: argparse.Namespace, robot: str, threads: int, lanes: int)
     missing = [name for name in chosen if name not in there]
     if not missing:
         return
-    report.note_machine(args.out, envpool=args.envpool_python)
     baselines = [RAW, *([RAW_WORLDS] if OURS_WORLDS in missing else [])]
     running = {name: make() for name, make in made.items() if name in (*missing, *baselines)}
     try:
@@ -81,7 +79,7 @@ def measure_cell(args: argparse.Namespace, robot: str, threads: int, lanes: int)
 
 def row_of(key: dict[str, object], name: str, own: np.ndarray, raw: np.ndarray) -> Row:
     """Return medians and quartiles: steps a wall second and a CPU second, and each turn's ratios to raw physics."""
-    row: Row = {**key, "contender": name, "rounds": len(own)}
+    row: Row = {**key, "contender": name, "rounds": len(own), "counts": "physics"}
     for what, values in (
         ("per_second", own[:, 0]),
         ("per_cpu_second", own[:, 1]),
@@ -99,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     everything = not (args.table or args.scaling or args.memory or args.report)
     warnings.simplefilter("ignore")
-    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.report:
+        report.note_machine(args.out, envpool=args.envpool_python)
     if args.table or everything:
         for robot in args.robots:
             for threads in args.threads:

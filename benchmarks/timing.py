@@ -31,10 +31,11 @@ def rates(running: dict[str, Contender], *, rounds: int, window: float) -> dict[
     for turn in range(rounds + 1):
         for name, contender in running.items():
             contender.step()
-            wall, cpu, count = time.perf_counter(), cpu_seconds(), 0
+            cpu, count = cpu_seconds(), 0
+            wall = time.perf_counter()
             while time.perf_counter() - wall < window:
                 count += contender.step()
-            rate = count / (time.perf_counter() - wall), count / max(cpu_seconds() - cpu, 1e-9)
+            taken = time.perf_counter() - wall
             if turn:
-                found[name].append(rate)
+                found[name].append((count / taken, count / max(cpu_seconds() - cpu, 1e-9)))
     return {name: np.array(values) for name, values in found.items()}
