@@ -10,15 +10,14 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from marks import between
 
+from transreward_baselines.demo import VERSIONS as BEGUN_WITH
 from transreward_baselines.demo import DemoArgs, results_table
 from transreward_baselines.results import Result
-from transreward_baselines.versions import versions
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "demo.md"
@@ -104,17 +103,17 @@ def provenance() -> Iterator[str]:
 
 
 def keep(run: Path) -> None:
-    """Take over the results and the figure that the demonstration left in a directory, and note the versions here.
+    """Take over results, figure and versions that the demonstration left in a directory.
 
     Raises:
         FileNotFoundError: The demonstration has not run to its end there.
     """
-    for name, kept in (("results.csv", RESULTS), ("learning-curves.png", FIGURE)):
+    files = {"results.csv": RESULTS, "learning-curves.png": FIGURE, BEGUN_WITH: VERSIONS}
+    for name in files:
         if not (run / name).exists():
             raise FileNotFoundError(f"{run / name} is not there: run `make demo` first.")
+    for name, kept in files.items():
         shutil.copyfile(run / name, kept)
-    noted = {**versions(), "stable-baselines3": version("stable-baselines3")}
-    VERSIONS.write_text(json.dumps(noted, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -28,12 +28,24 @@ def page() -> str:
     text = PAGE.read_text()
     for stage in STAGES:
         with (RESULTS / stage / "summary.csv").open(newline="") as file:
-            text = between(text, stage, "\n".join(tables(list(csv.DictReader(file)))))
+            rows = list(csv.DictReader(file))
+        parts = ["\n".join(tables([row for row in rows if row["agent"] == agent])) for agent in agents(rows)]
+        text = between(text, stage, "\n\n".join(parts))
     return text
 
 
+def agents(rows: list[Row]) -> list[str]:
+    """Return the agents of a benchmark."""
+    return list(dict.fromkeys(row["agent"] for row in rows))
+
+
 def tables(rows: list[Row]) -> Iterator[str]:
-    """Yield the lines of two tables: contenders over all pairs, and in each pair."""
+    """Yield the lines of two tables of one agent: contenders over all pairs, and in each pair."""
+    agent, measures = rows[0]["agent"], {row["measure"] for row in rows}
+    if measures != {"score"}:
+        raise ValueError(f"What is published has references in each pair; some of {agent}'s rows are returns.")
+    yield f"With `{agent}`:"
+    yield ""
     pairs = list(dict.fromkeys(row["pair"] for row in rows if row["pair"] != "all"))
     together = [row for row in rows if row["pair"] == "all"]
     compared = [name for name in COMPARED if any(row.get(name) for row in together)]

@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from transreward_baselines.plot import METHOD_NAMES, plot_learning_curves, runs_
 from transreward_baselines.render import RenderArgs, RenderError, render_in_subprocess
 from transreward_baselines.results import Result
 from transreward_baselines.script import run_script
+from transreward_baselines.versions import versions
 from transreward_envs import get_pair, normalized_score
 from transreward_envs.errors import require_count
 from transreward_envs.pairs.domains import domain_name
 from transreward_wrappers.policies.shipped import policy_path
-from transreward_wrappers.storage import write_bytes
+from transreward_wrappers.storage import write_bytes, write_json
 
 CONTENDERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("reward-transfer", {"lam": 0.25, "seed": 0}),
@@ -39,6 +41,9 @@ CONTENDERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("target", {}),
 )
 """Methods and their settings; the source run that reward transfer learns from is one for all seeds (docs/demo.md)."""
+
+VERSIONS = "versions.json"
+"""File of the directory of results that holds the versions it was begun with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,8 @@ def run_demo(args: DemoArgs) -> None:
     start = time.perf_counter()
     runs = _runs(args)
     print(f"Training {len(runs)} agents for {args.steps:,} steps each on {args.pair}, {args.workers} at a time.")
+    if not (begun := args.out / VERSIONS).exists():
+        write_json(begun, {**versions(), "stable-baselines3": version("stable-baselines3")})
     _train_all(args, runs)
     by_method = runs_by_method(list(runs))
     table = results_table(by_method, args.pair, title=f"{args.pair}: return in the target after {args.steps:,} steps")

@@ -15,7 +15,7 @@ believed of it. DRaT's estimates look ahead over stretches of a few steps, drawn
 which V stands for what follows; ratios of dynamics are those of one classifier of all tasks. A resumed run is the same
 run, bit for bit.
 
-The published figure (docs/drae.md): ``python -m studies.drat --out runs/drat``.
+What its relabelling is worth (docs/drae.md): ``python -m studies.drat --out runs/drat``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ values are bootstrapped beyond it, from the last observation of that very episod
 relabelled when they are drawn: the compensation in them is that of the moment, not that of collection. A resumed run
 has its replay buffer, and starts new episodes and a new stream of random numbers.
 
-The published curve (docs/agents.md): ``python -m studies.learning --seeds 1 2 3 4 5 --out runs/learning``.
+Its learning curve: ``python -m studies.learning --contenders sac --seeds 1 2 3 4 5 --out runs/learning``.
 """
 
 from __future__ import annotations
