@@ -13,7 +13,7 @@ from transreward_envs.correspondence import map_of_pair
 from transreward_wrappers.correspondence import in_source
 from transreward_wrappers.policies import load_policy
 from transreward_wrappers.reward_transfer import RewardTransfer
-from transreward_wrappers.reward_transfer.settings import EstimatorName
+from transreward_wrappers.reward_transfer.settings import OF_POLICY, EstimatorName
 
 TINY = {"fit_budget": 60, "fit_updates": 2, "value_updates": 2, "hidden": 8, "horizon": 10}
 FITTED: tuple[EstimatorName, ...] = ("reward", "optimal", "potential")
@@ -63,7 +63,7 @@ def test_actions_that_the_target_says_nothing_about_do_not_count(tmp_path: Path)
         of_pair("Hopper-from-Walker2d", **settings, correspondence={"joints": {"rooty": "rooty"}})
 
 
-@pytest.mark.parametrize("estimator", [*FITTED, "policy"])
+@pytest.mark.parametrize("estimator", [*FITTED, *OF_POLICY])
 def test_every_estimator_has_lanes_across_robots(estimator: EstimatorName) -> None:
     lanes = gym.make_vec("TransReward/Walker2d-from-Hopper-reward-transfer-v0", num_envs=2, estimator=estimator, **TINY)
     lanes.reset(seed=0)

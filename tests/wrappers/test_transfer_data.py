@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -18,6 +18,7 @@ from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_policy
 from transreward_wrappers.policies.shipped import policies_root
 from transreward_wrappers.reward_transfer import RewardTransfer, source_data
 from transreward_wrappers.reward_transfer.coverage import Coverage
+from transreward_wrappers.reward_transfer.settings import OF_POLICY, EstimatorName
 from transreward_wrappers.reward_transfer.source_policies import shipped_mixture
 
 HOPPER = get_pair("Hopper-mass-2.0")
@@ -185,7 +186,7 @@ def changed(pair: Any = HOPPER, **settings: object) -> dict[str, Any]:
 
 
 def test_a_fit_depends_on_the_source_and_on_nothing_of_the_target_or_the_weight() -> None:
-    for estimator in ("reward", "optimal", "potential", "policy"):
+    for estimator in get_args(EstimatorName):
         key = changed(estimator=estimator)
         assert changed(get_pair("Hopper-gravity-2.0"), estimator=estimator) == key
         for other in ({"lam": 0.9}, {"lam_mode": "annealed"}, {"anneal_steps": 7}, {"variance_steps": 7}):
@@ -195,22 +196,30 @@ def test_a_fit_depends_on_the_source_and_on_nothing_of_the_target_or_the_weight(
     dearer = replace(HOPPER, settings=(("ctrl_cost_weight", 0.5),))
     assert changed(dearer) != changed()
     assert RewardTransfer(fit_budget=123).fit_steps() == {"source": 123}
-    assert RewardTransfer(estimator="policy").fit_steps() == {}
+    for estimator in OF_POLICY:
+        assert RewardTransfer(estimator=estimator).fit_steps() == {}
 
 
 ALL = {"gamma": 0.9, "expectile": 0.8, "value_updates": 7, "fit_updates": 7, "hidden": 7, "members": 7, "batch_size": 7}
 ALL |= {"learning_rate": 0.7, "seed": 7, "fit_budget": 7, "random_share": 0.7, "horizon": 7, "source_data": "policies"}
 OF_REWARD = set(ALL) - {"gamma", "expectile", "value_updates"}
 OF_VALUES = set(ALL) - {"fit_updates"}
+OF_BASELINE = {"hidden", "seed"}
 
 
 @pytest.mark.parametrize(
     ("estimator", "depends"),
-    [("reward", OF_REWARD), ("optimal", OF_VALUES), ("potential", OF_VALUES), ("policy", set())],
+    [
+        ("reward", OF_REWARD),
+        ("optimal", OF_VALUES),
+        ("potential", OF_VALUES),
+        ("policy", set()),
+        ("imitation", OF_BASELINE),
+    ],
 )
 def test_a_fit_depends_on_what_its_estimator_uses_and_on_nothing_else(estimator: str, depends: set[str]) -> None:
     key, takes = changed(estimator=estimator), dict(ALL)
-    if estimator == "policy":
+    if estimator in OF_POLICY:
         del takes["source_data"]  # which it refuses
     assert {name for name, value in takes.items() if changed(estimator=estimator, **{name: value}) != key} == depends
 

@@ -43,6 +43,16 @@ class Estimator(ABC):
     def __call__(self, batch: Transitions) -> Estimate:
         """Return what a weight of 1 adds."""
 
+    def observe(self, batch: Transitions) -> None:  # noqa: B027  # a hook
+        """Learn from what passes through."""
+
+    def reseed(self, seed: int) -> None:  # noqa: B027  # a hook
+        """Start random streams anew."""
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return figures about what passed through."""
+        return {}
+
     @abstractmethod
     def tensors(self) -> Tensors:
         """Return all that was learnt."""

@@ -27,10 +27,11 @@ from transreward_wrappers.reward_transfer.closeness import Closeness
 from transreward_wrappers.reward_transfer.coverage import Coverage
 from transreward_wrappers.reward_transfer.estimate import Estimate, Estimator
 from transreward_wrappers.reward_transfer.fitting import FitFigures, hold_out
+from transreward_wrappers.reward_transfer.imitation import Imitation
 from transreward_wrappers.reward_transfer.optimal import Optimal
 from transreward_wrappers.reward_transfer.potential import Potential
 from transreward_wrappers.reward_transfer.reward_model import RewardModel
-from transreward_wrappers.reward_transfer.settings import REWARDS, TransferSettings
+from transreward_wrappers.reward_transfer.settings import OF_POLICY, REWARDS, TransferSettings
 from transreward_wrappers.reward_transfer.source_policies import source_policy
 from transreward_wrappers.reward_transfer.tally import Tally
 from transreward_wrappers.reward_transfer.values import Values
@@ -50,7 +51,10 @@ class RewardTransfer(TransferSettings, Compensation):
     - ``optimal``: ``lam (r_S* - r)``, with ``r_S* = Q_S(s, a) - gamma (1 - terminated) V_S(s')``;
     - ``potential``: ``lam (gamma (1 - terminated) V_S(s') - V_S(s))``, which leaves the target's optimal policy as it
       is, for an agent that bootstraps truncations and has this very ``gamma``;
-    - ``policy``: ``-lam mean_i (a_i - pi_S(s)_i)^2``, with actions in [-1, 1] and a weight that is annealed to 0.
+    - ``policy``: ``lam c(s, a)``, with ``c = -mean_i (a_i - pi_S(s)_i)^2`` of actions in [-1, 1], and a weight that is
+      annealed to 0;
+    - ``imitation``: ``lam (c(s, a) - b(s))``, with the mean b of c over the agent's own actions in s, annealed too: the
+      agent is taught actions, and not to look for states in which they are easy.
 
     It is fitted on first use. Target states far from the source data get a guess: ``diagnostics()`` has ``spread``, the
     ensemble's disagreement on what passes through in units of that on data held out of the fit, and ``coverage``, the
@@ -91,7 +95,7 @@ class RewardTransfer(TransferSettings, Compensation):
 
     def fit_steps(self) -> dict[Role, int]:
         """Return the source steps in the data that are fitted to; those of a policy's training are not among them."""
-        return {} if self.estimator == "policy" else {"source": self._figures.transitions or self.data().steps()}
+        return {} if self.estimator in OF_POLICY else {"source": self._figures.transitions or self.data().steps()}
 
     def fit(self, source: Env, target: Env) -> None:
         """Gather source data and learn from them, or take over a policy; no target step is taken.
@@ -176,8 +180,13 @@ class RewardTransfer(TransferSettings, Compensation):
             looked_up = in_source(some, self._map).observation
             covered = float(self._coverage(looked_up).sum()) if len(looked_up) else 0.0
             self._tally.add(spread=float(estimate.spread.sum()), looked_up=len(looked_up), covered=covered)
+        self._estimator.observe(in_source(batch, self._map))
         count = len(batch)
         self._tally.add(steps=count, counted=count, weight=float(np.broadcast_to(weight, count).sum()))
+
+    def reseed(self, seed: int) -> None:
+        """Draw batches from ``seed`` on."""
+        self._estimator.reseed(seed)
 
     def source_reward(self, batch: Transitions) -> Float:
         """Return ``r_S*`` itself, as ``(B,)``.
@@ -235,7 +244,8 @@ class RewardTransfer(TransferSettings, Compensation):
             "spread": spread / self._figures.spread if spread else None,
             "coverage": self._tally.mean("covered", per="looked_up"),
         }
-        return {name: figure for name, figure in figures.items() if figure is not None}
+        known = {name: figure for name, figure in figures.items() if figure is not None}
+        return {**known, **self._estimator.diagnostics()}
 
     def _take_over(self, path: Path) -> None:
         """Read the fit that the settings name.
@@ -273,8 +283,11 @@ class RewardTransfer(TransferSettings, Compensation):
     def _make_estimator(self) -> Estimator:
         """Return the estimator, before it is fitted."""
         observation_size, action_size = self._sizes
+        meant = self._map.action.mapped if self._map else None
         if self.estimator == "policy":
-            return Closeness(self._map.action.mapped if self._map else None)
+            return Closeness(meant)
+        if self.estimator == "imitation":
+            return Imitation(observation_size, settings=self.fit_settings(), every=self.baseline_every, meant=meant)
         if self.estimator == "reward":
             return RewardModel(observation_size, action_size, settings=self.fit_settings())
         values = Values(

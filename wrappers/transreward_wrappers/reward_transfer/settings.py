@@ -22,9 +22,12 @@ from transreward_wrappers.reward_transfer.source_data import SourceData
 from transreward_wrappers.reward_transfer.source_policies import source_policy
 from transreward_wrappers.reward_transfer.weight import LamMode, Weight
 
-EstimatorName = Literal["reward", "optimal", "potential", "policy"]
+EstimatorName = Literal["reward", "optimal", "potential", "policy", "imitation"]
 REWARDS: tuple[EstimatorName, ...] = ("reward", "optimal")
 """Estimators of a reward of the source's, ``r_S*``."""
+
+OF_POLICY: tuple[EstimatorName, ...] = ("policy", "imitation")
+"""Estimators that compare actions with those of a policy of the source, and need no data."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -40,11 +43,11 @@ class TransferSettings:
     """Weight of the source's reward [-]: 0 gives the target's own, 1 the source's."""
 
     estimator: EstimatorName = "reward"
-    """What is added: ``reward``, ``optimal``, ``potential`` or ``policy``."""
+    """What is added: ``reward``, ``optimal``, ``potential``, ``policy`` or ``imitation``."""
 
     lam_mode: LamMode | None = None
-    """``constant``, ``annealed``, ``similarity`` or ``variance``; when left out, ``annealed`` for ``policy``, else
-    ``constant``."""
+    """``constant``, ``annealed``, ``similarity`` or ``variance``; when left out, ``annealed`` for ``policy``
+    and ``imitation``, else ``constant``."""
 
     anneal_steps: int = 200_000
     """Target steps over which an annealed weight falls linearly to 0."""
@@ -68,7 +71,11 @@ class TransferSettings:
     snapshots of training to the expert), the path of a policy's file, or the id or folder of a dataset."""
 
     source_policy: str | None = None
-    """Path of the file of the policy that ``policy`` compares with; the source's shipped expert when left out."""
+    """Path of the file of the policy that ``policy`` and ``imitation`` compare with; the source's shipped expert when
+    left out."""
+
+    baseline_every: int = 64
+    """Transitions for each gradient step of the agent's mean closeness, which ``imitation`` takes off."""
 
     fitted: str | None = None
     """Path of a fit to take over, such as ``transreward refine`` leaves, in place of a fit of one's own. An annealed
@@ -112,7 +119,8 @@ class TransferSettings:
         require_share("random_share", self.random_share)
         for name in ("gamma", "expectile"):
             require_below_one(name, getattr(self, name))
-        for name in ("fit_budget", "horizon", "hidden", "batch_size", "anneal_steps", "variance_steps"):
+        counts = ("fit_budget", "horizon", "hidden", "batch_size", "anneal_steps", "variance_steps", "baseline_every")
+        for name in counts:
             require_count(name, getattr(self, name), at_least=1)
         require_count("members", self.members, at_least=2)
         for name in ("fit_updates", "value_updates", "seed"):
@@ -121,22 +129,23 @@ class TransferSettings:
             raise ValueError(unknown("estimator", self.estimator, get_args(EstimatorName)))
         for name in ("source_data", "source_policy", "fitted"):
             require_name(name, getattr(self, name), optional=name != "source_data")
-        if self.estimator == "policy" and self.source_data != "rollout":
+        if self.estimator in OF_POLICY and self.source_data != "rollout":
             raise ValueError(
-                "`source_data` is what the other estimators are fitted to; 'policy' compares with a policy alone; got "
-                f"it as {self.source_data!r}. Leave it out, or give a policy's file as `source_policy`."
+                f"`source_data` is what the other estimators are fitted to; {self.estimator!r} compares with a policy "
+                f"alone; got it as {self.source_data!r}. Leave it out, or give a policy's file as `source_policy`."
             )
-        if self.source_policy is not None and self.estimator != "policy":
+        if self.source_policy is not None and self.estimator not in OF_POLICY:
             raise ValueError(
-                f"`source_policy` is what the estimator 'policy' compares with; got it with {self.estimator!r}. Leave "
-                "it out, or give the file as `source_data`, to learn from what the policy does."
+                f"`source_policy` is what the estimators {' and '.join(map(repr, OF_POLICY))} compare with; got it "
+                f"with {self.estimator!r}. Leave it out, or give the file as `source_data`, to learn from what the "
+                "policy does."
             )
         if (mode := self._mode) not in get_args(LamMode):
             raise ValueError(unknown("lam_mode", mode, get_args(LamMode)))
-        if self.estimator == "policy" and mode not in ("annealed", "constant"):
+        if self.estimator in OF_POLICY and mode not in ("annealed", "constant"):
             raise ValueError(
-                f"`lam_mode` of the estimator 'policy' must be 'annealed' or 'constant', because it has neither an "
-                f"ensemble nor rewards of the source; got {mode!r}."
+                f"`lam_mode` of the estimator {self.estimator!r} must be 'annealed' or 'constant', because it has "
+                f"neither an ensemble nor rewards of the source; got {mode!r}."
             )
 
     def weight(self) -> Weight:
@@ -168,12 +177,14 @@ class TransferSettings:
         """Return the source domain and what the fit depends on; neither the target nor a weight is part of it."""
         source = {"robot": pair.robot_of("source").name, "keywords": pair.kwargs("source")}
         key: dict[str, Any] = {"source": source, "estimator": self.estimator}
-        if self.estimator == "policy":
-            return {**key, "policy": source_policy(self.source_policy, pair).key()}
+        if self.estimator in OF_POLICY:
+            key |= {"policy": source_policy(self.source_policy, pair).key()}
+            begins = {"hidden": self.hidden, "seed": self.seed}
+            return key if self.estimator == "policy" else {**key, "baseline": begins}
         if self.estimator != "reward":
             key |= {"gamma": self.gamma, "expectile": self.expectile}
         return {**key, "data": self.data().key(pair), "fit": dataclasses.asdict(self.fit_settings())}
 
     @property
     def _mode(self) -> LamMode:
-        return self.lam_mode or ("annealed" if self.estimator == "policy" else "constant")
+        return self.lam_mode or ("annealed" if self.estimator in OF_POLICY else "constant")
