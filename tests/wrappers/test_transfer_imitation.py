@@ -125,6 +125,11 @@ def test_an_end_costs_nothing_and_the_weight_falls_in_an_environment(tmp_path: P
     env.close()
 
 
+def test_the_weight_is_ten_unless_told_otherwise() -> None:
+    for estimator, told, weight in (("imitation", {}, 10.0), ("imitation", {"lam": 0.5}, 0.5), ("policy", {}, 0.5)):
+        assert RewardTransfer(estimator=estimator, **told).weight().lam == weight
+
+
 @pytest.mark.parametrize("every", [0, -1])
 def test_the_cadence_is_a_count(every: int) -> None:
     with pytest.raises(ValueError, match="baseline_every"):

@@ -39,8 +39,9 @@ class TransferSettings:
         ValueError: A setting breaks its rule.
     """
 
-    lam: float = 0.5
-    """Weight of the source's reward [-]: 0 gives the target's own, 1 the source's."""
+    lam: float | None = None
+    """Weight of the source's reward [-]: 0 gives the target's own, 1 the source's; when left out, 0.5, and 10 for
+    ``imitation``."""
 
     estimator: EstimatorName = "reward"
     """What is added: ``reward``, ``optimal``, ``potential``, ``policy`` or ``imitation``."""
@@ -112,7 +113,8 @@ class TransferSettings:
     """Of the source run, weights and batches."""
 
     def __post_init__(self) -> None:
-        require_non_negative("lam", self.lam)
+        if self.lam is not None:
+            require_non_negative("lam", self.lam)
         require_correspondence(self.correspondence)
         require_positive("learning_rate", self.learning_rate)
         require_positive("expectile", self.expectile)
@@ -150,7 +152,8 @@ class TransferSettings:
 
     def weight(self) -> Weight:
         """Return the weight that the settings mean."""
-        return Weight(lam=self.lam, mode=self._mode, anneal_steps=self.anneal_steps)
+        usual = 10.0 if self.estimator == "imitation" else 0.5
+        return Weight(lam=usual if self.lam is None else self.lam, mode=self._mode, anneal_steps=self.anneal_steps)
 
     def data(self) -> SourceData:
         """Return where source transitions come from."""
