@@ -112,11 +112,18 @@ def test_a_repeated_action_earns_the_sum_of_its_rewards() -> None:
 
 
 def test_a_repeated_action_stops_at_a_termination() -> None:
-    env = make("Hopper", shift={"kind": "repeat", "times": 1000})
+    env, plain = make("Hopper", shift={"kind": "repeat", "times": 1000}), make("Hopper")
     env.reset(seed=0)
-    _, reward, terminated, _, _ = env.step(np.ones(3, dtype=np.float32))
+    plain.reset(seed=0)
+    action, rewards, fell = np.ones(3, dtype=np.float32), [], False
+    while not fell:
+        _, reward, fell, _, _ = plain.step(action)
+        rewards.append(reward)
+    _, reward, terminated, _, _ = env.step(action)
     assert terminated
-    assert reward < 1000.0
+    assert 1 < len(rewards) < 1000
+    assert env.unwrapped.data.time == pytest.approx(len(rewards) * plain.unwrapped.dt)
+    assert reward == pytest.approx(sum(rewards))
 
 
 def test_noise_has_the_stated_width_is_reproducible_and_leaves_initial_states_alone() -> None:

@@ -147,9 +147,13 @@ def test_rewards_and_control_paths_vary_too() -> None:
     )
     _, info = env.reset(seed=0)
     goal, times = info["shift/velocity.goal"], info["shift/repeat.times"]
-    _, _, _, _, info = env.step(np.zeros(6, dtype=np.float32))
+    fixed = make("HalfCheetah", shift=[{"kind": "velocity", "goal": goal}, {"kind": "repeat", "times": int(times)}])
+    fixed.reset(seed=0)
+    action = np.full(6, 0.5, dtype=np.float32)
+    (_, found, _, _, info), (_, expected, _, _, stated) = env.step(action), fixed.step(action)
     assert env.unwrapped.data.time == pytest.approx(0.05 * times)
-    assert info["reward_forward"] < 0.0
+    assert found == expected
+    assert info["reward_forward"] == stated["reward_forward"]
     assert 1.0 <= goal <= 3.0
 
 

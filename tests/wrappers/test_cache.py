@@ -159,7 +159,7 @@ def test_of_two_processes_at_once_one_fits(directory: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
         assert process.exitcode == 0
     assert log.read_text() == "fit\n"
     assert not [name for name in os.listdir(directory) if name.startswith(".")]

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -210,21 +209,31 @@ def test_errors_of_others_pass_through_a_writer(tmp_path: Path) -> None:
 
 
 def write_for_ever(directory: Path) -> None:
+    long = episode(0, 10_000)  # reaches the file at once
     with writer(directory) as file:
         while True:
-            file.add(EPISODES[0])
+            file.add(long)
+            time.sleep(0.01)
 
 
 def test_a_killed_writer_leaves_no_dataset(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=write_for_ever, args=(tmp_path / "one",))
     process.start()
-    deadline = time.monotonic() + 60
-    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    deadline = time.monotonic() + 300
+    try:
+        while not any(path.stat().st_size > 100_000 for path in tmp_path.glob("*/data/main_data.hdf5")):
+            assert process.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.join()
+    assert not (tmp_path / "one").exists()
     with pytest.raises(FileNotFoundError, match="There is no dataset in"):
         Dataset(tmp_path / "one")
+    with writer(tmp_path / "one") as file:
+        file.add(EPISODES[2])
+    assert len(Dataset(tmp_path / "one").transitions()) == len(EPISODES[2])
 
 
 def change(dataset: Dataset, **changes: object) -> None:

@@ -131,12 +131,12 @@ def test_methods_that_share_a_folder_anneal_together(tmp_path: Path) -> None:
 def test_processes_that_share_a_tally_know_a_deviation_when_it_is_flushed(tmp_path: Path) -> None:
     alone, shared = Tally(10), Tally(10)
     shared.share(tmp_path / "tally.json")
-    for tally in (alone, shared):
-        for seed in range(12):
-            rewards = some_transitions(1, seed=seed).reward
-            foreseen = tally.deviation_with(rewards)
-            tally.add_rewards(rewards)
+    rewards = some_transitions(FLUSH_EVERY + 2).reward
+    for tally, known_at in ((alone, 10), (shared, FLUSH_EVERY)):
+        deviation = pytest.approx(rewards[:known_at].std())
+        for steps, reward in enumerate(rewards, start=1):
+            foreseen = tally.deviation_with(np.array([reward]))
+            tally.add_rewards(np.array([reward]))
             tally.add(steps=1)
             assert tally.deviation == foreseen
-    assert alone.deviation is not None
-    assert shared.deviation is None
+            assert tally.deviation == (None if steps < known_at else deviation)

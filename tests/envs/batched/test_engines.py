@@ -222,7 +222,7 @@ def test_an_interrupted_step_leaves_nothing_behind(robot: str, engine: str, way:
         assert child.stdout.readline() == "ready\n"
         time.sleep(0.3)
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=300)
     finally:
         child.kill()
     if way == "caught":

@@ -18,7 +18,7 @@ from transreward_wrappers import Compensate
 from transreward_wrappers.dtw import DTW
 from transreward_wrappers.dtw.dtw import MOST_UNIT
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.world_models import HorizonWarning, StaleModelError, domain_of, make_world_model
+from transreward_wrappers.world_models import HorizonWarning, StaleModelError, domain_of, load_world_model
 
 ID = get_pair(PAIR).id("dtw")
 
@@ -128,11 +128,20 @@ def test_without_rounds_nothing_is_learnt_while_training() -> None:
     assert np.array_equal(compensation(batch), before)
 
 
-def test_lanes_fit_what_a_single_environment_does() -> None:
+def test_lanes_fit_what_a_single_environment_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, fits = DTW.fit, []
+
+    def counted(compensation: DTW, *domains: gym.Env) -> None:
+        fits.append(compensation)
+        fit(compensation, *domains)
+
+    monkeypatch.setattr(DTW, "fit", counted)
     env, lanes = gym.make(ID, **TINY), gym.make_vec(ID, num_envs=2, **TINY)
     batch = some_transitions(20, observation_size=4, action_size=1)
     env.reset(seed=0)
+    monkeypatch.setenv("TRANSREWARD_CACHE", str(tmp_path / "other"))
     lanes.reset(seed=0)
+    assert fits == [env.get_wrapper_attr("compensation"), lanes.compensation]
     assert np.array_equal(env.get_wrapper_attr("compensation")(batch), lanes.compensation(batch))
 
 
@@ -221,11 +230,15 @@ def test_robots_that_differ_are_aligned_in_the_sources_observations() -> None:
     assert compensation._target is None
 
 
-def test_a_model_that_says_whose_it_is_is_refused_by_another(tmp_path: Path) -> None:
-    pair = get_pair(PAIR)
-    assert domain_of(pair) != domain_of(get_pair("InvertedPendulum-mass-0.5"))
-    model = make_world_model("ensemble", 4, 1, domain=domain_of(pair))
-    assert model.domain == domain_of(pair)
+def test_the_model_that_a_fit_makes_says_whose_it_is_and_is_refused_by_another(tmp_path: Path) -> None:
+    env = gym.make(ID, **TINY)
+    env.reset(seed=0)
+    path = tmp_path / "model.safetensors"
+    env.get_wrapper_attr("compensation")._target.model.save(path)
+    load_world_model(path, domain=domain_of(get_pair(PAIR)))
+    for other in (domain_of(get_pair(PAIR), "source"), domain_of(get_pair("InvertedPendulum-mass-0.5"))):
+        with pytest.raises(StaleModelError, match="must be of the model's own kind, sizes, settings and domain"):
+            load_world_model(path, domain=other)
 
 
 def test_processes_that_share_a_budget_are_told_that_each_learns_by_itself(tmp_path: Path) -> None:
@@ -238,6 +251,7 @@ def test_processes_that_share_a_budget_are_told_that_each_learns_by_itself(tmp_p
         env.reset(seed=0)
 
 
-def test_a_cached_fit_trains_on_as_the_one_that_was_made_does() -> None:
-    made, found = ([reward for reward, _ in walk(gym.make(ID, **TINY), 200)] for _ in range(2))
-    assert made == found
+def test_a_cached_fit_trains_on_as_the_one_that_was_made_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [reward for reward, _ in walk(gym.make(ID, **TINY), 200)]
+    monkeypatch.setattr(DTW, "fit", lambda *_: pytest.fail("fitted again"))
+    assert [reward for reward, _ in walk(gym.make(ID, **TINY), 200)] == made
