@@ -10,6 +10,7 @@ from PIL import Image
 
 from transreward_baselines.align import figure as figure_module
 from transreward_baselines.cli import main
+from transreward_envs import Pair
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.alignment import align as align_costs
 from transreward_wrappers.dtw import save_reference
@@ -67,10 +68,18 @@ def test_what_follows_once_the_source_is_over_costs_nothing(tmp_path: Path) -> N
     assert told["progress"] == pytest.approx(10.0)
 
 
-@pytest.mark.parametrize("target", ["source-expert", "random"])
-def test_policies_act_in_the_domains_of_a_pair(target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "falls"), [("source-expert", False), ("random", True)])
+def test_policies_act_in_the_domains_of_a_pair(
+    target: str, falls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = Pair.make, []
+    monkeypatch.setattr(
+        Pair, "make", lambda one, role, **more: made.append((one.name, role)) or make(one, role, **more)
+    )
     told = aligned(tmp_path, "--pair", PAIR, "--target", target, "--steps", "50", "--open-end")
+    assert made == [(PAIR, "source"), (PAIR, "target")]
     assert told["source steps"] == 50
+    assert (0 < told["target steps"] < 50) if falls else told["target steps"] == 50
     assert told["source's reward"] == 50.0
 
 

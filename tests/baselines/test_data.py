@@ -30,7 +30,7 @@ from transreward_baselines.data.command import RecipeArgs, recipe
 from transreward_baselines.data.export import export
 from transreward_baselines.lanes import Lanes, LaneSteps, make_lanes
 from transreward_envs import get_pair
-from transreward_wrappers.datasets import Dataset, DatasetError, load_dataset
+from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, load_dataset
 from transreward_wrappers.policies import GaussianPolicy, UniformPolicy
 
 PAIR = "Hopper-mass-2.0"
@@ -295,15 +295,21 @@ def build_in_process(root: Path) -> None:
     build(tried(root=root))
 
 
+def build_for_ever(root: Path) -> None:
+    DatasetWriter.add = lambda *_: time.sleep(600)
+    build(tried(root=root))
+
+
 def test_a_killed_build_starts_clean_and_two_processes_build_one_dataset(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may wait for ever
-    killed = context.Process(target=build_in_process, args=(tmp_path,))
+    killed = context.Process(target=build_for_ever, args=(tmp_path,))
     killed.start()
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("**/.source-*.*/data/main_data.hdf5")) and time.monotonic() < deadline:
-        time.sleep(0.002)
+    drafts, deadline = "**/.source-*.*/data/main_data.hdf5", time.monotonic() + 300
+    while killed.is_alive() and not list(tmp_path.glob(drafts)) and time.monotonic() < deadline:
+        time.sleep(0.01)
     os.kill(killed.pid, signal.SIGKILL)
     killed.join()
+    assert list(tmp_path.glob(drafts)), "it was killed before it began to write"
     both = [context.Process(target=build_in_process, args=(tmp_path,)) for _ in range(2)]
     for process in both:
         process.start()

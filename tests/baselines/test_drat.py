@@ -97,10 +97,12 @@ def test_other_tasks_are_met_alike() -> None:
     assert off.min() > 0.7 * off.mean()
 
 
-def test_a_batch_may_be_of_others_alone() -> None:
-    agent = grown(relabelled_share=1.0)
+def test_a_batch_may_be_of_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, own = grown(relabelled_share=1.0, lookahead=1), []
     agent.args = dataclasses.replace(agent.args, warmup_episodes=1)
+    monkeypatch.setattr(drat, "update", lambda agent, batch: own.append(batch.own) or update(agent, batch))
     report = learn(agent, Sides(), steps=20)
+    assert own == [0, 0, 0]
     assert agent.updates == 3
     assert all(math.isfinite(value) for value in report.values())
 

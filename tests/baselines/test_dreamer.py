@@ -235,10 +235,11 @@ def test_updates_follow_transitions_by_their_ratio(
 ) -> None:
     agent, args = agent_of(tmp_path, updates_per_step=ratio, learning_starts=30)
     lanes, updates = telltale_lanes(AutoresetMode.SAME_STEP), []
+    monkeypatch.setattr(dreamer, "BLOCK", 64)
     monkeypatch.setattr(dreamer, "update", lambda *_: updates.append(agent.replay.size) or {})
     steps, _, _ = learn(agent, lanes, lanes.reset(seed=0), args, np.random.default_rng(0))
     assert steps == 3 * dreamer.BLOCK
-    assert 0 < len(updates) <= ratio * steps
+    assert len(updates) == pytest.approx(ratio * (steps - 30), abs=ratio * 3 + 1)
     assert updates[0] > 30
 
 

@@ -279,8 +279,9 @@ def test_a_killed_refinement_goes_on(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=endless, args=(tmp_path,))
     process.start()
     try:
-        deadline = time.monotonic() + 120
-        while not (args.round_directory(1) / "ppo" / "config.json").exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + 300
+        while not (args.round_directory(1) / "ppo" / "config.json").exists():
+            assert time.monotonic() < deadline, "it has not come to the second round"
             time.sleep(0.01)
     finally:
         os.kill(process.pid, signal.SIGKILL)

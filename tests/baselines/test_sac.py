@@ -65,6 +65,7 @@ def test_log_densities_integrate_to_one(tmp_path: Path) -> None:
 
 
 def test_nothing_is_expected_beyond_a_termination_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
     agent, given = SAC(small(tmp_path), 3, 1), batch()
     temperature = torch.tensor([0.3])
     torch.manual_seed(1)
@@ -83,6 +84,7 @@ def test_nothing_is_expected_beyond_a_termination_alone(tmp_path: Path) -> None:
 
 def test_an_update_moves_everything_and_the_targets_by_tau(tmp_path: Path) -> None:
     args = small(tmp_path)
+    torch.manual_seed(0)
     agent = SAC(args, 3, 1)
     before = {name: tensor.clone() for name, tensor in agent.files()["agent"].items()}
     report = update(agent, batch(), args)
@@ -101,6 +103,7 @@ def test_updates_follow_transitions_by_their_ratio(
     ratio: float, mode: AutoresetMode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = small(tmp_path, updates_per_step=ratio, learning_starts=30, num_envs=3)
+    torch.manual_seed(0)
     agent, lanes, updates = SAC(args, 3, 1), telltale_lanes(mode), []
     monkeypatch.setattr(sac, "BLOCK", 64)
     monkeypatch.setattr(sac, "update", lambda *_: updates.append(agent.replay.size) or {})

@@ -229,7 +229,7 @@ def test_a_killed_run_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     process = multiprocessing.get_context("spawn").Process(target=_train_on, args=(str(directory),))
     process.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(read_results(directory)) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     os.kill(process.pid, signal.SIGKILL)

@@ -25,6 +25,7 @@ def test_the_posterior_is_the_product_of_gaussians_in_closed_form(count: int, se
 
 
 def test_the_order_of_transitions_does_not_matter() -> None:
+    torch.manual_seed(0)
     encoder, context = ContextEncoder(6, 16, 4), torch.randn(3, 20, 6, generator=torch.Generator().manual_seed(0))
     belief = encoder(context)
     for _ in range(3):
@@ -35,6 +36,7 @@ def test_the_order_of_transitions_does_not_matter() -> None:
 
 
 def test_what_a_mask_hides_is_not_seen() -> None:
+    torch.manual_seed(0)
     encoder, context = ContextEncoder(6, 16, 4), torch.randn(2, 9, 6, generator=torch.Generator().manual_seed(0))
     mask = torch.arange(9) < torch.tensor([[4], [9]])
     masked, short = encoder(context, mask), encoder(context[:1, :4])
@@ -43,6 +45,7 @@ def test_what_a_mask_hides_is_not_seen() -> None:
 
 
 def test_more_transitions_make_surer() -> None:
+    torch.manual_seed(0)
     encoder, context = ContextEncoder(6, 16, 4), torch.randn(1, 40, 6, generator=torch.Generator().manual_seed(0))
     assert (encoder(context).variance < encoder(context[:, :10]).variance).all()
 

@@ -264,7 +264,7 @@ def test_agent_and_buffer_are_kept_without_environment_or_compensation(
     agent.save_replay_buffer(tmp_path / "buffer.pkl")
     assert b"Drifting" not in (tmp_path / "buffer.pkl").read_bytes()
     assert b"Drifting" not in pickle.dumps(agent.replay_buffer_kwargs)
-    before = draw(agent)[0]
+    before, scale = draw(agent)[0], drifting_in(env).scale
 
     again = algorithm.load(tmp_path / "agent", env=env, **compensated_replay(env))
     again.learn(90)
@@ -273,11 +273,13 @@ def test_agent_and_buffer_are_kept_without_environment_or_compensation(
     with pytest.raises(RuntimeError, match=r"Call `agent.replay_buffer.attach\(env\)` with the environment"):
         again.replay_buffer.sample(4)
     again.replay_buffer.attach(env)
-    drifting_in(env).scale, scale = drifting_in(agent.env).scale, drifting_in(env).scale
-    assert scale > 0.5
-    drawn = draw(again)[0]
-    assert torch.equal(drawn.observations, before.observations)
-    assert drawn.rewards.shape == before.rewards.shape
+    assert drifting_in(env).scale > scale
+    for now, same in ((drifting_in(env).scale, False), (scale, True)):
+        drifting_in(env).scale = now
+        drawn = draw(again)[0]
+        assert torch.equal(drawn.observations, before.observations)
+        assert torch.equal(drawn.dones, before.dones)
+        assert torch.equal(drawn.rewards, before.rewards) is same
     again.learn(30, reset_num_timesteps=False)
 
 
