@@ -14,7 +14,7 @@ from transreward_baselines.plot import contender_label
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "evidence.md"
 RESULTS = ROOT / "docs" / "results"
-STAGES = ("stage-1",)
+STAGES = ("stage-1", "stage-2")
 COMPARED = {
     "over_mixture": "P(> mixture) [95 %]",
     "over_source": "P(> source only) [95 %]",
