@@ -107,7 +107,7 @@ def test_a_potential_adds_up_to_what_depends_on_the_ends_alone(mode: str, termin
         over = np.full(lanes, terminated and t == length - 1)
         batch = replace(batch, observation=states[t], next_observation=states[t + 1], terminated=over)
         added += gamma**t * method.passing(batch)
-        weights.append(method._last[2])
+        weights.append(method._last[3])
         method.update(batch)
     last = replace(batch, observation=states[-1])
     beyond = method.passing(replace(last, next_observation=states[-1], terminated=np.ones(lanes, dtype=bool)))
@@ -345,7 +345,7 @@ def test_a_potential_adds_up_while_the_weight_becomes_known(batches: list[int]) 
         over = np.full(lanes, t == length - 1)
         batch = replace(batch, observation=states[t], next_observation=states[t + 1], terminated=over)
         added += 0.9**t * method.passing(batch)
-        weights.append(method._last[2])
+        weights.append(method._last[3])
         method.update(batch)
     assert weights[0] == 1.0
     assert weights[-1] < 0.9

@@ -55,7 +55,8 @@ class Closeness(Estimator):
     def __call__(self, batch: Transitions) -> Estimate:
         """Return minus the mean squared difference; an action beyond the bounds counts as one at them."""
         error = unscale_actions(batch.action, self._space) - self._policy(batch.observation).astype(np.float64)
-        return Estimate(amount=-np.square(error[:, self._meant]).mean(axis=1))
+        closeness = -np.square(error[:, self._meant]).mean(axis=1)
+        return Estimate(amount=closeness, closeness=closeness)
 
     def tensors(self) -> Tensors:
         """Return the policy's arrays, and the bounds of actions."""

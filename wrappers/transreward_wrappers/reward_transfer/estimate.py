@@ -28,6 +28,9 @@ class Estimate:
     next_amount: Float | None = None
     """[reward], as ``(B,)``."""
 
+    closeness: Float | None = None
+    """Of actions to those of the source's policy, as ``(B,)``; ``None`` where none are compared."""
+
     next_spread: Float | None = None
     """Of ``next_amount``, before it is discounted [reward], as ``(B,)``."""
 
@@ -43,8 +46,8 @@ class Estimator(ABC):
     def __call__(self, batch: Transitions) -> Estimate:
         """Return what a weight of 1 adds."""
 
-    def observe(self, batch: Transitions) -> None:  # noqa: B027  # a hook
-        """Learn from what passes through."""
+    def observe(self, batch: Transitions, estimate: Estimate) -> None:  # noqa: B027  # a hook
+        """Learn from what passes through, and what was told of it."""
 
     def reseed(self, seed: int) -> None:  # noqa: B027  # a hook
         """Start random streams anew."""

@@ -12,6 +12,7 @@ states that the agent itself gets into, as in Ross et al. (2011, arXiv:1011.0686
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,13 @@ class Imitation(Closeness):
 
     def __call__(self, batch: Transitions) -> Estimate:
         """Return closeness, less that of the agent's actions there in the mean."""
-        return Estimate(amount=super().__call__(batch).amount - self._baseline(batch.observation))
+        plain = super().__call__(batch)
+        return replace(plain, amount=plain.amount - self._baseline(batch.observation))
 
-    def observe(self, batch: Transitions) -> None:
+    def observe(self, batch: Transitions, estimate: Estimate) -> None:
         """Learn how close the agent's actions are."""
-        self._baseline.observe(batch.observation, super().__call__(batch).amount)
+        assert estimate.closeness is not None
+        self._baseline.observe(batch.observation, estimate.closeness)
 
     def reseed(self, seed: int) -> None:
         """Draw batches from ``seed`` on."""

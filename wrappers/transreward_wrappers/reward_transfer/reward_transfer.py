@@ -84,7 +84,7 @@ class RewardTransfer(TransferSettings, Compensation):
         self._estimator, self._weight = self._make_estimator(), self.weight()
         self._coverage = Coverage(self._sizes[0])
         self._tally = Tally(self.variance_steps)
-        self._last: tuple[Transitions | None, Estimate, Float | float] = None, Estimate(amount=np.zeros(0)), 0.0
+        self._last: tuple[Transitions, Transitions, Estimate, Float | float] | None = None
         if self.fitted is not None:
             self._take_over(Path(self.fitted))
 
@@ -158,7 +158,8 @@ class RewardTransfer(TransferSettings, Compensation):
         return self._weigh(batch, advance=len(batch))
 
     def _weigh(self, batch: Transitions, advance: int) -> Float:
-        estimate, steps, deviation = self._estimate(batch), self._tally.steps, self._tally.deviation
+        mapped, steps, deviation = in_source(batch, self._map), self._tally.steps, self._tally.deviation
+        estimate = self._estimator(mapped)
         weight = self._weight_of(estimate.spread, steps, deviation)
         delta: Float = weight * estimate.amount
         if estimate.next_amount is not None:
@@ -166,21 +167,21 @@ class RewardTransfer(TransferSettings, Compensation):
                 deviation = self._tally.deviation_with(batch.reward)
             following = self._weight_of(estimate.next_spread, steps + advance, deviation)
             delta = delta + following * estimate.next_amount
-        self._last = batch, estimate, weight
+        self._last = batch, mapped, estimate, weight
         return delta
 
     def update(self, batch: Transitions) -> None:
         """Count the transitions, and look some of their states up in the source data."""
-        if self._last[0] is not batch:
+        if self._last is None or self._last[0] is not batch:
             self(batch)
-        _, estimate, weight = self._last
+            assert self._last is not None
+        _, mapped, estimate, weight = self._last
         self._tally.add_rewards(batch.reward)
         if estimate.spread is not None:
-            some = batch.select(slice(-self._tally.steps % LOOK_EVERY, None, LOOK_EVERY))
-            looked_up = in_source(some, self._map).observation
+            looked_up = mapped.observation[-self._tally.steps % LOOK_EVERY :: LOOK_EVERY]
             covered = float(self._coverage(looked_up).sum()) if len(looked_up) else 0.0
             self._tally.add(spread=float(estimate.spread.sum()), looked_up=len(looked_up), covered=covered)
-        self._estimator.observe(in_source(batch, self._map))
+        self._estimator.observe(mapped, estimate)
         count = len(batch)
         self._tally.add(steps=count, counted=count, weight=float(np.broadcast_to(weight, count).sum()))
 
@@ -196,7 +197,7 @@ class RewardTransfer(TransferSettings, Compensation):
         """
         if self.estimator not in REWARDS:
             raise ValueError(f"The estimators 'reward' and 'optimal' have an r_S*; got {self.estimator!r}.")
-        return batch.reward + self._estimate(batch).amount
+        return batch.reward + self._estimator(in_source(batch, self._map)).amount
 
     def save(self, path: Path) -> None:
         """Write what was fitted, and the counts of what passed through."""
@@ -265,10 +266,6 @@ class RewardTransfer(TransferSettings, Compensation):
     def _source(self) -> str | None:
         """Return the name of the source domain, where the pair is known."""
         return None if self._pair is None else domain_name(self._pair, "source")
-
-    def _estimate(self, batch: Transitions) -> Estimate:
-        """Return what the estimator says of transitions: all that it ever sees of them comes through here, mapped."""
-        return self._estimator(in_source(batch, self._map))
 
     def _weight_of(self, spread: Float | None, steps: int, deviation: float | None) -> Float | float:
         """Return the weight after so many steps, by the target's deviation then, as ``(B,)`` or one for all."""

@@ -181,9 +181,8 @@ class TransferSettings:
         source = {"robot": pair.robot_of("source").name, "keywords": pair.kwargs("source")}
         key: dict[str, Any] = {"source": source, "estimator": self.estimator}
         if self.estimator in OF_POLICY:
-            key |= {"policy": source_policy(self.source_policy, pair).key()}
-            begins = {"hidden": self.hidden, "seed": self.seed}
-            return key if self.estimator == "policy" else {**key, "baseline": begins}
+            begins = {"baseline": {"hidden": self.hidden, "seed": self.seed}} if self.estimator == "imitation" else {}
+            return {**key, "policy": source_policy(self.source_policy, pair).key(), **begins}
         if self.estimator != "reward":
             key |= {"gamma": self.gamma, "expectile": self.expectile}
         return {**key, "data": self.data().key(pair), "fit": dataclasses.asdict(self.fit_settings())}
