@@ -135,3 +135,14 @@ def test_the_weight_is_ten_unless_told_otherwise() -> None:
 def test_the_cadence_is_a_count(every: int) -> None:
     with pytest.raises(ValueError, match="baseline_every"):
         RewardTransfer(estimator="imitation", baseline_every=every)
+
+
+def test_a_seed_starts_the_batches_anew() -> None:
+    begun = learnt(imitation(), 0.6, rounds=2)
+    on, again, same = (pickle.loads(pickle.dumps(begun)) for _ in range(3))
+    for estimator in (again, same):
+        estimator.reseed(7)
+    batch = of_agent(0.3, seed=9)
+    paid = [learnt(estimator, 0.3, rounds=1, seed=5)(batch).amount for estimator in (on, again, same)]
+    assert np.array_equal(paid[1], paid[2])
+    assert not np.array_equal(paid[0], paid[1])
