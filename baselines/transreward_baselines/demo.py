@@ -25,6 +25,7 @@ from transreward_baselines.config import RunConfig
 from transreward_baselines.plot import METHOD_NAMES, plot_learning_curves, runs_by_method
 from transreward_baselines.render import RenderArgs, RenderError, render_in_subprocess
 from transreward_baselines.results import Result
+from transreward_baselines.run_directory import require_folder
 from transreward_baselines.script import run_script
 from transreward_baselines.versions import versions
 from transreward_envs import get_pair, normalized_score
@@ -74,6 +75,7 @@ class DemoArgs:
 def run_demo(args: DemoArgs) -> None:
     """Train every contender, and write the table, the figure and the picture."""
     start = time.perf_counter()
+    require_folder(args.out)
     runs = _runs(args)
     print(f"Training {len(runs)} agents for {args.steps:,} steps each on {args.pair}, {args.workers} at a time.")
     if not (begun := args.out / VERSIONS).exists():
