@@ -34,9 +34,10 @@ from studies.claim import claim
 from studies.fitted_q import FittedQ
 from transreward_baselines.lanes import Lanes, make_lanes
 from transreward_baselines.results import read_table, write_table
-from transreward_baselines.script import told as told_in_a_line
+from transreward_baselines.script import errors_told
 from transreward_baselines.settings import parse_settings
 from transreward_envs import Pair, get_pair
+from transreward_envs.errors import require_count
 from transreward_wrappers.bound import make_compensation
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.darc.classified import features_of
@@ -319,6 +320,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(words)
     torch.set_num_threads(1)
+    for name, value in (("episodes", given.episodes), ("rollouts", given.rollouts), ("updates", given.updates)):
+        require_count(name, value, at_least=1)
+    for horizon in given.horizons:
+        require_count("horizons", horizon, at_least=1)
+    for seed in given.seeds:
+        require_count("seeds", seed)
     changes = tuple(sorted(given.set))
     require_settings(parse_settings(changes))
     pairs = [get_pair(name) for name in given.pairs]
@@ -346,5 +353,5 @@ def require_settings(settings: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with told_in_a_line():
+    with errors_told():
         main()

@@ -37,7 +37,7 @@ from transreward_baselines.benchmark.figures import save
 from transreward_baselines.benchmark.statistics import Estimate, estimate
 from transreward_baselines.plot import colours_of
 from transreward_baselines.results import read_table, write_table
-from transreward_baselines.script import told as told_in_a_line
+from transreward_baselines.script import errors_told
 from transreward_baselines.settings import parse_settings
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -196,5 +196,5 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    with told_in_a_line():
+    with errors_told():
         main()

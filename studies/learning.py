@@ -39,7 +39,7 @@ from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import Evaluation, read_table
 from transreward_baselines.sb3.agents import _PPO, _PPO_ROLLOUT, _SAC, policy_of
 from transreward_baselines.sb3.lanes import make_vec
-from transreward_baselines.script import told
+from transreward_baselines.script import errors_told
 from transreward_baselines.tuned import tuned
 
 matplotlib.use("Agg")
@@ -293,5 +293,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with told():
+    with errors_told():
         main()

@@ -29,7 +29,7 @@ from transreward_baselines import sac
 from transreward_baselines.config import RunConfig
 from transreward_baselines.results import read_table, write_table
 from transreward_baselines.run_directory import checkpoints
-from transreward_baselines.script import told
+from transreward_baselines.script import errors_told
 from transreward_baselines.settings import parse_settings
 from transreward_baselines.train import train
 from transreward_envs import get_pair
@@ -215,5 +215,5 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    with told():
+    with errors_told():
         main()

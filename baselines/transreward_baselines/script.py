@@ -33,12 +33,12 @@ def run_script(
         words: The command line; that of the process when left out.
         read: From the kind of arguments and ``args``, the command line, to what it means.
     """
-    with told():
+    with errors_told():
         main(read(args, args=words))
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def errors_told() -> Iterator[None]:
     """End the program with a line, where something cannot be done, or where it is stopped."""
     try:
         yield

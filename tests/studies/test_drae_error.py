@@ -41,6 +41,13 @@ def test_a_directory_is_of_one_size(measured: Path) -> None:
         drae_error.main([*TINY, "--horizons", "100", "--out", str(measured)])
 
 
+@pytest.mark.parametrize(("name", "value"), [("seeds", "-1"), ("horizons", "0"), ("updates", "0"), ("rollouts", "0")])
+def test_a_number_that_cannot_be_leaves_no_directory(name: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer >= .*; got {value}"):
+        drae_error.main([*TINY, f"--{name}", value, "--out", str(tmp_path / "new")])
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(("setting", "message"), [("input_noisy=1.0", "input_noise"), ("gamma=0.9", "gamma")])
 def test_a_setting_that_cannot_be_leaves_no_directory(setting: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
