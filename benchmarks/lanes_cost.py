@@ -21,8 +21,9 @@ import gymnasium as gym
 import numpy as np
 
 import transreward_envs
-from benchmarks import report
+from benchmarks import machine, report
 from benchmarks.tables import put
+from transreward_baselines.script import errors_told
 
 PAIRS = ("Hopper-friction-2.0", "HalfCheetah-broken-bthigh", "Ant-broken-hip_4")
 SMALL_FIT = {"fit_budget": 2_000, "fit_updates": 100}
@@ -85,7 +86,7 @@ def main() -> None:
     parser.add_argument("--window", type=float, default=0.3)
     parser.add_argument("--out", type=Path, default=report.OUT)
     args = parser.parse_args()
-    report.note_machine(args.out)
+    machine.note(args.out)
     kept = True
     for name in PAIRS:
         running = contenders(name, args.lanes)
@@ -110,4 +111,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_told():
+        main()

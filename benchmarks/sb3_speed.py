@@ -21,11 +21,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
-from benchmarks import report
+from benchmarks import machine, report
 from benchmarks.tables import put
 from transreward_baselines.config import RunConfig
 from transreward_baselines.sb3.agents import make_agent
 from transreward_baselines.sb3.lanes import make_vec
+from transreward_baselines.script import errors_told
 
 PAIRS = {"Hopper": "Hopper-gravity-2.0", "HalfCheetah": "HalfCheetah-gravity-2.0", "Ant": "Ant-gravity-2.0"}
 ROLLOUT = 2048
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--torch-threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=report.OUT)
     args = parser.parse_args()
-    report.note_machine(args.out)
+    machine.note(args.out)
     warnings.simplefilter("ignore")
     torch.set_num_threads(args.torch_threads)
     for robot in args.robots:
@@ -90,4 +91,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_told():
+        main()

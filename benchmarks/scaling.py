@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import machine
 from benchmarks.tables import put, read
 from transreward_envs.batched import BatchedDomain
 
@@ -44,6 +45,7 @@ def measure(path: Path, robots: Sequence[str], *, rounds: int, threads: int = 1)
     enough = [row for row in read(path) if int(row["rounds"]) >= rounds and row["threads"] == str(threads)]
     there = {(row["robot"], int(row["lanes"])) for row in enough}
     for robot in (robot for robot in robots if not all((robot, lanes) in there for lanes in LANES)):
+        machine.note(path.parent)
         sizes = {lanes: BatchedDomain(num_envs=lanes, robot=robot, threads=threads) for lanes in LANES}
         found: dict[int, list[float]] = {lanes: [] for lanes in LANES}
         for envs in sizes.values():
@@ -85,6 +87,7 @@ def measure_memory(path: Path, robot: str = "Ant", lanes: int = 256) -> None:
             worlds = "a world a lane" if apart else "one world"
             if (robot, str(lanes), str(threads), worlds) in there:
                 continue
+            machine.note(path.parent)
             command = [sys.executable, "-W", "ignore", "-c", MEMORY, robot, str(lanes), str(threads), str(apart)]
             grown = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
             cells = {"robot": robot, "lanes": lanes, "threads": threads, "worlds": worlds}

@@ -28,10 +28,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks import report, scaling
+from benchmarks import machine, report, scaling
 from benchmarks.contenders import OURS_WORLDS, PROCESSES, RAW, RAW_WORLDS, contenders
 from benchmarks.tables import Row, put, read
 from benchmarks.timing import rates
+from transreward_baselines.script import errors_told
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +66,7 @@ def measure_cell(args: argparse.Namespace, robot: str, threads: int, lanes: int)
     missing = [name for name in chosen if name not in there]
     if not missing:
         return
+    machine.note(args.out, envpool=args.envpool_python)
     baselines = [RAW, *([RAW_WORLDS] if OURS_WORLDS in missing else [])]
     running = {name: make() for name, make in made.items() if name in (*missing, *baselines)}
     try:
@@ -97,8 +99,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     everything = not (args.table or args.scaling or args.memory or args.report)
     warnings.simplefilter("ignore")
-    if not args.report:
-        report.note_machine(args.out, envpool=args.envpool_python)
     if args.table or everything:
         for robot in args.robots:
             for threads in args.threads:
@@ -115,4 +115,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with errors_told():
+        main()

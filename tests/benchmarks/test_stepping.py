@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import report, scaling, stepping
+from benchmarks import machine, report, scaling, stepping
 from benchmarks.contenders import vector
 from benchmarks.scaling import slope
 from benchmarks.tables import put, read
@@ -24,8 +24,11 @@ def test_what_was_measured_is_kept(tmp_path: Path) -> None:
     run = [*SHORT, "--out", str(folder), "--contenders", "raw physics", "ours"]
     stepping.main(run)
     before = (folder / "stepping.csv").read_text()
+    about = json.loads((folder / "machine.json").read_text())
+    (folder / "machine.json").write_text(json.dumps({**about, "date": "2020-01-01"}))
     stepping.main(run)
     assert (folder / "stepping.csv").read_text() == before
+    assert "2020-01-01" in (folder / "machine.json").read_text(), "nothing was measured that day"
     stepping.main([*run, "ours, a world a lane", "ours, without mujoco.batch", "SyncVectorEnv"])
     assert (folder / "stepping.csv").read_text().startswith(before)
     assert [row["contender"] for row in read(folder / "stepping.csv")] == [
@@ -52,9 +55,9 @@ def test_the_page_about_speed_is_fresh() -> None:
 
 
 def test_what_is_compared_is_of_one_machine(tmp_path: Path) -> None:
-    report.note_machine(tmp_path)
+    machine.note(tmp_path)
     before = json.loads((tmp_path / "machine.json").read_text())
-    report.note_machine(tmp_path)
+    machine.note(tmp_path)
     (tmp_path / "machine.json").write_text(json.dumps({**before, "mujoco": "3.0.0"}))
     with pytest.raises(ValueError, match=r"another \(mujoco: '3.0.0' there"):
         stepping.main([*SHORT, "--out", str(tmp_path)])
