@@ -15,10 +15,8 @@ was interrupted, and the table is of all rows.
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from studies.claim import claim
+from studies.drae_episodes import GAMMA, dataset_of, policies, truth_of
 from studies.fitted_q import FittedQ
-from transreward_baselines.lanes import Lanes, make_lanes
 from transreward_baselines.results import read_table, write_table
 from transreward_baselines.script import errors_told
 from transreward_baselines.settings import parse_settings
@@ -41,7 +39,7 @@ from transreward_envs.errors import require_count
 from transreward_wrappers.bound import make_compensation
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.darc.classified import features_of
-from transreward_wrappers.datasets import Dataset, DatasetWriter, Episode
+from transreward_wrappers.datasets import Dataset
 from transreward_wrappers.drae import (
     DRaE,
     DynamicsRatio,
@@ -52,18 +50,8 @@ from transreward_wrappers.drae import (
     weight,
 )
 from transreward_wrappers.drae.offline import PolicyRatio, fit
-from transreward_wrappers.policies import GaussianPolicy, load_policy
-from transreward_wrappers.policies.scaling import scale_actions
-from transreward_wrappers.storage import write_json
 
 PAIRS = ("Hopper-mass-2.0", "Hopper-friction-2.0", "HalfCheetah-mass-2.0", "HalfCheetah-friction-2.0")
-GAMMA = 0.99
-NOISE = {"behaviour": 0.2, "policy": 0.15}
-"""Deviations of both policies' actions around those of the source's medium policy [-]."""
-
-STARTS = 100_000
-"""Starts of episodes that a seed has for itself, the truth those of 0."""
-
 QUALITIES = {"poor": 1, "good": 5}
 """Gradient steps of V and Q for each of the classifiers'."""
 
@@ -111,76 +99,6 @@ class Settings:
     """Settings of DRaE, such as ``input_noise=1.0``."""
 
     out: Path
-
-
-def policies(pair: Pair) -> dict[str, GaussianPolicy]:
-    """Return the policy that acts, and the one whose value is asked for."""
-    medium = load_policy(pair, "source", "medium")
-    return {
-        name: replace(medium, log_std=np.full_like(medium.log_std, np.log(deviation)))
-        for name, deviation in NOISE.items()
-    }
-
-
-def lanes_of(pair: Pair, role: str, count: int) -> Lanes:
-    """Return lanes of a domain."""
-    return Lanes(make_lanes(pair.spec(role).id, count, threads=1))
-
-
-def truth_of(pair: Pair, rollouts: int, out: Path) -> tuple[float, float]:
-    """Return the policy's discounted value in the target and its standard error, from a file if it is known."""
-    path = out / f"truth-{pair.name}-{rollouts}.json"
-    if path.exists():
-        mean, error = json.loads(path.read_text())
-        return mean, error
-    policy, generator, returns = policies(pair)["policy"], np.random.default_rng(0), []
-    with closing(lanes_of(pair, "target", min(rollouts, 250))) as lanes:
-        while len(returns) < rollouts:
-            episodes = first_episodes(policy, lanes, generator, seed=10_000 + len(returns))
-            returns += [float(episode.rewards @ GAMMA ** np.arange(len(episode))) for episode in episodes]
-    found = float(np.mean(returns)), float(np.std(returns) / len(returns) ** 0.5)
-    write_json(path, found)
-    return found
-
-
-def dataset_of(pair: Pair, role: str, episodes: int, seed: int, out: Path) -> Dataset:
-    """Return whole episodes of a domain under the behaviour, from a folder if they are there."""
-    directory = out / "data" / f"{pair.name}-{role}-{episodes}-{seed}"
-    if directory.exists():
-        return Dataset(directory)
-    with closing(lanes_of(pair, role, episodes)) as lanes:
-        spaces = {"observation_space": lanes.envs.single_observation_space, "action_space": lanes.action_space}
-        with DatasetWriter(directory, metadata={"transreward": {"schema": 1}}, **spaces) as writer:
-            behaviour, generator = policies(pair)["behaviour"], np.random.default_rng(seed)
-            for episode in first_episodes(behaviour, lanes, generator, seed=STARTS * seed):
-                writer.add(episode)
-    return Dataset(directory)
-
-
-def first_episodes(
-    policy: GaussianPolicy, lanes: Lanes, generator: np.random.Generator, *, seed: int
-) -> Iterator[Episode]:
-    """Yield the first episode of each lane: of those that end first, there would be too many short ones."""
-    observations, space = lanes.reset(seed=seed), lanes.action_space
-    stretch = float(np.log((space.high - space.low) / 2.0).sum())
-    going, lengths, taken = np.ones(lanes.num_envs, dtype=bool), np.zeros(lanes.num_envs, dtype=int), []
-    while going.any():
-        actions, log_densities = policy.sample(observations, generator)
-        steps = lanes.step(actions)
-        taken.append((observations, steps, scale_actions(actions, space), log_densities - stretch))
-        lengths += going
-        going &= ~steps.done
-        observations = steps.observations
-    for lane, length in enumerate(lengths):
-        mine = taken[:length]
-        last = mine[-1][1]
-        yield Episode(
-            observations=np.stack([*(one[0][lane] for one in mine), last.last_observations[lane]]).astype(np.float64),
-            actions=np.stack([one[2][lane] for one in mine]),
-            rewards=np.array([one[1].rewards[lane] for one in mine], dtype=np.float64),
-            terminated=bool(last.terminated[lane]),
-            log_densities=np.array([one[3][lane] for one in mine]),
-        )
 
 
 def estimates(
