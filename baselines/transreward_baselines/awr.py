@@ -19,9 +19,10 @@ from torch import nn
 
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import Batch, OfflineData
+from transreward_baselines.offline.evaluation import OfflineEvaluation
 from transreward_baselines.offline.stacked import StackedMLP, descend, per_run
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation, train
+from transreward_baselines.offline.training import train
 from transreward_baselines.offline.weights import advantage_weights
 from transreward_baselines.script import run_script
 from transreward_envs.errors import require_below_one, require_positive

@@ -22,10 +22,11 @@ from torch import nn
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.candidates import best_action, best_value, soft_minimum
 from transreward_baselines.offline.data import Batch, OfflineData
+from transreward_baselines.offline.evaluation import OfflineEvaluation
 from transreward_baselines.offline.gaussian import SquashedGaussian
 from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run, values_of
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation, train
+from transreward_baselines.offline.training import train
 from transreward_baselines.offline.vae import StackedVAE
 from transreward_baselines.script import run_script
 from transreward_envs.errors import require_count, require_positive, require_share, unknown

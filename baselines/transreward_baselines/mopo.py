@@ -21,11 +21,12 @@ import torch
 from torch import nn
 
 from transreward_baselines.offline.data import Batch, OfflineData
+from transreward_baselines.offline.evaluation import OfflineEvaluation
 from transreward_baselines.offline.gaussian import SquashedGaussian
 from transreward_baselines.offline.model_based import ModelArgs, WorldModels
 from transreward_baselines.offline.stacked import StackedMLP, descend, follow, per_run, values_of
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation, train
+from transreward_baselines.offline.training import train
 from transreward_baselines.script import run_script
 from transreward_envs.errors import require_non_negative, require_positive, require_share
 

@@ -8,22 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
-from minari.serialization import deserialize_space
 
 from transreward_baselines.offline.fresh import Fresh
+from transreward_baselines.offline.requirements import (
+    free_memory,
+    require_alike,
+    require_memory,
+    require_of_pair,
+    space_of,
+)
 from transreward_baselines.offline.streams import Streams
-from transreward_envs import Pair, get_pair
-from transreward_envs.pairs import ROLES
+from transreward_envs import get_pair
 from transreward_wrappers.datasets import Dataset, load_dataset
 from transreward_wrappers.policies import unscale_actions
 from transreward_wrappers.storage import Tensors
 
 JOIN = "+"
 """Between the datasets of one run."""
-
-READING = 3
-"""Copies of a dataset's numbers while it is read, one after another: in double precision, and in single."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,62 +227,6 @@ class OfflineData:
         return mean, deviation
 
 
-def require_alike(sets: Mapping[str, Dataset]) -> None:
-    """Raise ``ValueError`` unless all datasets have the spaces of the first."""
-    (first, one), *others = sets.items()
-    for name, other in others:
-        for space in ("observation_space", "action_space"):
-            if one.metadata[space] != other.metadata[space]:
-                raise ValueError(
-                    f"Runs that train at once have data of the same spaces; the {space.replace('_', ' ')} of {first} "
-                    f"is {one.metadata[space]}, that of {name} {other.metadata[space]}. Train them apart."
-                )
-
-
-def require_of_pair(sets: Mapping[str, Dataset], pair: Pair) -> None:
-    """Raise ``ValueError`` unless those datasets that say which domain they are of are of one of the pair's two."""
-    ours = [(pair.robot_of(role).name, pair.kwargs(role)) for role in ROLES]
-    for name, dataset in sets.items():
-        if "pair" in dataset.about and "domain" in dataset.about:
-            theirs, role = Pair.from_json(dataset.about["pair"]), dataset.about["domain"]
-            if (theirs.robot_of(role).name, theirs.kwargs(role)) not in ours:
-                raise ValueError(
-                    f"Data must be of one of {pair.name}'s domains; {name} is of the {role} of {theirs.name}. Build "
-                    f"its own: transreward data build --pair {pair.name}."
-                )
-
-
-def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:
-    """Raise ``MemoryError`` where data would take more memory than there is."""
-    steps = sum(dataset.total_steps for dataset in sets.values())
-    one = next(iter(sets.values()))
-    observation, action = (int(np.prod(_space(one, name).shape)) for name in ("observation_space", "action_space"))
-    width = 2 * observation + action + 3
-    reading = READING * max(dataset.total_steps for dataset in sets.values()) if device.type == "cpu" else 0
-    needed, free = 4 * (steps + reading) * width, free_memory(device)
-    if needed > free:
-        raise MemoryError(
-            f"{len(sets)} datasets of {steps:,} transitions take {needed / 2**30:.1f} GiB on {device}, which has "
-            f"{free / 2**30:.1f} GiB free. Give fewer datasets to one command."
-        )
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the bytes that are free on a device."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    for line in Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []:
-        if line.startswith("MemAvailable:"):
-            return 1024 * int(line.split()[1])
-    return 2**62
-
-
-def _space(dataset: Dataset, name: str) -> Box:
-    space = deserialize_space(dataset.metadata[name])
-    assert isinstance(space, Box)
-    return space
-
-
 def _filled(sets: dict[str, Dataset], starts: Mapping[str, int], device: torch.device) -> dict[str, torch.Tensor]:
     """Return all datasets' columns end to end; ``sets`` is emptied, so that no dataset is kept beside them."""
     arrays: dict[str, torch.Tensor] = {}
@@ -300,7 +245,7 @@ def _columns(dataset: Dataset) -> dict[str, torch.Tensor]:
     flat = dataset.transitions()
     found = {
         "observations": flat.observations,
-        "actions": unscale_actions(flat.actions, _space(dataset, "action_space")),
+        "actions": unscale_actions(flat.actions, space_of(dataset, "action_space")),
         "rewards": flat.rewards,
         "next_observations": flat.next_observations,
         "terminated": flat.terminated,

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from transreward_baselines.offline.data import Batch, OfflineData, free_memory
+from transreward_baselines.offline.data import Batch, OfflineData
 from transreward_baselines.offline.dynamics import Dynamics
+from transreward_baselines.offline.requirements import free_memory
 from transreward_baselines.offline.streams import Streams
 
 Policy = Callable[[torch.Tensor], torch.Tensor]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from transreward_baselines.lanes import Lanes, make_lanes
+from transreward_baselines.offline.agent import Explores, OfflineAgent, Revises
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.streams import Streams, generator_of
@@ -16,29 +17,6 @@ from transreward_envs import get_pair
 
 REVISED_EVERY = 1_000
 """Steps after which an agent that looks at whole episodes looks at the fresh ones."""
-
-
-class Acts(Protocol):
-    """R policies."""
-
-    def act(self, observations: torch.Tensor) -> torch.Tensor:
-        """Return deterministic actions, as ``(R, B, action_size)``."""
-
-
-@runtime_checkable
-class Explores(Protocol):
-    """An agent whose policies draw their actions; of others, noise is added to what they do."""
-
-    def explore(self, observations: torch.Tensor) -> torch.Tensor:
-        """Return drawn actions, as ``(R, B, action_size)``."""
-
-
-@runtime_checkable
-class Revises(Protocol):
-    """An agent that must look at fresh episodes as a whole before it can learn from their transitions."""
-
-    def revise(self) -> None:
-        """Look at all that is drawn from."""
 
 
 class Collector:
@@ -54,7 +32,7 @@ class Collector:
         ValueError: The data are of another robot than the target's.
     """
 
-    def __init__(self, args: OfflineArgs, data: OfflineData, streams: Streams, agent: Acts) -> None:
+    def __init__(self, args: OfflineArgs, data: OfflineData, streams: Streams, agent: OfflineAgent) -> None:
         assert data.fresh is not None
         self._args, self._data, self._streams, self._agent, self._fresh = args, data, streams, agent, data.fresh
         self._lanes = Lanes(make_lanes(get_pair(args.pair).spec("target"), len(args.runs), threads=args.torch_threads))

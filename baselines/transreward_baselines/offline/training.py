@@ -1,28 +1,23 @@
-"""Trains many runs of an offline algorithm at once, and on in the target: evaluation, checkpoints, results."""
+"""Trains many runs of an offline algorithm at once, and on in the target: checkpoints, results, runs to start from."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-import numpy as np
 import torch
-from gymnasium.spaces import Box
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from transreward_baselines.devices import torch_device
-from transreward_baselines.evaluation import EVALUATION_SEED, episode_returns
-from transreward_baselines.lanes import make_lanes
+from transreward_baselines.offline.agent import Imitates, MakeAgent, OfflineAgent, Prepares
 from transreward_baselines.offline.args import OfflineArgs
-from transreward_baselines.offline.data import Batch, OfflineData
+from transreward_baselines.offline.data import OfflineData
+from transreward_baselines.offline.evaluation import OfflineEvaluation, evaluate, score_of
 from transreward_baselines.offline.online import Collector
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.results import read_rows, write_rows
@@ -34,9 +29,7 @@ from transreward_baselines.run_directory import (
     new_checkpoint,
     read_settings,
 )
-from transreward_envs import get_pair, normalized_score
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.policies import scale_actions
 from transreward_wrappers.storage import (
     Tensors,
     load_optimizer_tensors,
@@ -64,64 +57,6 @@ MAY_CHANGE = (
 
 MODELS = "networks.models."
 """How the names of world models' tensors begin; these are fitted to each run's own data alone."""
-
-
-class OfflineAgent(Protocol):
-    """R policies that learn from batches."""
-
-    networks: torch.nn.ModuleDict
-    """All networks."""
-
-    optimizers: dict[str, torch.optim.Optimizer]
-    """All optimisers."""
-
-    def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
-        """Take a gradient step; return figures of it, as ``(R,)`` each."""
-
-    def act(self, observations: torch.Tensor) -> torch.Tensor:
-        """Return the actions to be evaluated, ``(R, B, action_size)`` in ``[-1, 1]``, on normalised observations."""
-
-
-@runtime_checkable
-class Prepares(Protocol):
-    """An agent that has something to do before its first gradient step."""
-
-    def prepare(self, directory: Path | None) -> None:
-        """Do it, and keep in the directory what need not be done again."""
-
-
-@runtime_checkable
-class Imitates(Protocol):
-    """An agent whose values do not count at first."""
-
-    first_steps: int
-    """Gradient steps; a run that goes on keeps those that it began with."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OfflineEvaluation:
-    """An evaluation of one run."""
-
-    update: int
-    """Gradient steps of it so far."""
-
-    data: str
-    seed: int
-    return_mean: float
-    return_std: float
-    episodes: int
-
-    score: float
-    """Normalised by the target's references; NaN where these are not measured."""
-
-    seconds: float
-    """Of training so far, of all runs together [s]."""
-
-    online_steps: int = 0
-    """Steps of it in the target so far; 0 of a policy that has learnt offline alone."""
-
-
-MakeAgent = Callable[[Any, OfflineData, Streams], OfflineAgent]
 
 
 def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[OfflineEvaluation]:
@@ -286,7 +221,7 @@ class _Training:
                 return_mean=float(of_run.mean()),
                 return_std=float(of_run.std()),
                 episodes=len(of_run),
-                score=_score(self.args.pair, float(of_run.mean())),
+                score=score_of(self.args.pair, float(of_run.mean())),
                 seconds=self.seconds,
                 online_steps=self._online,
             )
@@ -310,28 +245,3 @@ class _Training:
             if self.data.fresh is not None and self._online:
                 save_tensors(draft / "fresh.safetensors", self.data.fresh.tensors(), {})
             save_tensors(draft / "agent.safetensors", tensors, told)
-
-
-@torch.no_grad()
-def evaluate(agent: OfflineAgent, data: OfflineData, args: OfflineArgs) -> NDArray[np.float64]:
-    """Return the returns of all runs' policies in the plain target, one an episode, as ``(R, episodes)``."""
-    runs, episodes = len(args.runs), args.eval_episodes
-    envs = make_lanes(get_pair(args.pair).spec("target"), runs * episodes)
-    space = envs.single_action_space
-    assert isinstance(space, Box)
-
-    def policy(observations: Any) -> NDArray[Any]:
-        """Return what each run does in its own lanes, in actions of the space."""
-        seen = torch.from_numpy(np.asarray(observations, dtype=np.float32)).to(data.mean.device)
-        actions = agent.act(data.normalised(seen.view(runs, episodes, -1))).flatten(0, 1)
-        return scale_actions(actions.float().cpu().numpy(), space)
-
-    seeds = list(range(EVALUATION_SEED, EVALUATION_SEED + episodes)) * runs
-    return episode_returns(policy, envs, seeds).reshape(runs, episodes)
-
-
-def _score(pair: str, value: float) -> float:
-    try:
-        return float(normalized_score(pair, value))
-    except ValueError:  # the target's references are not measured
-        return math.nan

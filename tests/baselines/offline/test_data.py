@@ -89,6 +89,6 @@ def test_data_that_do_not_fit_are_refused(datasets: Path, monkeypatch: pytest.Mo
         OfflineData(["tests/nan-v0"], device=CPU)
     with pytest.raises(FileNotFoundError, match="There is no dataset in"):
         OfflineData(["tests/nobody-v0"], device=CPU)
-    monkeypatch.setattr("transreward_baselines.offline.data.free_memory", lambda device: 1_000)
+    monkeypatch.setattr("transreward_baselines.offline.requirements.free_memory", lambda device: 1_000)
     with pytest.raises(MemoryError, match=r"1 datasets of \d+ transitions take 0.0 GiB on cpu, which has 0.0 GiB free"):
         OfflineData([FIRST], device=CPU)

@@ -15,10 +15,11 @@ from tests.baselines.offline.test_scripts import AGENTS, args_of, every_script, 
 from transreward_baselines import awr, iql, td3_bc
 from transreward_baselines.lanes import Lanes
 from transreward_baselines.offline import online
+from transreward_baselines.offline.agent import Explores
 from transreward_baselines.offline.data import OfflineData
-from transreward_baselines.offline.online import Collector, Explores, _seed
+from transreward_baselines.offline.evaluation import OfflineEvaluation
+from transreward_baselines.offline.online import Collector, _seed
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation
 from transreward_baselines.results import read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_envs import get_pair

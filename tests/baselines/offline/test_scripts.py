@@ -12,9 +12,10 @@ import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
+from transreward_baselines.offline.agent import Prepares
 from transreward_baselines.offline.data import OfflineData
+from transreward_baselines.offline.evaluation import OfflineEvaluation, evaluate
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.offline.training import OfflineEvaluation, Prepares, evaluate
 from transreward_baselines.results import read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_baselines.script import run_script

@@ -14,7 +14,7 @@ from transreward_baselines.benchmark.dara.cells import Cell
 from transreward_baselines.benchmark.dara.command import TableArgs
 from transreward_baselines.benchmark.dara.groups import Group
 from transreward_baselines.benchmark.dara.rows import Row
-from transreward_baselines.offline.training import OfflineEvaluation
+from transreward_baselines.offline.evaluation import OfflineEvaluation
 
 
 def train(group: Group, args: TableArgs, directory: Path) -> list[Row]:

@@ -9,7 +9,7 @@ import pytest
 from transreward_baselines import awr
 from transreward_baselines.benchmark.dara import train
 from transreward_baselines.benchmark.dara.sets import Sets
-from transreward_baselines.offline.training import OfflineEvaluation
+from transreward_baselines.offline.evaluation import OfflineEvaluation
 
 
 class Script:

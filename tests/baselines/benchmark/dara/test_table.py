@@ -15,9 +15,9 @@ from transreward_baselines.benchmark.dara.cells import Cell
 from transreward_baselines.benchmark.dara.rows import Row, read_runs
 from transreward_baselines.benchmark.dara.sets import Sets
 from transreward_baselines.offline import training
+from transreward_baselines.offline.agent import OfflineAgent
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import OfflineData
-from transreward_baselines.offline.training import OfflineAgent
 from transreward_wrappers.datasets import DatasetError, load_dataset
 
 CELL = Cell("HalfCheetah-dara-mass", "random")
