@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from tests.wrappers.transitions import some_transitions
 from transreward_envs import get_pair
@@ -253,6 +254,20 @@ def test_environments_that_are_joined_learn_together() -> None:
             if any(env.step(env.action_space.sample())[2:4]):
                 env.reset()
     assert sum(envs[0].get_wrapper_attr("steps")().values()) == 80
+
+
+def test_a_vector_of_environments_is_joined_and_one_of_processes_is_refused() -> None:
+    from transreward_envs.training import join_environments
+
+    ids = [lambda: gym.make("TransReward/HalfCheetah-broken-bthigh-darc-v0")] * 2
+    for envs in (gym.vector.SyncVectorEnv(ids), DummyVecEnv(ids)):
+        join_environments(envs)
+        first, second = (env.get_wrapper_attr("compensation") for env in envs.envs)
+        assert first is second
+    workers = gym.vector.AsyncVectorEnv(ids)
+    with pytest.raises(TypeError, match=r"Environments of one process are joined.*got AsyncVectorEnv.*shared_state"):
+        join_environments(workers)
+    workers.close()
 
 
 def test_environments_that_differ_or_have_started_are_not_joined() -> None:

@@ -1,6 +1,7 @@
 """The reward wrapper of lanes: what the wrapper of one environment does, in one call for all."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -180,7 +181,7 @@ def test_what_was_learnt_is_saved_and_loaded(tmp_path) -> None:
     assert made[1].steps() == made[0].steps()
 
 
-def test_domains_that_cannot_step_together_are_compensated_all_the_same() -> None:
+def test_domains_that_cannot_step_together_are_compensated_all_the_same(tmp_path: Path) -> None:
     from transreward_envs import make_pair
 
     pair = make_pair("HalfCheetah", {"kind": "obstacle", "x": 3.0}, validate=False)
@@ -188,3 +189,11 @@ def test_domains_that_cannot_step_together_are_compensated_all_the_same() -> Non
     assert isinstance(envs.envs[0], Compensate)
     envs.reset(seed=0)
     assert envs.step(np.zeros((3, 6), dtype=np.float32))[4]["reward/env"].shape == (3,)
+    assert envs.steps() == {"source": 3, "target": 0}
+    for _ in range(20):
+        envs.step(np.zeros((3, 6), dtype=np.float32))
+    assert envs.diagnostics["updates"] > 0
+    envs.save_state(str(tmp_path / "learnt.safetensors"))
+    again = gym.make_vec(PAIR.id("darc"), num_envs=3, pair=pair.to_json(), time_limit=5, warmup=20, batch_size=4)
+    again.load_state(str(tmp_path / "learnt.safetensors"))
+    assert again.diagnostics["updates"] == envs.diagnostics["updates"]

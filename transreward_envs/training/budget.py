@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import gymnasium as gym
@@ -109,15 +108,3 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         """Give the reserved step back and close the domain."""
         self.leave()
         self.env.close()
-
-
-def join_environments(envs: Sequence[Env]) -> None:
-    """Have environments of one process count steps, spend one budget and learn together; plain domains are left alone.
-
-    Call it before the first reset. Processes share through ``shared_state`` instead.
-    """
-    first, *others = envs
-    if first.has_wrapper_attr("join"):
-        leader = first.get_wrapper_attr("join").__self__
-        for other in others:
-            other.get_wrapper_attr("join")(leader)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import gymnasium as gym
-from gymnasium.vector import SyncVectorEnv, VectorEnv
+from gymnasium.vector import VectorEnv
 
 from transreward_envs.batched.checks import episode_limit
 from transreward_envs.batched.domain import VECTOR_KEYWORDS, BatchedDomain
@@ -17,7 +16,6 @@ from transreward_envs.batched.tasks import TASKS
 from transreward_envs.errors import require_count, unknown
 from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
-from transreward_envs.training.budget import join_environments
 from transreward_envs.training.entry_points import (
     check_keywords,
     make_mixture,
@@ -25,6 +23,7 @@ from transreward_envs.training.entry_points import (
     require_shared_budget,
     resolve_pair,
 )
+from transreward_envs.training.joined import JoinedEnvironments
 from transreward_envs.training.lanes import ScheduledLanes
 from transreward_envs.training.ledger import open_ledger
 from transreward_envs.training.schedule import owner_of, require_schedule
@@ -66,7 +65,7 @@ def make_mixture_lanes(*, num_envs: int, pair: str | Mapping[str, Any], **kwargs
     try:
         return make_scheduled_lanes(the_pair, num_envs, **vector, **kwargs)
     except SizesDifferError:
-        return make_joined(partial(make_mixture, pair=pair, **kwargs), num_envs, vector)
+        return JoinedEnvironments(partial(make_mixture, pair=pair, **kwargs), num_envs, **one_by_one(vector))
 
 
 def make_scheduled_lanes(
@@ -114,17 +113,14 @@ def make_scheduled_lanes(
     )
 
 
-def make_joined(make_one: Callable[[], gym.Env[Any, Any]], num_envs: int, vector: Mapping[str, Any]) -> SyncVectorEnv:
-    """Make environments that are stepped one by one, but spend one budget and learn together."""
-    settings = {name: value for name, value in vector.items() if name != "threads"}
-    envs = SyncVectorEnv([make_one] * num_envs, **settings)
-    join_environments(envs.envs)
-    return envs
-
-
 def pop_vector_keywords(keywords: dict[str, Any]) -> dict[str, Any]:
     """Take the keywords of lanes out of those of an environment."""
     return {name: keywords.pop(name) for name in VECTOR_KEYWORDS if name in keywords}
+
+
+def one_by_one(vector: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those keywords of lanes that mean something where environments are stepped one by one."""
+    return {name: value for name, value in vector.items() if name != "threads"}
 
 
 def _turning_lanes(robot: str, count: int, domains: Mapping[Role, Mapping[str, Any]]) -> list[TurningLane]:

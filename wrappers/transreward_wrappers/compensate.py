@@ -11,7 +11,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from transreward_envs.failures import FAILED
 from transreward_envs.pairs import Pair
-from transreward_envs.training.budget import join_environments
+from transreward_envs.training.joined import join_environments
 from transreward_envs.training.roles import DOMAIN_INDEX
 from transreward_wrappers.bound import BoundCompensation, HasCompensation, load_compensation
 from transreward_wrappers.compensation import Compensation, Follower, Transitions

@@ -23,12 +23,13 @@ from transreward_envs.training.entry_points import (
 from transreward_envs.training.roles import STATISTICS_KEY
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_envs.training.vector_entry_points import (
-    make_joined,
     make_scheduled_lanes,
+    one_by_one,
     pop_vector_keywords,
 )
 from transreward_wrappers.bound import load_compensation, make_compensation
 from transreward_wrappers.compensate import Compensate
+from transreward_wrappers.compensate_joined import CompensateJoined
 from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.compensation import Compensation
 
@@ -94,7 +95,7 @@ def make_compensated_lanes(
         lanes = make_scheduled_lanes(the_pair, num_envs, acts_in=cls.acts_in, **vector, **common)
     except SizesDifferError:
         one = partial(make_compensated, pair=pair, compensation=compensation, **common, **settings)
-        return make_joined(one, num_envs, vector)
+        return CompensateJoined(one, num_envs, **one_by_one(vector))
     return CompensateLanes(lanes, pair=the_pair, compensation=cls, settings=settings, shared_state=shared_state)
 
 

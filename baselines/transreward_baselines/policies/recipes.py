@@ -106,7 +106,8 @@ OF_REWARDS: dict[str, tuple[Attempt, ...]] = {
 """How domains are tried that pay for something else, by the kind of that shift; otherwise as all of their robot.
 
 Who runs forward has to unlearn it before it runs backward. Where a sparse reward begins, the expert of the same
-dynamics and the robot's own reward gets by itself, and nobody else would.
+dynamics and the robot's own reward gets by itself, but for one that stands still (Hopper with twice the friction), and
+nobody else would.
 """
 
 EVALUATIONS = {"source": 80, "target": 20}

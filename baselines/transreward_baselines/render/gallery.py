@@ -207,7 +207,7 @@ STILLS = (
         kind="sparse",
         pair="HalfCheetah-sparse-mass-2.0",
         seconds=2.0,
-        note="No reward before 5 m, in both domains, and twice the mass in the target.",
+        note="No reward before 8 m, in both domains, and twice the mass in the target.",
     ),
     Still(
         kind="another robot",

@@ -212,6 +212,7 @@ def test_domains_whose_models_differ_in_size_are_stepped_one_by_one() -> None:
     for _ in range(30):
         domains.append(envs.step(np.zeros((12, 6), dtype=np.float32))[4]["domain"])
     assert 0 < np.mean(domains) < 0.25
+    assert sum(envs.steps().values()) == 12 * 25, "one step in six starts an episode"
 
 
 def test_lanes_in_several_processes_count_in_one_folder(tmp_path) -> None:

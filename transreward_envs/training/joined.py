@@ -1,0 +1,57 @@
+"""Environments of one process that count together, spend one budget and learn together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import gymnasium as gym
+from gymnasium.vector import SyncVectorEnv
+
+from transreward_envs.pairs import Role
+
+Env = gym.Env[Any, Any]
+
+
+class HasEnvironments(Protocol):
+    """A vector of environments in this process: Gymnasium's ``SyncVectorEnv``, or SB3's ``DummyVecEnv``."""
+
+    envs: Sequence[Env]
+
+
+class JoinedEnvironments(SyncVectorEnv):
+    """Environments that are stepped one by one and joined; what they share is told of all of them."""
+
+    def __init__(self, make_one: Callable[[], Env], num_envs: int, **settings: Any) -> None:
+        super().__init__([make_one] * num_envs, **settings)
+        join_environments(self)
+
+    def steps(self) -> dict[Role, int]:
+        """Return the steps taken in each domain."""
+        counts: dict[Role, int] = self.shared("steps")()
+        return counts
+
+    def shared(self, name: str) -> Any:
+        """Return what all have in common by that name."""
+        return self.envs[0].get_wrapper_attr(name)
+
+
+def join_environments(envs: Sequence[Env] | HasEnvironments) -> None:
+    """Have environments of one process count steps, spend one budget and learn together; plain domains are left alone.
+
+    Call it before the first reset. Processes share through ``shared_state`` instead.
+
+    Raises:
+        TypeError: They are not in this process.
+    """
+    singles = getattr(envs, "envs", envs)
+    if not isinstance(singles, Sequence):
+        raise TypeError(
+            "Environments of one process are joined, as a sequence or in a vector that has them as `envs`; got "
+            f"{type(envs).__name__}. Worker processes share by `shared_state=DIR`."
+        )
+    first, *others = singles
+    if first.has_wrapper_attr("join"):
+        leader = first.get_wrapper_attr("join").__self__
+        for other in others:
+            other.get_wrapper_attr("join")(leader)
