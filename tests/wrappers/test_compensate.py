@@ -264,7 +264,7 @@ def test_a_vector_of_environments_is_joined_and_one_of_processes_is_refused() ->
         join_environments(envs)
         first, second = (env.get_wrapper_attr("compensation") for env in envs.envs)
         assert first is second
-    workers = gym.vector.AsyncVectorEnv(ids)
+    workers = gym.vector.AsyncVectorEnv([lambda: gym.make("TransReward/Hopper-v0")] * 2)
     with pytest.raises(TypeError, match=r"Environments of one process are joined.*got AsyncVectorEnv.*shared_state"):
         join_environments(workers)
     workers.close()
