@@ -102,12 +102,14 @@ DEFAULT_ATTEMPTS = (BOLD,)
 OF_REWARDS: dict[str, tuple[Attempt, ...]] = {
     "direction": (Attempt(name="afresh", afresh=True, whole=True),),
     "sparse": (CAREFUL,),
+    "velocity": (CAREFUL, PATIENT),
 }
 """How domains are tried that pay for something else, by the kind of that shift; otherwise as all of their robot.
 
 Who runs forward has to unlearn it before it runs backward. Where a sparse reward begins, the expert of the same
 dynamics and the robot's own reward gets by itself, but for one that stands still (Hopper with twice the friction), and
-nobody else would.
+nobody else would. Where a velocity is rewarded, to fall at once costs less than to run at another: on
+Walker2d-velocity-3.0, boldly, the plain robot's expert had unlearned to run after 40,000 steps, and never did again.
 """
 
 EVALUATIONS = {"source": 80, "target": 20}
