@@ -15,7 +15,7 @@ from transreward_baselines.results import read_table
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "evidence.md"
 RESULTS = ROOT / "docs" / "results"
-STAGES = ("stage-1", "stage-2")
+STAGES = ("stage-1", "stage-2", "stage-2-dense")
 
 
 def page() -> str:
@@ -30,7 +30,7 @@ def page() -> str:
 
 
 def tables(rows: Sequence[Summary]) -> Iterator[str]:
-    """Yield the lines of two tables of one agent: contenders over all pairs, and in each pair.
+    """Yield the lines of two tables of one agent: contenders over all pairs, and in each pair; of one pair, of one.
 
     Raises:
         ValueError: A pair has no references.
@@ -39,15 +39,18 @@ def tables(rows: Sequence[Summary]) -> Iterator[str]:
     if any(row.measure != "score" for row in rows):
         raise ValueError(f"What is published has references in each pair; some of {agent}'s rows are returns.")
     pairs = list(dict.fromkeys(row.pair for row in rows if row.pair != ALL))
-    together = [row for row in rows if row.pair == ALL]
+    together = [row for row in rows if row.pair == ALL] if len(pairs) > 1 else rows
+    shown = "all pairs" if len(pairs) > 1 else f"`{pairs[0]}`"
     compared = [name for name in BASELINES if any(getattr(row, f"over_{name}") is not None for row in together)]
     heads = [f"P(> {METHOD_NAMES.get(name, name)}) [95 %]" for name in compared]
     yield f"With `{agent}`:\n"
-    yield f"| {' | '.join(['contender', 'runs', 'all pairs: IQM [95 %]', *heads])} |"
+    yield f"| {' | '.join(['contender', 'runs', f'{shown}: IQM [95 %]', *heads])} |"
     yield "|---" + "|---:" * (2 + len(compared)) + "|"
     for row in together:
         chances = [estimate(row, f"over_{name}", 2) for name in compared]
         yield f"| {' | '.join([contender_label(row.contender), str(row.runs), estimate(row, 'iqm', 1), *chances])} |"
+    if len(pairs) == 1:
+        return
     yield f"\n| {' | '.join(['IQM [95 %]', *(f'`{pair}`' for pair in pairs)])} |"
     yield "|---" + "|---:" * len(pairs) + "|"
     for contender in dict.fromkeys(row.contender for row in rows):

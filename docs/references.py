@@ -16,7 +16,7 @@ from transreward_envs.references import measured_returns
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "references.md"
 FIGURE = ROOT / "docs" / "images" / "gaps.png"
-SUITES = ("odrl", "dara", "darc", "core", "sparse")
+SUITES = ("odrl", "dara", "darc", "core", "sparse", "cross")
 Row = dict[str, Any]
 
 

@@ -406,7 +406,7 @@ def test_the_sources_expert_sees_what_it_knows_where_observations_hold_more(tmp_
 
 def test_there_is_a_recipe_for_every_robot_of_the_suites_with_policies() -> None:
     assert set(recipes.SOURCES) == set(recipes.TARGETS)
-    for suite in ("odrl", "dara", "darc", "core", "sparse"):
+    for suite in ("odrl", "dara", "darc", "core", "sparse", "cross"):
         assert suite in SUITES
         for domain in domains_of(pair for pair in PAIRS.values() if suite in pair.suites):
             assert robot_of(domain) in recipes.SOURCES
@@ -449,7 +449,7 @@ def test_a_domain_whose_expert_was_never_measured_is_missing(monkeypatch: pytest
     assert names == ["Swimmer-mass-2.0-target"]
 
 
-@pytest.mark.parametrize("suite", ["odrl", "dara", "darc", "core", "sparse"])
+@pytest.mark.parametrize("suite", ["odrl", "dara", "darc", "core", "sparse", "cross"])
 def test_what_ships_is_measured_and_what_is_measured_ships(suite: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRANSREWARD_POLICIES")
     table = references.measured_returns()["domains"]
