@@ -1,7 +1,9 @@
 """The policies that are shipped: chosen fairly, trained again, resumed, and measured."""
 
 import json
+from dataclasses import replace
 from functools import partial
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -314,13 +316,27 @@ def test_domains_that_pay_for_something_else_begin_with_the_expert_of_the_same_d
         "Hopper-sparse-mass-2.0-target": ("Hopper-mass-2.0-target", ["careful"]),
         "Hopper-sparse-mass-0.5-target": ("Hopper", ["careful"]),
         "Hopper-sparse-mass-0.5-source": ("Hopper", ["careful"]),
-        "Hopper-velocity-3.0-target": ("Hopper", ["patient"]),
+        "Hopper-velocity-3.0-target": ("Hopper", ["nearest", "patient"]),
         "Hopper-backward-target": ("Hopper", ["afresh"]),
         "Hopper-mass-2.0-target": ("Hopper", ["patient"]),
     }
     for domain, (expert, attempts) in begins.items():
         assert train._beginning(domain, place) == policy_path(expert, "expert", place.shelf)
         assert [attempt.name for attempt in train._attempts(domain)] == attempts
+
+
+def test_an_attempt_may_begin_with_the_plain_robots_policy_that_comes_nearest(tmp_path: Path) -> None:
+    place, robot = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf"), "InvertedPendulum"
+    shipped = resources.files("transreward_assets") / "policies" / robot / f"{robot}-expert.safetensors"
+    good, expert = GaussianPolicy.load(Path(str(shipped))), policy_path(robot, "expert", place.shelf)
+    idle = replace(good, weights=[0.0 * weight for weight in good.weights])
+    idle.save(expert)
+    for index, one in enumerate((idle, good)):
+        one.save(policy_path(robot, f"snapshot-{index}", place.shelf))
+    nearest = partial(train._nearest, f"{robot}-mass-2.0-target", expert, place)
+    assert nearest() == policy_path(robot, "snapshot-1", place.shelf)
+    policy().save(expert)
+    assert nearest() == expert, "the others are of another shape"
 
 
 def test_an_expert_is_compared_with_the_plain_robots_where_both_are_paid_for_the_same(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from filelock import FileLock
 import transreward_envs
 from transreward_baselines import ppo, sac
 from transreward_baselines.lanes import sizes_of
+from transreward_baselines.policies.between import shape
 from transreward_baselines.policies.choose import (
     KEPT,
     MEDIUM,
@@ -53,7 +54,7 @@ from transreward_baselines.versions import versions
 from transreward_envs.pairs.domains import domain_name, find_domain, own_reward, robot_of
 from transreward_envs.shifts.base import RewardShift
 from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_domain_policy
-from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshots
+from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshot_paths, snapshots
 from transreward_wrappers.storage import write_json
 
 Json = dict[str, Any]
@@ -148,7 +149,7 @@ def _kept(domain: str, workplace: Workplace) -> Iterator[Candidate]:
         if not attempt.whole:
             recipe["total_steps"] = TARGETS[robot]
         if not attempt.afresh:
-            recipe["start_from"] = expert
+            recipe["start_from"] = _nearest(domain, expert, workplace) if attempt.nearest else expert
         yield from _run(domain, workplace, out / attempt.name, recipe, "target", script=ppo)
 
 
@@ -173,6 +174,21 @@ def _beginning(domain: str, workplace: Workplace) -> Path:
     if not (expert := policy_path(robot, "expert", workplace.source(robot))).exists():
         raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
     return expert
+
+
+def _nearest(domain: str, expert: Path, workplace: Workplace) -> Path:
+    """Return which of the expert and the plain robot's policies of its shape returns most in a domain."""
+    form, shelf = shape(GaussianPolicy.load(expert)), workplace.source(robot_of(domain))
+    paths = [expert, *snapshot_paths(robot_of(domain), shelf)]
+    alike = [path for path in paths if shape(GaussianPolicy.load(path)) == form]
+    return max(alike, key=lambda path: _tried(GaussianPolicy.load(path), domain).rough)
+
+
+def _tried(policy: GaussianPolicy, domain: str) -> Candidate:
+    """Return a policy of the plain robot as one of a domain's, and about what it returns there."""
+    found, spec = find_domain(domain), spec_of(domain)
+    padded = for_sizes(policy, None if found is None else found[0], *sizes_of(spec))
+    return Candidate(policy=padded, rough=score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000).mean)
 
 
 def _run(
@@ -208,14 +224,10 @@ def _ppo_settings(robot: str, domain: str) -> Json:
 
 def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
     """Yield the plain robot's policies, and the expert to start from, as good or bad as they are in the domain."""
-    spec, shelf = spec_of(domain), workplace.source(robot)
-    found = find_domain(domain)
-    pair = None if found is None else found[0]
+    shelf = workplace.source(robot)
     sources = [load_domain_policy(robot, "expert", shelf), *snapshots(robot, shelf)]
     for policy in [*sources, GaussianPolicy.load(_beginning(domain, workplace))]:
-        padded = for_sizes(policy, pair, *sizes_of(spec))
-        rough = score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000)
-        yield Candidate(policy=padded, rough=rough.mean)
+        yield _tried(policy, domain)
 
 
 def comparable_score(domain: str, workplace: Workplace) -> float | None:

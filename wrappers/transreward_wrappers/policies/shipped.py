@@ -80,5 +80,10 @@ def load_domain_policy(domain: str, level: str, root: Path | None = None) -> Gau
 
 def snapshots(robot: str, root: Path | None = None) -> list[GaussianPolicy]:
     """Return the policies that a plain robot's training went through, from the worst to the best."""
+    return [GaussianPolicy.load(path) for path in snapshot_paths(robot, root)]
+
+
+def snapshot_paths(robot: str, root: Path | None = None) -> list[Path]:
+    """Return their files, in the same order."""
     folder = (root or policies_root()) / robot
-    return [GaussianPolicy.load(path) for path in sorted(folder.glob(f"{robot}-snapshot-*.safetensors"))]
+    return sorted(folder.glob(f"{robot}-snapshot-*.safetensors"))
