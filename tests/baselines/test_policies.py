@@ -335,7 +335,7 @@ def test_an_attempt_may_begin_with_the_plain_robots_policy_that_comes_nearest(tm
         one.save(policy_path(robot, f"snapshot-{index}", place.shelf))
     nearest = partial(train._nearest, f"{robot}-mass-2.0-target", expert, place)
     assert nearest() == policy_path(robot, "snapshot-1", place.shelf)
-    policy().save(expert)
+    policy(observations=4, actions=1).save(expert)
     assert nearest() == expert, "the others are of another shape"
 
 
