@@ -294,7 +294,10 @@ def test_a_target_is_tried_in_all_its_ways_and_only_one_afresh_begins_without_th
 ) -> None:
     place = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf")
     train_domain("InvertedPendulum", place)
-    monkeypatch.setitem(recipes.ATTEMPTS, "InvertedPendulum", (recipes.CAREFUL, recipes.PATIENT, recipes.AFRESH))
+    ways = (recipes.CAREFUL, recipes.PATIENT, recipes.AFRESH, recipes.NEAREST)
+    monkeypatch.setitem(recipes.ATTEMPTS, "InvertedPendulum", ways)
+    near = policy_path("InvertedPendulum", "snapshot-0", place.shelf)
+    monkeypatch.setattr(train, "_nearest", lambda domain, expert, workplace: near)
     train_domain("InvertedPendulum-mass-2.0-target", place)
     folder = place.runs / "runs" / "InvertedPendulum-mass-2.0-target"
     told = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/config.json")}
@@ -303,13 +306,17 @@ def test_a_target_is_tried_in_all_its_ways_and_only_one_afresh_begins_without_th
         "careful": expert,
         "patient": expert,
         "afresh": None,
+        "nearest": str(near),
     }
     assert {config["total_steps"] for config in told.values()} == {1_024}
     assert (told["careful"]["log_std"], told["patient"]["gamma"]) == (-1.5, 0.995)
 
 
 def test_domains_that_pay_for_something_else_begin_with_the_expert_of_the_same_dynamics(tmp_path: Path) -> None:
-    place, experts = Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf"), ("Hopper", "Hopper-mass-2.0-target")
+    place, experts = (
+        Workplace(runs=tmp_path / "runs", shelf=tmp_path / "shelf"),
+        ("Hopper", "Hopper-mass-2.0-target", "HalfCheetah"),
+    )
     for name in experts:
         policy(observations=11, actions=3).save(policy_path(name, "expert", place.shelf))
     begins = {
@@ -317,6 +324,7 @@ def test_domains_that_pay_for_something_else_begin_with_the_expert_of_the_same_d
         "Hopper-sparse-mass-0.5-target": ("Hopper", ["careful"]),
         "Hopper-sparse-mass-0.5-source": ("Hopper", ["careful"]),
         "Hopper-velocity-3.0-target": ("Hopper", ["nearest", "patient"]),
+        "HalfCheetah-velocity-3.0-target": ("HalfCheetah", ["careful", "afresh"]),
         "Hopper-backward-target": ("Hopper", ["afresh"]),
         "Hopper-mass-2.0-target": ("Hopper", ["patient"]),
     }

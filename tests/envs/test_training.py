@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transreward_envs.errors import BudgetSpentError
-from transreward_envs.training.budget import TargetBudget, join_environments
+from transreward_envs.training import TargetBudget, join_environments
 from transreward_envs.training.ledger import LocalLedger, SharedLedger, open_ledger
 
 MIXTURE = "TransReward/HalfCheetah-broken-bthigh-mixture-v0"

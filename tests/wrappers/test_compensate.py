@@ -264,6 +264,15 @@ def test_a_vector_of_environments_is_joined_and_one_of_processes_is_refused() ->
         join_environments(envs)
         first, second = (env.get_wrapper_attr("compensation") for env in envs.envs)
         assert first is second
+        join_environments(envs)
+        assert envs.envs[0].get_wrapper_attr("ledger").lanes == 2, "who is joined already is not counted again"
+    wrapped = gym.wrappers.vector.RecordEpisodeStatistics(gym.vector.SyncVectorEnv(ids))
+    join_environments(wrapped)
+    assert wrapped.unwrapped.envs[0].get_wrapper_attr("ledger").lanes == 2
+    with pytest.raises(TypeError, match="got CompensateLanes. Lanes of `make_vec` share already"):
+        join_environments(gym.make_vec("TransReward/HalfCheetah-broken-bthigh-darc-v0", num_envs=2))
+    with pytest.raises(ValueError, match="At least one environment must be given"):
+        join_environments([])
     workers = gym.vector.AsyncVectorEnv([lambda: gym.make("TransReward/Hopper-v0")] * 2)
     with pytest.raises(TypeError, match=r"Environments of one process are joined.*got AsyncVectorEnv.*shared_state"):
         join_environments(workers)

@@ -200,4 +200,7 @@ def test_domains_that_cannot_step_together_are_compensated_all_the_same(tmp_path
         PAIR.id("darc"), num_envs=3, pair=pair.to_json(), time_limit=5, warmup=20, batch_size=4, fit_budget=10
     )
     again.load_state(str(tmp_path / "learnt.safetensors"))
+    again.restore_steps(**envs.steps())
+    assert again.steps() == envs.steps()
+    assert again.compensation is not envs.compensation
     assert again.diagnostics["classifier_updates"] == envs.diagnostics["classifier_updates"]

@@ -16,7 +16,9 @@ Env = gym.Env[Any, Any]
 class HasEnvironments(Protocol):
     """A vector of environments in this process: Gymnasium's ``SyncVectorEnv``, or SB3's ``DummyVecEnv``."""
 
-    envs: Sequence[Env]
+    @property
+    def unwrapped(self) -> Any:
+        """What has them as ``envs``."""
 
 
 class JoinedEnvironments(SyncVectorEnv):
@@ -31,6 +33,10 @@ class JoinedEnvironments(SyncVectorEnv):
         counts: dict[Role, int] = self.shared("steps")()
         return counts
 
+    def restore_steps(self, *, source: int, target: int) -> None:
+        """Set the counts of a run that resumes."""
+        self.shared("restore_steps")(source=source, target=target)
+
     def shared(self, name: str) -> Any:
         """Return what all have in common by that name."""
         return self.envs[0].get_wrapper_attr(name)
@@ -41,17 +47,25 @@ def join_environments(envs: Sequence[Env] | HasEnvironments) -> None:
 
     Call it before the first reset. Processes share through ``shared_state`` instead.
 
+    Args:
+        envs: A sequence, or a vector of them.
+
     Raises:
-        TypeError: They are not in this process.
+        TypeError: It is neither, such as lanes, which share already, or worker processes.
+        ValueError: There is none; or, with a compensation, they have another pair, method or settings.
+        RuntimeError: One has an episode under way.
     """
-    singles = getattr(envs, "envs", envs)
+    singles = getattr(getattr(envs, "unwrapped", envs), "envs", envs)
     if not isinstance(singles, Sequence):
         raise TypeError(
-            "Environments of one process are joined, as a sequence or in a vector that has them as `envs`; got "
-            f"{type(envs).__name__}. Worker processes share by `shared_state=DIR`."
+            "Environments of one process are joined, as a list or in a vector that has them as `envs`; got "
+            f"{type(envs).__name__}. Lanes of `make_vec` share already; worker processes do by `shared_state=DIR`."
         )
+    if not singles:
+        raise ValueError("At least one environment must be given to be joined with others; got none.")
     first, *others = singles
     if first.has_wrapper_attr("join"):
         leader = first.get_wrapper_attr("join").__self__
         for other in others:
-            other.get_wrapper_attr("join")(leader)
+            if other.get_wrapper_attr("ledger") is not first.get_wrapper_attr("ledger"):
+                other.get_wrapper_attr("join")(leader)

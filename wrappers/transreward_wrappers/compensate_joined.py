@@ -1,23 +1,18 @@
-"""Compensation of environments that are stepped one by one: what all of them share, as lanes tell it."""
+"""Compensation of environments that are stepped one by one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from transreward_envs.training.joined import JoinedEnvironments
+from transreward_wrappers.bound import HasCompensation
+from transreward_wrappers.compensate import Compensate
 
 
-class CompensateJoined(JoinedEnvironments):
-    """Environments with one compensation, each wrapped for itself."""
+class CompensateJoined(HasCompensation, JoinedEnvironments):
+    """Environments that are wrapped one by one, have one compensation at work, and show it as lanes do."""
 
-    @property
-    def diagnostics(self) -> dict[str, float]:
-        """Running figures of the compensation, for a logger."""
-        figures: dict[str, float] = self.shared("diagnostics")
-        return figures
-
-    def save_state(self, path: str) -> None:
-        """Write what the compensation has learnt, for a run to resume from."""
-        self.shared("save_state")(path)
-
-    def load_state(self, path: str) -> None:
-        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
-        self.shared("load_state")(path)
+    def __init__(self, make_one: Callable[[], Compensate], num_envs: int, **settings: Any) -> None:
+        super().__init__(make_one, num_envs, **settings)
+        self._bound = self.shared("_bound")

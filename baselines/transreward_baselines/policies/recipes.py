@@ -92,7 +92,7 @@ with the smaller minibatches alone, 631 with the shorter rollouts alone, 548 bol
 """
 
 NEAREST = Attempt(name="nearest", nearest=True, settings={"log_std": -2.0, "learning_rate": 1e-4, "gamma": 0.995})
-"""From what already comes near, with very little noise and small steps: where to fall at once costs less than to err.
+"""From what already comes near, with no more noise than its own and small steps: where to fall costs less than to err.
 
 On Walker2d-velocity-3.0 the plain robot's expert, which runs at twice that, had learnt to fall after 40,000 steps,
 boldly and carefully; on Hopper-velocity-3.0 carefully.

@@ -113,8 +113,8 @@ def _train(domain: str, workplace: Workplace) -> None:
     scorer = partial(score, spec=spec)
     expert = choose_expert(seen, scorer)
     if plain and robot in SAC_SOURCES:
-        shape = ppo.Args(env_id=spec.id, **_ppo_settings(robot, domain))
-        student = teach(expert.policy, spec, hidden=shape.hidden, activation=shape.activation, seed=workplace.seed)
+        pupil = ppo.Args(env_id=spec.id, **_ppo_settings(robot, domain))
+        student = teach(expert.policy, spec, hidden=pupil.hidden, activation=pupil.activation, seed=workplace.seed)
         expert = final(Candidate(policy=student, rough=expert.score.mean), scorer)
     bounds = {"low": random.mean, "high": expert.score.mean}
     medium = choose_medium(seen, scorer, **bounds) if expert.score.low > random.high else None
@@ -157,8 +157,10 @@ def _attempts(domain: str) -> tuple[Attempt, ...]:
     """Return the ways to train in a shifted domain."""
     found = find_domain(domain)
     kinds = [] if found is None else [shift.kind for shift in found[0].shifts(found[1])]
-    of_reward = next((OF_REWARDS[kind] for kind in kinds if kind in OF_REWARDS), None)
-    return of_reward or ATTEMPTS.get(robot_of(domain), DEFAULT_ATTEMPTS)
+    robot, of_reward = robot_of(domain), next((OF_REWARDS[kind] for kind in kinds if kind in OF_REWARDS), ())
+    if robot in SAC_SOURCES and any(attempt.nearest for attempt in of_reward):
+        of_reward = ()  # its policies but for the expert are of SAC's shape, and it never falls
+    return of_reward or ATTEMPTS.get(robot, DEFAULT_ATTEMPTS)
 
 
 def _beginning(domain: str, workplace: Workplace) -> Path:
@@ -167,9 +169,9 @@ def _beginning(domain: str, workplace: Workplace) -> Path:
     Raises:
         ValueError: The plain robot has none yet.
     """
-    robot, nearest = robot_of(domain), own_reward(domain)
-    for shelf in (workplace.shelf, policies_root()) if nearest != domain else ():
-        if (expert := policy_path(nearest, "expert", shelf)).exists():
+    robot, own = robot_of(domain), own_reward(domain)
+    for shelf in (workplace.shelf, policies_root()) if own != domain else ():
+        if (expert := policy_path(own, "expert", shelf)).exists():
             return expert
     if not (expert := policy_path(robot, "expert", workplace.source(robot))).exists():
         raise ValueError(f"{domain!r} starts from the expert of {robot!r}. Train that first: --domains {robot}.")
@@ -185,7 +187,7 @@ def _nearest(domain: str, expert: Path, workplace: Workplace) -> Path:
 
 
 def _tried(policy: GaussianPolicy, domain: str) -> Candidate:
-    """Return a policy of the plain robot as one of a domain's, and about what it returns there."""
+    """Return a policy of another domain of the robot as one of this domain, and about what it returns here."""
     found, spec = find_domain(domain), spec_of(domain)
     padded = for_sizes(policy, None if found is None else found[0], *sizes_of(spec))
     return Candidate(policy=padded, rough=score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000).mean)
