@@ -7,12 +7,12 @@ from typing import Any
 
 from transreward_envs.training.joined import JoinedEnvironments
 from transreward_wrappers.bound import HasCompensation
-from transreward_wrappers.compensate import Compensate
+from transreward_wrappers.compensation import Env
 
 
 class CompensateJoined(HasCompensation, JoinedEnvironments):
     """Environments that are wrapped one by one, have one compensation at work, and show it as lanes do."""
 
-    def __init__(self, make_one: Callable[[], Compensate], num_envs: int, **settings: Any) -> None:
+    def __init__(self, make_one: Callable[[], Env], num_envs: int, **settings: Any) -> None:
         super().__init__(make_one, num_envs, **settings)
         self._bound = self.shared("_bound")
