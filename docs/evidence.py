@@ -15,7 +15,7 @@ from transreward_baselines.results import read_table
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "evidence.md"
 RESULTS = ROOT / "docs" / "results"
-STAGES = ("stage-1", "stage-2", "stage-2-dense")
+STAGES = ("stage-1", "stage-2", "stage-2-estimators", "stage-2-dense")
 
 
 def page() -> str:
@@ -30,7 +30,7 @@ def page() -> str:
 
 
 def tables(rows: Sequence[Summary]) -> Iterator[str]:
-    """Yield the lines of two tables of one agent: contenders over all pairs, and in each pair; of one pair, of one.
+    """Yield the lines of two tables of one agent: contenders over all pairs, if all have runs in several, and in each.
 
     Raises:
         ValueError: A pair has no references.
@@ -44,14 +44,15 @@ def tables(rows: Sequence[Summary]) -> Iterator[str]:
     compared = [name for name in BASELINES if any(getattr(row, f"over_{name}") is not None for row in together)]
     heads = [f"P(> {METHOD_NAMES.get(name, name)}) [95 %]" for name in compared]
     yield f"With `{agent}`:\n"
-    yield f"| {' | '.join(['contender', 'runs', f'{shown}: IQM [95 %]', *heads])} |"
-    yield "|---" + "|---:" * (2 + len(compared)) + "|"
+    if together:
+        yield f"| {' | '.join(['contender', 'runs', f'{shown}: IQM [95 %]', *heads])} |"
+        yield "|---" + "|---:" * (2 + len(compared)) + "|"
     for row in together:
         chances = [estimate(row, f"over_{name}", 2) for name in compared]
         yield f"| {' | '.join([contender_label(row.contender), str(row.runs), estimate(row, 'iqm', 1), *chances])} |"
     if len(pairs) == 1:
         return
-    yield f"\n| {' | '.join(['IQM [95 %]', *(f'`{pair}`' for pair in pairs)])} |"
+    yield f"{chr(10) * bool(together)}| {' | '.join(['IQM [95 %]', *(f'`{pair}`' for pair in pairs)])} |"
     yield "|---" + "|---:" * len(pairs) + "|"
     for contender in dict.fromkeys(row.contender for row in rows):
         own = {row.pair: row for row in rows if row.contender == contender}
