@@ -58,7 +58,7 @@ def register_pair(pair: Pair) -> None:
     _register(
         target.id,
         entry_point=TARGET_ENTRY_POINT,
-        vector_entry_point=TARGET_LANES if target.vector_entry_point else None,
+        vector_entry_point=TARGET_LANES,
         max_episode_steps=target.max_episode_steps,
         kwargs={"robot": pair.robot, **target.kwargs},
     )

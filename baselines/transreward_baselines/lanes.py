@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
 import transreward_envs
@@ -207,15 +207,8 @@ def find_attribute(envs: VectorEnv[Any, Any, Any], name: str) -> Any:
 
 
 def find_shared(envs: VectorEnv[Any, Any, Any], name: str) -> Any:
-    """Return what environments that share a count of steps and a learner have in common; ``None`` if they do not.
-
-    Of those that are stepped one by one, it is what the first has.
-    """
-    if find_attribute(envs, "ledger") is not None:
-        return find_attribute(envs, name)
-    if not isinstance(singles := envs.unwrapped, SyncVectorEnv) or not singles.envs[0].has_wrapper_attr("ledger"):
-        return None
-    return singles.envs[0].get_wrapper_attr(name) if singles.envs[0].has_wrapper_attr(name) else None
+    """Return what environments that share a count of steps and a learner have in common; ``None`` if they do not."""
+    return None if find_attribute(envs, "ledger") is None else find_attribute(envs, name)
 
 
 def find_spec(env_id: str) -> EnvSpec:

@@ -222,3 +222,15 @@ def test_an_episode_whose_physics_fails_is_truncated_as_those_of_all_robots_are(
     _, reward, terminated, truncated, info = env.step(env.action_space.sample())
     assert (reward, terminated, truncated, info["physics_failed"]) == (0.0, False, True, True)
     assert np.isfinite(env.reset()[0]).all()
+
+
+@needs_dmc
+def test_lanes_of_a_target_spend_one_budget_and_end_by_time() -> None:
+    env_id = "TransReward/CheetahRun-repeat-4to2-target-v0"
+    envs = gym.make_vec(env_id, num_envs=3, target_budget=7)
+    envs.reset(seed=0)
+    ends = [envs.step(envs.action_space.sample())[3].sum() for _ in range(2)]
+    assert (ends, envs.steps()["target"]) == ([0, 2], 6), "a single step is left, and one lane has it"
+    for envs in (gym.make_vec(env_id, num_envs=2), gym.make_vec(env_id, num_envs=2, target_budget=10_000)):
+        limits = [env.get_wrapper_attr("_max_episode_steps") for env in envs.envs]
+        assert limits == [gym.spec(env_id).max_episode_steps] * 2

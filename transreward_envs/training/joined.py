@@ -9,6 +9,7 @@ import gymnasium as gym
 from gymnasium.vector import SyncVectorEnv
 
 from transreward_envs.pairs import Role
+from transreward_envs.training.ledger import Ledger
 
 Env = gym.Env[Any, Any]
 
@@ -24,9 +25,15 @@ class HasEnvironments(Protocol):
 class JoinedEnvironments(SyncVectorEnv):
     """Environments that are stepped one by one and joined; what they share is told of all of them."""
 
-    def __init__(self, make_one: Callable[[], Env], num_envs: int, **settings: Any) -> None:
-        super().__init__([make_one] * num_envs, **settings)
+    def __init__(self, make_each: Sequence[Callable[[], Env]], **settings: Any) -> None:
+        super().__init__(make_each, **settings)
         join_environments(self)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What counts their steps."""
+        ledger: Ledger = self.shared("ledger")
+        return ledger
 
     def steps(self) -> dict[Role, int]:
         """Return the steps taken in each domain."""

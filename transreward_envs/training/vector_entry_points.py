@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import TimeLimit
 
 from transreward_envs.batched.checks import episode_limit
 from transreward_envs.batched.domain import VECTOR_KEYWORDS, BatchedDomain
@@ -17,8 +18,10 @@ from transreward_envs.errors import require_count, unknown
 from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.entry_points import (
+    Env,
     check_keywords,
     make_mixture,
+    make_target,
     owner_of_target,
     require_shared_budget,
     resolve_pair,
@@ -42,9 +45,15 @@ def make_target_lanes(
 ) -> Lanes:
     """Make lanes of a target domain, with one budget of steps if it is given."""
     require_shared_budget(target_budget, shared_state)
+    require_count("num_envs", num_envs, at_least=1)
+    if robot not in TASKS:
+        vector, budget = one_by_one(pop_vector_keywords(kwargs)), {"target_budget": target_budget}
+        one = partial(
+            _make_limited_target, max_episode_steps, robot=robot, shared_state=shared_state, **budget, **kwargs
+        )
+        return (SyncVectorEnv if target_budget is None else JoinedEnvironments)([one] * num_envs, **vector)
     if target_budget is None:
         return BatchedDomain(num_envs=num_envs, robot=robot, max_episode_steps=max_episode_steps, **kwargs)
-    require_count("num_envs", num_envs, at_least=1)
     require_count("target_budget", target_budget, at_least=1)
     if kwargs.pop("lane_shifts", None) is not None:
         raise ValueError("Lanes that spend a budget together have one target; give `shift` in place of `lane_shifts`.")
@@ -65,7 +74,7 @@ def make_mixture_lanes(*, num_envs: int, pair: str | Mapping[str, Any], **kwargs
     try:
         return make_scheduled_lanes(the_pair, num_envs, **vector, **kwargs)
     except SizesDifferError:
-        return JoinedEnvironments(partial(make_mixture, pair=pair, **kwargs), num_envs, **one_by_one(vector))
+        return JoinedEnvironments([partial(make_mixture, pair=pair, **kwargs)] * num_envs, **one_by_one(vector))
 
 
 def make_scheduled_lanes(
@@ -121,6 +130,12 @@ def pop_vector_keywords(keywords: dict[str, Any]) -> dict[str, Any]:
 def one_by_one(vector: Mapping[str, Any]) -> dict[str, Any]:
     """Return those keywords of lanes that mean something where environments are stepped one by one."""
     return {name: value for name, value in vector.items() if name != "threads"}
+
+
+def _make_limited_target(max_episode_steps: int | None, **kwargs: Any) -> Env:
+    """Return one target domain with its time limit, which `gym.make` sets where it makes one."""
+    target = make_target(**kwargs)
+    return target if max_episode_steps is None else TimeLimit(target, max_episode_steps)
 
 
 def _turning_lanes(robot: str, count: int, domains: Mapping[Role, Mapping[str, Any]]) -> list[TurningLane]:

@@ -95,7 +95,7 @@ def make_compensated_lanes(
         lanes = make_scheduled_lanes(the_pair, num_envs, acts_in=cls.acts_in, **vector, **common)
     except SizesDifferError:
         one = partial(make_compensated, pair=pair, compensation=compensation, **common, **settings)
-        return CompensateJoined(one, num_envs, **one_by_one(vector))
+        return CompensateJoined([one] * num_envs, **one_by_one(vector))
     return CompensateLanes(lanes, pair=the_pair, compensation=cls, settings=settings, shared_state=shared_state)
 
 
