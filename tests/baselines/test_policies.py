@@ -297,7 +297,7 @@ def test_a_target_is_tried_in_all_its_ways_and_only_one_afresh_begins_without_th
     ways = (recipes.CAREFUL, recipes.PATIENT, recipes.AFRESH, recipes.NEAREST)
     monkeypatch.setitem(recipes.ATTEMPTS, "InvertedPendulum", ways)
     near = policy_path("InvertedPendulum", "snapshot-0", place.shelf)
-    monkeypatch.setattr(train, "_nearest", lambda domain, expert, workplace: near)
+    monkeypatch.setattr(train, "_nearest", lambda expert, tried: near)
     train_domain("InvertedPendulum-mass-2.0-target", place)
     folder = place.runs / "runs" / "InvertedPendulum-mass-2.0-target"
     told = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/config.json")}
@@ -341,10 +341,12 @@ def test_an_attempt_may_begin_with_the_plain_robots_policy_that_comes_nearest(tm
     idle.save(expert)
     for index, one in enumerate((idle, good)):
         one.save(policy_path(robot, f"snapshot-{index}", place.shelf))
-    nearest = partial(train._nearest, f"{robot}-mass-2.0-target", expert, place)
-    assert nearest() == policy_path(robot, "snapshot-1", place.shelf)
+    domain = f"{robot}-mass-2.0-target"
+    assert train._nearest(expert, train._try_source(robot, domain, place)) == policy_path(
+        robot, "snapshot-1", place.shelf
+    )
     policy(observations=4, actions=1).save(expert)
-    assert nearest() == expert, "the others are of another shape"
+    assert train._nearest(expert, train._try_source(robot, domain, place)) == expert, "the others are of another shape"
 
 
 def test_an_expert_is_compared_with_the_plain_robots_where_both_are_paid_for_the_same(tmp_path: Path) -> None:
@@ -423,7 +425,7 @@ def test_the_sources_expert_sees_what_it_knows_where_observations_hold_more(tmp_
     place = Workplace(runs=tmp_path / "runs", shelf=tmp_path)
     knows = plain.as_saved().padded(18, front=1)
     assert train.measure_transfer(pair, place) == score(knows, pair.spec("target"), episodes=100)
-    candidate = next(train._from_source("HalfCheetah", "HalfCheetah-obstacle-target", place))
+    (candidate,) = train._try_source("HalfCheetah", "HalfCheetah-obstacle-target", place).values()
     seen = np.random.default_rng(0).normal(size=(5, 18))
     np.testing.assert_allclose(candidate.policy(seen), plain.as_saved()(seen[:, 1:]), atol=1e-5)
 

@@ -54,7 +54,7 @@ from transreward_baselines.versions import versions
 from transreward_envs.pairs.domains import domain_name, find_domain, own_reward, robot_of
 from transreward_envs.shifts.base import RewardShift
 from transreward_wrappers.policies import GaussianPolicy, for_sizes, load_domain_policy
-from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshot_paths, snapshots
+from transreward_wrappers.policies.shipped import policies_root, policy_path, snapshot_paths
 from transreward_wrappers.storage import write_json
 
 Json = dict[str, Any]
@@ -107,8 +107,9 @@ def _train(domain: str, workplace: Workplace) -> None:
     if robot not in SOURCES:
         raise ValueError(f"There is a recipe for {', '.join(SOURCES)}; {domain!r} is a domain of {robot!r}.")
     plain = domain == robot
-    kept = list(_kept(domain, workplace))
-    seen = kept if plain else [*kept, *_from_source(robot, domain, workplace)]
+    tried = {} if plain else _try_source(robot, domain, workplace)
+    kept = list(_kept(domain, workplace, tried))
+    seen = [*kept, *tried.values()]
     random = score_random(spec)
     scorer = partial(score, spec=spec)
     expert = choose_expert(seen, scorer)
@@ -135,7 +136,7 @@ def _train(domain: str, workplace: Workplace) -> None:
     write_json(workplace.scores(domain), scores)
 
 
-def _kept(domain: str, workplace: Workplace) -> Iterator[Candidate]:
+def _kept(domain: str, workplace: Workplace, tried: Mapping[Path, Candidate]) -> Iterator[Candidate]:
     """Train, or go on with it, and yield the policies that the runs in a domain kept."""
     robot, out = robot_of(domain), workplace.runs / "runs" / domain
     if domain == robot:
@@ -149,7 +150,7 @@ def _kept(domain: str, workplace: Workplace) -> Iterator[Candidate]:
         if not attempt.whole:
             recipe["total_steps"] = TARGETS[robot]
         if not attempt.afresh:
-            recipe["start_from"] = _nearest(domain, expert, workplace) if attempt.nearest else expert
+            recipe["start_from"] = _nearest(expert, tried) if attempt.nearest else expert
         yield from _run(domain, workplace, out / attempt.name, recipe, "target", script=ppo)
 
 
@@ -178,19 +179,10 @@ def _beginning(domain: str, workplace: Workplace) -> Path:
     return expert
 
 
-def _nearest(domain: str, expert: Path, workplace: Workplace) -> Path:
-    """Return which of the expert and the plain robot's policies of its shape returns most in a domain."""
-    form, shelf = shape(GaussianPolicy.load(expert)), workplace.source(robot_of(domain))
-    paths = [expert, *snapshot_paths(robot_of(domain), shelf)]
-    alike = [path for path in paths if shape(GaussianPolicy.load(path)) == form]
-    return max(alike, key=lambda path: _tried(GaussianPolicy.load(path), domain).rough)
-
-
-def _tried(policy: GaussianPolicy, domain: str) -> Candidate:
-    """Return a policy of another domain of the robot as one of this domain, and about what it returns here."""
-    found, spec = find_domain(domain), spec_of(domain)
-    padded = for_sizes(policy, None if found is None else found[0], *sizes_of(spec))
-    return Candidate(policy=padded, rough=score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000).mean)
+def _nearest(expert: Path, tried: Mapping[Path, Candidate]) -> Path:
+    """Return the file of whichever policy of the expert's shape returns most."""
+    form = shape(tried[expert].policy)
+    return max((path for path in tried if shape(tried[path].policy) == form), key=lambda path: tried[path].rough)
 
 
 def _run(
@@ -224,12 +216,15 @@ def _ppo_settings(robot: str, domain: str) -> Json:
     return {**tuned(ppo.TUNED, spec_of(domain).id), **SOURCES[robot]}
 
 
-def _from_source(robot: str, domain: str, workplace: Workplace) -> Iterator[Candidate]:
-    """Yield the plain robot's policies, and the expert to start from, as good or bad as they are in the domain."""
-    shelf = workplace.source(robot)
-    sources = [load_domain_policy(robot, "expert", shelf), *snapshots(robot, shelf)]
-    for policy in [*sources, GaussianPolicy.load(_beginning(domain, workplace))]:
-        yield _tried(policy, domain)
+def _try_source(robot: str, domain: str, workplace: Workplace) -> dict[Path, Candidate]:
+    """Return the plain robot's policies, and the expert to start from, with about what each returns in a domain."""
+    found, spec, shelf = find_domain(domain), spec_of(domain), workplace.source(robot)
+    tried = {}
+    for path in (policy_path(robot, "expert", shelf), *snapshot_paths(robot, shelf), _beginning(domain, workplace)):
+        padded = for_sizes(GaussianPolicy.load(path), None if found is None else found[0], *sizes_of(spec))
+        rough = score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000)
+        tried[path] = Candidate(policy=padded, rough=rough.mean)
+    return tried
 
 
 def comparable_score(domain: str, workplace: Workplace) -> float | None:
