@@ -36,7 +36,7 @@ def learnt(source: LinearGaussian, target: LinearGaussian, *, samples: int, **se
     return darc
 
 
-@pytest.mark.parametrize("parameterisation", ["joint", "advantage"])
+@pytest.mark.parametrize("parameterisation", ["joint", pytest.param("advantage", marks=pytest.mark.slow)])
 def test_the_log_ratio_of_a_linear_gaussian_pair_is_within_a_tenth_of_a_nat(parameterisation: str) -> None:
     darc = learnt(SOURCE, TARGET, samples=1_000_000, input_noise=0.0, parameterisation=parameterisation)
     generator = np.random.default_rng(1)

@@ -50,6 +50,8 @@ KINDS = {
         "hidden": 8,
     },
 }
+QUICK = {"TransReward/Hopper-gravity-2.0-darc-v0", "TransReward/Hopper-gravity-2.0-target-v0"}
+"""Those that worker processes of Gymnasium are tried with by default; processes of SB3 are with all."""
 
 
 def make(env_id: str, **kwargs: object) -> gym.Env:
@@ -69,7 +71,9 @@ def shared_steps(directory: Path) -> tuple[int, int]:
     return steps
 
 
-@pytest.mark.parametrize("env_id", KINDS)
+@pytest.mark.parametrize(
+    "env_id", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_async_workers_run_every_kind_of_id_and_spend_one_budget(env_id: str, tmp_path: Path) -> None:
     kwargs = sharing(env_id, tmp_path)
     in_target_alone = env_id.endswith(("target-v0", "transfer-v0"))

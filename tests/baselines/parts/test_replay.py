@@ -17,8 +17,8 @@ from tests.baselines.drifting import LANES, Drifting, drifting_env, drifting_in,
 from tests.baselines.telltale import Telltale, act, telltale_lanes
 from transreward_baselines.lanes import Lanes, make_lanes
 from transreward_baselines.parts.replay import ReplayBuffer, draw_source
-from transreward_envs.training import join_environments
 from transreward_wrappers import Transitions
+from transreward_wrappers.compensate_joined import CompensateJoined
 from transreward_wrappers.policies import scale_actions
 
 CPU = torch.device("cpu")
@@ -150,11 +150,9 @@ def test_lanes_that_cannot_be_learned_from_are_refused() -> None:
     envs.close()
 
 
-def one_by_one(mode: str, **settings: Any) -> SyncVectorEnv:
+def one_by_one(mode: str, **settings: Any) -> CompensateJoined:
     """Return environments that are stepped one by one and learn together."""
-    envs = SyncVectorEnv([lambda: drifting_env(**settings)] * LANES, autoreset_mode=AutoresetMode(mode))
-    join_environments(envs.envs)
-    return envs
+    return CompensateJoined([lambda: drifting_env(**settings)] * LANES, autoreset_mode=AutoresetMode(mode))
 
 
 FORMS = {"lanes": drifting_lanes, "one by one": one_by_one}

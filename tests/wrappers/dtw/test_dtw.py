@@ -196,6 +196,7 @@ def test_a_world_model_can_be_handed_in_and_one_of_another_domain_is_refused(tmp
         gym.make(ID, world_model="nowhere.safetensors")
 
 
+@pytest.mark.slow
 def test_a_recurrent_world_model_serves_too() -> None:
     env = gym.make(ID, **{**TINY, "world_model": "rssm", "segments": 1})
     assert all(np.isfinite(reward) for reward, _ in walk(env, 20))
