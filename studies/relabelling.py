@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ REWARDS = {"frozen": False, "relabelled": True}
 """Contenders, and whether they relabel."""
 
 STEPS, RETURNS = ("source_steps", "target_steps"), ("target_return", "target_mean")
+HEADS = ("agent", "rewards", "seeds", "source steps", "target steps", "last evaluation", "mean of all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ class Job:
     rewards: str
     seed: int
     steps: int
+    lanes: int
     eval_every: int
     settings: tuple[str, ...]
     threads: int
@@ -105,9 +107,9 @@ class Job:
         )
 
 
-def own(job: Job) -> Row:
-    """Run `sac.py`."""
-    args = sac.Args(
+def own_settings(job: Job) -> sac.Args:
+    """Return what `sac.py` is told; ``ValueError`` if it is told what breaks a rule, here and below."""
+    return sac.Args(
         env_id=get_pair(job.pair).id("darc"),
         settings=job.settings,
         relabel=REWARDS[job.rewards],
@@ -119,19 +121,23 @@ def own(job: Job) -> Row:
         device="cpu",
         out=job.directory,
     )
-    results = sac.main(args)
+
+
+def own(job: Job) -> Row:
+    """Run `sac.py`."""
+    results = sac.main(own_settings(job))
     progress = json.loads((checkpoints(job.directory)[-1] / "progress.json").read_text())
     target, source = ([row.return_mean for row in results if row.domain == role] for role in ("target", "source"))
     return job.row(target=target, source=source, spent=progress["spent"], seconds=results[-1].seconds)
 
 
-def sb3(job: Job) -> Row:
-    """Run SAC of Stable-Baselines3."""
-    config = RunConfig(
+def sb3_settings(job: Job) -> RunConfig:
+    """Return what a run of SAC of Stable-Baselines3 is told."""
+    return RunConfig(
         pair=job.pair,
         method="darc",
         agent="sb3-sac",
-        n_envs=1,
+        n_envs=job.lanes,
         settings=parse_settings(job.settings),
         relabel=REWARDS[job.rewards],
         seed=job.seed,
@@ -139,7 +145,11 @@ def sb3(job: Job) -> Row:
         eval_every=job.eval_every,
         eval_episodes=10,
     )
-    results = train(config, job.directory)
+
+
+def sb3(job: Job) -> Row:
+    """Run SAC of Stable-Baselines3."""
+    results = train(sb3_settings(job), job.directory)
     return job.row(
         target=[row.target_return for row in results],
         source=[row.source_return for row in results],
@@ -149,6 +159,7 @@ def sb3(job: Job) -> Row:
 
 
 AGENTS: dict[str, Callable[[Job], Row]] = {"sac": own, "sb3-sac": sb3}
+SETTINGS: dict[str, Callable[[Job], sac.Args | RunConfig]] = {"sac": own_settings, "sb3-sac": sb3_settings}
 
 
 def perform(job: Job) -> None:
@@ -158,10 +169,17 @@ def perform(job: Job) -> None:
 
 
 def table(rows: list[Row]) -> Table:
-    """Return medians and quartiles over seeds, and of the differences between runs of one seed."""
+    """Return what :func:`cells` are, to be printed."""
     shown = Table(title="return in the target: medians over seeds (quartiles)", box=None)
-    for column in ("agent", "rewards", "seeds", "source steps", "target steps", "last evaluation", "mean of all"):
+    for column in HEADS:
         shown.add_column(column, justify="left" if column in ("agent", "rewards") else "right")
+    for row in cells(rows):
+        shown.add_row(*row)
+    return shown
+
+
+def cells(rows: list[Row]) -> Iterator[list[str]]:
+    """Yield the table: medians and quartiles over seeds, and of the differences between runs of one seed."""
     for agent in AGENTS:
         runs = {name: {row.seed: row for row in rows if (row.agent, row.rewards) == (agent, name)} for name in REWARDS}
         for name, by_seed in runs.items():
@@ -169,14 +187,13 @@ def table(rows: list[Row]) -> Table:
                 found = list(by_seed.values())
                 steps = (f"{np.median([getattr(row, of) for row in found]):,.0f}" for of in STEPS)
                 returns = (quartiles([getattr(row, of) for row in found]) for of in RETURNS)
-                shown.add_row(agent, name, str(len(found)), *steps, *returns)
+                yield [agent, name, str(len(found)), *steps, *returns]
         if both := sorted(runs["frozen"].keys() & runs["relabelled"].keys()):
             more = [
                 [getattr(runs["relabelled"][seed], of) - getattr(runs["frozen"][seed], of) for seed in both]
                 for of in RETURNS
             ]
-            shown.add_row(agent, "difference", str(len(both)), "", "", *(quartiles(values) for values in more))
-    return shown
+            yield [agent, "difference", str(len(both)), "", "", *(quartiles(values) for values in more)]
 
 
 def quartiles(values: list[float]) -> str:
@@ -192,6 +209,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--agents", nargs="+", choices=AGENTS, default=[*AGENTS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--steps", type=int, default=300_000, help="of both domains together")
+    parser.add_argument("--lanes", type=int, default=1, help="of Stable-Baselines3, which updates once for all of them")
     parser.add_argument("--eval-every", type=int, default=20_000)
     parser.add_argument("--set", dest="settings", nargs="*", default=[], help="of DARC, such as eta=0.1")
     parser.add_argument("--threads", type=int, default=1, help="that step lanes; all CPUs when 0")
@@ -199,15 +217,21 @@ def main(words: Sequence[str] | None = None) -> None:
     args = parser.parse_args(words)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    settings = {name: vars(args)[name] for name in ("pair", "steps", "eval_every", "settings")}
+    settings = {name: vars(args)[name] for name in ("pair", "steps", "lanes", "eval_every", "settings")}
     get_pair(args.pair)
     make_compensation(DARC, parse_settings(tuple(args.settings)))
+    common = {**settings, "settings": tuple(args.settings), "threads": args.threads, "out": args.out}
+    jobs = [
+        Job(agent=agent, rewards=rewards, seed=seed, **common)
+        for seed in args.seeds  # seed by seed, so that an unfinished experiment has a bit of everything
+        for agent in args.agents
+        for rewards in REWARDS
+    ]
+    for job in jobs:
+        SETTINGS[job.agent](job)
     claim(args.out, settings)
-    for seed in args.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
-        for agent in args.agents:
-            for rewards in REWARDS:
-                job = {"agent": agent, "rewards": rewards, "seed": seed, "threads": args.threads, "out": args.out}
-                perform(Job(**job, **{**settings, "settings": tuple(args.settings)}))
+    for job in jobs:
+        perform(job)
     rows = [row for path in sorted((args.out / "rows").glob("*.csv")) for row in read_table(path, Row)]
     Console(width=140).print(table(rows))
     write_table(args.out / "relabelling.csv", rows, Row)

@@ -9,7 +9,15 @@ from rich.console import Console
 from studies import relabelling
 
 
-@pytest.mark.parametrize(("words", "message"), [(["--pair", "Nope"], "Nope"), (["--set", "etaa=1"], "etaa")])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pair", "Nope"], "Nope"),
+        (["--set", "etaa=1"], "etaa"),
+        (["--steps", "0"], "`total_steps` must be an integer >= 1; got 0"),
+        (["--agents", "sb3-sac", "--lanes", "0"], "`n_envs` must be an integer >= 1; got 0"),
+    ],
+)
 def test_what_cannot_be_leaves_no_directory(words: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         relabelling.main([*words, "--out", str(tmp_path / "new")])
