@@ -172,7 +172,11 @@ class OfflineData:
         )
 
     def return_spans(self) -> torch.Tensor:
-        """Return by how much the best episode's return exceeds the worst's in each run's data, as ``(R,)``."""
+        """Return by how much the best episode's return exceeds the worst's in each run's data, as ``(R,)``.
+
+        Those that a recording's end cut short do not count: an episode is whole if the task ended in it, or if it is as
+        long as the run's longest.
+        """
         over = (self.arrays["terminated"] + self.arrays["truncated"]).clamp(max=1.0)
         spans: dict[bytes, torch.Tensor] = {}  # runs that differ in seed share data
         keys = [
@@ -183,8 +187,16 @@ class OfflineData:
                 where = self.whole(run)
                 ended = over[where].long()
                 episode = ended.cumsum(0) - ended  # the step that ends one belongs to it
-                returns = torch.zeros(int(episode[-1]) + 1, dtype=torch.float64, device=where.device)
-                returns.scatter_add_(0, episode, self.arrays["rewards"][where].double())
+                lengths, returns, finals = (
+                    torch.zeros(int(episode[-1]) + 1, dtype=torch.float64, device=where.device).scatter_add_(
+                        0, episode, values.double()
+                    )
+                    for values in (
+                        torch.ones_like(over[where]),
+                        *(self.arrays[of][where] for of in ("rewards", "terminated")),
+                    )
+                )
+                returns = returns[(finals > 0.0) | (lengths == lengths.max())]
                 spans[key] = returns.max() - returns.min()
         return torch.stack([spans[key] for key in keys]).float()
 

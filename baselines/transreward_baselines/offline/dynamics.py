@@ -80,7 +80,7 @@ class Dynamics(nn.Module):
         shared = observations.ndim == 3
         seen = self.scales.normalise(observations[:, None] if shared else observations)
         inputs = torch.cat([seen[:, 0] if shared else seen, actions], dim=-1)
-        means, raw = (in_parts(self.network, inputs) if shared else self.network(inputs)).float().chunk(2, dim=-1)
+        means, raw = (in_parts(self.network, inputs) if shared else self.network(inputs)).chunk(2, dim=-1)
         least, most = (side.unflatten(0, means.shape[:2]) for side in self.limits)
         log_std = most - functional.softplus(most - raw)
         return Prediction(means=means, log_std=least + functional.softplus(log_std - least))

@@ -33,7 +33,7 @@ class SquashedGaussian(nn.Module):
 
     def law(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return means and log-deviations before squashing, as ``(R, B, action_size)`` each."""
-        means, raw = self.network(observations).float().chunk(2, dim=-1)
+        means, raw = self.network(observations).chunk(2, dim=-1)
         return means, within(raw, LOG_STD_LIMITS)
 
     def mean_action(self, observations: torch.Tensor) -> torch.Tensor:

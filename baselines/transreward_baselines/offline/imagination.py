@@ -117,7 +117,7 @@ class Branches:
         """
         seen = data.normalised(states)
         with torch.autocast(states.device.type, enabled=False):  # small changes need all digits
-            actions = policy(seen).float()
+            actions = policy(seen)
             prediction = self.dynamics.predict(states, actions)
             choice = streams.uniform("elite", states.shape[1])
             noise = streams.normal("model noise", states.shape[1], states.shape[2] + 1)

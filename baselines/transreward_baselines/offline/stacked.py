@@ -46,14 +46,18 @@ class StackedMLP(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Map ``(R, B, inputs)`` to ``(R, B, outputs)``, or ``(R, K, B, outputs)`` where a run has several members.
 
-        Inputs ``(R, K, B, inputs)`` are of each member its own.
+        Inputs ``(R, K, B, inputs)`` are of each member its own. The last layer is of float32 under autocast too: values
+        are told apart by differences that 8 bits do not have.
         """
         hidden = inputs
         if self.members > 1:
             own = inputs if inputs.ndim == 4 else inputs[:, None].expand(-1, self.members, -1, -1)
             hidden = own.flatten(0, 1)
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            hidden = torch.baddbmm(bias, torch.relu(hidden) if layer else hidden, weight)
+        *layers, (last_weight, last_bias) = zip(self.weights, self.biases, strict=True)
+        for weight, bias in layers:
+            hidden = torch.relu(torch.baddbmm(bias, hidden, weight))
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = torch.baddbmm(last_bias, hidden.float(), last_weight)
         return hidden if self.members == 1 else hidden.view(self.runs, self.members, *hidden.shape[1:])
 
 

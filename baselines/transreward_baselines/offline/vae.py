@@ -47,7 +47,7 @@ class StackedVAE(nn.Module):
             actions: In ``[-1, 1]``, as ``(R, B, action)``.
             noise: Of a standard normal distribution, as ``(R, B, latent)``.
         """
-        code = self.encoder(torch.cat([observations, actions], dim=-1)).float()
+        code = self.encoder(torch.cat([observations, actions], dim=-1))
         mean, log_std = code.chunk(2, dim=-1)
         log_std = log_std.clamp(*LOG_STD_LIMITS)
         decoded = torch.tanh(self.decode(observations, mean + log_std.exp() * noise))
@@ -60,4 +60,4 @@ class StackedVAE(nn.Module):
 
     def decode(self, observations: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
         """Return actions before tanh, as ``(R, B, action)``."""
-        return in_parts(self.decoder, torch.cat([observations, latents], dim=-1)).float()
+        return in_parts(self.decoder, torch.cat([observations, latents], dim=-1))

@@ -29,14 +29,8 @@ def write_dataset(
 ) -> None:
     """Write episodes of random numbers with a pendulum's spaces, in whose actions alone rewards differ."""
     rng = np.random.default_rng(seed)
-    about = {"schema": SCHEMA, "seed": seed, **(about or {})}
-    writer = DatasetWriter(
-        root / name,
-        observation_space=Box(-np.inf, np.inf, (size,), np.float64),
-        action_space=action_space,
-        metadata={"dataset_id": name, "minari_version": "0.5.3", "data_format": "hdf5", "transreward": about},
-    )
-    with writer:
+    spaces = (Box(-np.inf, np.inf, (size,), np.float64), action_space)
+    with writer_of(root, name, spaces, {"seed": seed, **(about or {})}) as writer:
         for length in rng.integers(20, 60, size=8):
             actions = rng.uniform(-3.0, 3.0, size=(length, 1)).astype(np.float32)
             writer.add(
@@ -47,6 +41,21 @@ def write_dataset(
                     terminated=bool(length % 2),
                 )
             )
+
+
+def writer_of(root: Path, name: str, spaces: tuple[gym.Space, gym.Space], about: Mapping[str, Any]) -> DatasetWriter:
+    """Return what writes a dataset with spaces of observations and actions."""
+    return DatasetWriter(
+        root / name,
+        observation_space=spaces[0],
+        action_space=spaces[1],
+        metadata={
+            "dataset_id": name,
+            "minari_version": "0.5.3",
+            "data_format": "hdf5",
+            "transreward": {"schema": SCHEMA, **about},
+        },
+    )
 
 
 @pytest.fixture(autouse=True)

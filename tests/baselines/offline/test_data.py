@@ -7,10 +7,10 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from tests.baselines.offline.conftest import FIRST, SECOND, write_dataset
+from tests.baselines.offline.conftest import FIRST, SECOND, SPACES, write_dataset, writer_of
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.streams import BLOCK, Streams
-from transreward_wrappers.datasets import DatasetError, load_dataset
+from transreward_wrappers.datasets import DatasetError, Episode, load_dataset
 
 CPU = torch.device("cpu")
 RUNS = [FIRST, SECOND, f"{FIRST}+{SECOND}"]
@@ -92,3 +92,14 @@ def test_data_that_do_not_fit_are_refused(datasets: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("transreward_baselines.offline.requirements.free_memory", lambda device: 1_000)
     with pytest.raises(MemoryError, match=r"1 datasets of \d+ transitions take 0.0 GiB on cpu, which has 0.0 GiB free"):
         OfflineData([FIRST], device=CPU)
+
+
+def test_an_episode_that_the_end_of_a_recording_cut_short_counts_for_no_span_of_returns(datasets: Path) -> None:
+    lengths, ends = [50, 50, 30, 7], [False, False, True, False]
+    for name, count in {"tests/pendulum/whole-v0": 3, "tests/pendulum/cut-v0": 4}.items():
+        with writer_of(datasets, name, SPACES, {}) as writer:
+            for length, terminated in list(zip(lengths, ends, strict=True))[:count]:
+                ones, actions = np.ones((length + 1, 4)), np.zeros((length, 1), dtype=np.float32)
+                writer.add(Episode(observations=ones, actions=actions, rewards=np.ones(length), terminated=terminated))
+    names = ["tests/pendulum/whole-v0", "tests/pendulum/cut-v0", "tests/pendulum/whole-v0+tests/pendulum/cut-v0"]
+    assert OfflineData(names, device=CPU).return_spans().tolist() == [20.0] * 3
