@@ -72,6 +72,8 @@ def register_method(name: str, method: Method) -> None:
     Raises:
         ValueError: The name is taken by another method.
     """
+    if not name:
+        raise ValueError("A method's name stands in its ids and is not empty; got ''. Choose one.")
     if name in ROLES or METHODS.get(name, method) != method:
         raise ValueError(f"A method's name must be its own; {name!r} is taken. Choose another.")
     parse_env_id(f"{NAMESPACE}/{name}-v{VERSION}")  # raises for a name that no id can hold

@@ -292,6 +292,29 @@ def test_an_action_of_the_wrong_length_is_an_error_under_noise_as_without() -> N
             env.step(np.array([0.5]))
 
 
+@pytest.mark.parametrize("keywords", [{}, {"shift": {"kind": "delay", "steps": 1}}])
+def test_an_action_that_is_not_finite_is_refused(keywords: dict) -> None:
+    env = make("Hopper", **keywords)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"Actions must be finite; got \[0.0, nan, 0.0\]"):
+        env.step(np.array([0.0, np.nan, 0.0], dtype=np.float32))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("keywords", [{}, {"shift": {"kind": "delay", "steps": 1}}])
+def test_physics_that_blows_up_ends_the_episode_as_in_a_lane(keywords: dict) -> None:
+    env = make("Hopper", **keywords)
+    env.reset(seed=0)
+    action = np.zeros(3, dtype=np.float32)
+    assert "physics_failed" not in env.step(action)[4]
+    env.unwrapped.data.qvel[0] = np.nan
+    _, reward, terminated, truncated, info = env.step(action)
+    assert (reward, terminated, truncated, info["physics_failed"]) == (0.0, False, True, True)
+    assert {value for key, value in info.items() if key.startswith("reward_")} == {0.0}
+    env.reset()
+    assert not env.step(action)[3]
+
+
 def test_a_model_file_that_has_changed_is_loaded_anew(tmp_path: Path) -> None:
     path = tmp_path / "hopper.xml"
     stock = Path(expand_model_path("hopper.xml")).read_text()

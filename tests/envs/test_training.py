@@ -1,7 +1,9 @@
 """Schedules, budgets and ledgers."""
 
 import copy
+import gc
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +11,12 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transreward_envs.errors import BudgetSpentError
-from transreward_envs.training import TargetBudget, join_environments
+from transreward_envs.training import TargetBudget, join_environments, shared_ledger
 from transreward_envs.training.ledger import LocalLedger, SharedLedger, open_ledger
 
 MIXTURE = "TransReward/HalfCheetah-broken-bthigh-mixture-v0"
@@ -113,6 +116,65 @@ def test_an_abandoned_episode_gives_its_reserved_step_back() -> None:
         env.reset()
     run(env, 10)
     assert env.get_wrapper_attr("ledger").target_steps == 10
+
+
+@pytest.mark.parametrize("lanes", [None, 2])
+def test_who_is_dropped_without_being_closed_leaves_nothing_reserved(lanes: int | None, tmp_path: Path) -> None:
+    settings = {"shared_state": str(tmp_path), "target_ratio": 1.0, "start_in": "target"}
+    spent = []
+    for _ in range(3):
+        env = gym.make(MIXTURE, **settings) if lanes is None else gym.make_vec(MIXTURE, num_envs=lanes, **settings)
+        env.reset(seed=0)
+        env.step(env.action_space.sample())
+        steps = env.steps if lanes else env.get_wrapper_attr("steps")
+        spent.append(steps()["target"])
+        del env, steps
+        gc.collect()
+    assert spent == [part * (lanes or 1) for part in (1, 2, 3)]
+    ledger = SharedLedger(None, tmp_path, owner=_owner(tmp_path))
+    assert ledger.reserved == 0
+
+
+def _owner(directory: Path) -> str:
+    """Return what a folder's ledger is for, without its budget."""
+    (owner,) = sqlite3.connect(directory / "steps.sqlite").execute("SELECT owner FROM steps").fetchone()
+    return owner.removesuffix(" with a target budget of None")
+
+
+def test_what_is_dropped_while_another_has_the_file_gives_back_later(tmp_path: Path) -> None:
+    dropped, other = SharedLedger(5, tmp_path), SharedLedger(5, tmp_path)
+    assert dropped.reserve(2) == 2
+    with other._transaction():
+        dropped.release(2)  # as garbage collection may, at any moment; the file is the other's
+        assert dropped in [ledger for ledger, _ in shared_ledger._here.later]
+    assert other.reserved == 0
+
+
+def test_one_that_was_taken_for_dead_is_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = SharedLedger(5, tmp_path)
+    assert first.reserve(3) == 3
+    monkeypatch.setattr(shared_ledger, "is_alive", lambda process: False)
+    second = SharedLedger(5, tmp_path)
+    assert second.reserved == 0
+    first.spend(1)
+    assert first.reserve(2) == 2
+    assert (second.reserved, second.target_steps) == (2, 1)
+
+
+def test_a_step_while_no_episode_is_under_way_is_not_refused_for_the_budget() -> None:
+    env = gym.make(MIXTURE, start_in="target", target_ratio=1.0, time_limit=2)
+    env.reset(seed=0)
+    while not env.step(env.action_space.sample())[3]:
+        pass
+    for stale in (env, copy.deepcopy(env)):
+        with pytest.raises(ResetNeeded, match="while no episode is under way"):
+            stale.step(env.action_space.sample())
+    env.reset()
+    with pytest.raises(ResetNeeded, match="while no episode is under way"):
+        copy.deepcopy(env).step(env.action_space.sample())
+    env.close()
+    with pytest.raises(ResetNeeded, match="while no episode is under way"):
+        env.step(env.action_space.sample())
 
 
 def test_environments_of_one_process_spend_one_budget_together() -> None:

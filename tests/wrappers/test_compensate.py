@@ -3,12 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.envs.registration import EnvSpec
 from hypothesis import given
 from hypothesis import strategies as st
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -224,13 +225,20 @@ def test_many_lanes_of_one_id_spend_one_budget_and_learn_together() -> None:
     assert envs.diagnostics["classifier_updates"] > 0
 
 
-def test_a_state_that_is_not_there_is_fitted_again_not_left_random() -> None:
-    env = gym.make(
-        "TransReward/InvertedPendulum-gravity-2.0-reward-transfer-v0", fit_budget=300, fit_updates=200, lam=1.0
-    )
-    env.get_wrapper_attr("load_state")("nowhere")
+def test_a_state_that_is_not_there_is_no_new_run_unless_nothing_is_kept() -> None:
+    env = gym.make("TransReward/InvertedPendulum-gravity-2.0-darc-v0")
+    with pytest.raises(FileNotFoundError, match="`save_state` wrote; there is none at nowhere"):
+        env.get_wrapper_attr("load_state")("nowhere")
+    compensated(amount=0.25).load_state("nowhere")
+
+
+@pytest.mark.parametrize("given", [np.ones((1, 1)), 1.0, np.ones(2), None, ["much"]])
+def test_what_is_paid_is_a_number_a_transition(given: Any) -> None:
+    env = compensated()
+    env.compensation.passing = lambda batch: given
     env.reset(seed=0)
-    assert env.step(np.zeros(1, dtype=np.float32))[1] == pytest.approx(1.0, abs=0.2)
+    with pytest.raises(CompensationError, match=r"a number for each of the 1 transitions, as an array of shape \(1,\)"):
+        env.step(env.action_space.sample())
 
 
 def test_a_class_that_no_other_process_could_find_is_refused() -> None:
@@ -291,6 +299,26 @@ def test_environments_that_differ_or_have_started_are_not_joined() -> None:
         join_environments([gym.make(env_id), started])
 
 
+def test_who_cannot_be_joined_is_left_as_it_was() -> None:
+    from transreward_envs.training import join_environments
+
+    env_id = "TransReward/HalfCheetah-broken-bthigh-darc-v0"
+    first, started = gym.make(env_id), gym.make(env_id)
+    started.reset(seed=0)
+    with pytest.raises(RuntimeError, match="joined before their first reset"):
+        join_environments([first, started])
+    assert first.get_wrapper_attr("compensation") is not started.get_wrapper_attr("compensation")
+    for settings in ({"target_budget": 10}, {"target_ratio": 0.9}, {"time_limit": 7}):
+        with pytest.raises(ValueError, match="the same pair, schedule, time limit and target budget; got"):
+            join_environments([gym.make(env_id, **settings), gym.make(env_id)])
+    mixture = gym.make(MIXTURE)
+    with pytest.raises(ValueError, match="of one method; these are wrapped by Compensate and DomainSchedule"):
+        join_environments([mixture, gym.make(env_id)])
+    others = [gym.make(env_id) for _ in range(2)]
+    join_environments([gym.make("TransReward/HalfCheetah-v0"), *others])
+    assert others[0].get_wrapper_attr("compensation") is others[1].get_wrapper_attr("compensation")
+
+
 @pytest.mark.parametrize("method", ["mixture", "darc"])
 def test_cleanrls_stack_of_wrappers_goes_around_a_training_id(method: str) -> None:
     def thunk() -> gym.Env:
@@ -347,6 +375,19 @@ def test_an_episode_whose_physics_fails_ends_and_teaches_nothing(method: str) ->
     assert not env.step(env.action_space.sample())[3]
 
 
+@dataclass(kw_only=True, eq=False)
+class Several(Constant):
+    """Has a setting that JSON knows as a list."""
+
+    joints: tuple[int, ...] = (0, 1)
+
+
+def test_a_setting_that_json_keeps_otherwise_is_the_same_to_the_next_process(tmp_path: Path) -> None:
+    for _ in range(2):
+        env = Compensate(gym.make(MIXTURE), pair=PAIR, compensation=Several, shared_state=str(tmp_path))
+        env.reset(seed=0)
+
+
 def test_settings_are_kept_as_plain_values(tmp_path: Path) -> None:
     settings = {"hidden": np.int64(8), "eta": np.float32(0.5), "members": np.int64(1)}
     env = gym.make(PAIR.id("darc"), **settings, shared_state=str(tmp_path / "shared"))
@@ -354,5 +395,8 @@ def test_settings_are_kept_as_plain_values(tmp_path: Path) -> None:
     kept = env.get_wrapper_attr("compensation").settings()
     assert json.loads(json.dumps(kept)) == kept
     assert (kept["hidden"], kept["eta"]) == (8, 0.5)
+    assert gym.make(EnvSpec.from_json(env.spec.to_json())).get_wrapper_attr("compensation").settings() == kept
+    limited = gym.make(PAIR.id("darc"), time_limit=np.int64(5), shared_state=tmp_path / "limited")
+    assert json.loads(limited.spec.to_json())["kwargs"]["time_limit"] == 5
     with pytest.raises(TypeError, match="`target_data` must be a string or None; got 3"):
         gym.make(PAIR.id("darc"), target_data=3)

@@ -13,6 +13,7 @@ from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from transreward_envs.errors import require_count
+from transreward_envs.failures import is_term, physics_failed, without_reward
 from transreward_envs.robots.control import ControlPath
 from transreward_envs.robots.dynamics import Dynamics
 from transreward_envs.robots.keywords import SHIFTING, check_keywords_of, plain_json
@@ -122,7 +123,7 @@ class Domain(MujocoEnv):
                 given["shift"] = parse_shifts(given["shift"])
             if given.get("shift_change"):
                 given["shift_change"] = parse_changes(given["shift_change"])
-            spec.kwargs.update({name: plain_json(value) for name, value in given.items()})
+            spec.kwargs.update({name: plain_json(value) for name, value in {**spec.kwargs, **given}.items()})
         self._spec = spec
 
     @property
@@ -158,14 +159,27 @@ class Domain(MujocoEnv):
         return observation
 
     def step(self, action: Action) -> StepResult:
-        """Advance by one action of the agent; ``truncated`` is always ``False``."""
+        """Advance by one action of the agent; ``truncated`` is ``False`` unless the physics has blown up.
+
+        Then nothing is earned, as in lanes, and ``info["physics_failed"]``; what is observed is not of that episode.
+
+        Raises:
+            ValueError: The action is not finite.
+        """
         assert self.dynamics is not None
+        if np.count_nonzero(np.isfinite(action)) < np.size(action):
+            raise ValueError(f"Actions must be finite; got {np.asarray(action).tolist()}.")
+        info: dict[str, Any]
         if self.dynamics.plain:
-            return super().step(action)
-        self.dynamics.start_step()
-        self._executed = self.dynamics.control.control(action)
-        observation, reward, terminated, truncated, info = self._repeat(action)
-        return self._observed(observation), reward, terminated, truncated, {**info, **self.dynamics.info()}
+            observation, reward, terminated, truncated, info = super().step(action)
+        else:
+            self.dynamics.start_step()
+            self._executed = self.dynamics.control.control(action)
+            observation, reward, terminated, truncated, info = self._repeat(action)
+            observation, info = self._observed(observation), {**info, **self.dynamics.info()}
+        if physics_failed(self.data):
+            reward, terminated, truncated, info = np.float64(0.0), False, True, without_reward(info)
+        return observation, reward, terminated, truncated, info
 
     def do_simulation(self, ctrl: Action, n_frames: int) -> None:
         """Simulate one control step, with the control that the shifts make of the action."""
@@ -251,8 +265,3 @@ class Domain(MujocoEnv):
         model.vis.global_.offwidth = max(model.vis.global_.offwidth, self.width)
         model.vis.global_.offheight = max(model.vis.global_.offheight, self.height)
         return model, mujoco.MjData(model)
-
-
-def is_term(key: str) -> bool:
-    """Whether a key of ``info`` is a term of the reward."""
-    return key.startswith("reward_") or key.endswith("_penalty")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -32,7 +33,7 @@ def check_keywords_of(cls: type, given: Iterable[str]) -> None:
 
 
 def plain_json(value: Any) -> Any:
-    """Return a value as JSON types: shifts and changes as mappings, tuples and arrays as lists."""
+    """Return a value as JSON types: shifts and changes as mappings, tuples and arrays as lists, paths as strings."""
     if isinstance(value, (Shift, ShiftChange)):
         return value.to_json()
     if isinstance(value, Mapping):
@@ -43,4 +44,6 @@ def plain_json(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     return value.item() if isinstance(value, np.generic) else value

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import gymnasium as gym
+from gymnasium.error import ResetNeeded
 from gymnasium.utils import RecordConstructorArgs
 
 from transreward_envs.errors import BudgetSpentError, require_count
-from transreward_envs.training.ledger import Ledger, open_ledger
+from transreward_envs.training.ledger import Ledger, open_ledger, require_one_owner
 
 Env = gym.Env[Any, Any]
 
@@ -32,7 +33,10 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     Raises:
         BudgetSpentError: A step is asked for after the last one.
+        ResetNeeded: One is asked for while no episode is under way.
     """
+
+    _reserved = False
 
     def __init__(
         self,
@@ -47,7 +51,6 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, target_budget=target_budget, shared_state=shared_state)
         gym.Wrapper.__init__(self, env)
         self.ledger = ledger or open_ledger(target_budget, shared_state, owner="target domains")
-        self._reserved = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode and reserve its first step."""
@@ -58,10 +61,7 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take the reserved step and reserve the next; truncate where there is none."""
         if not self._reserved:
-            raise BudgetSpentError(
-                f"The target's budget is spent after {self.ledger.target_steps} steps. Raise `target_budget`, or "
-                "stop training once `env.get_wrapper_attr('ledger').target_steps` has reached it."
-            )
+            raise self._reason()
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.ledger.spend()
         over = terminated or truncated
@@ -69,6 +69,16 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         budget_truncated = not over and not self._reserved
         info = {**info, "budget_truncated": budget_truncated}
         return observation, reward, terminated, truncated or budget_truncated, info
+
+    def _reason(self) -> Exception:
+        """Return why no step can be taken."""
+        if self.enter():
+            self.leave()
+            return ResetNeeded("Cannot call `env.step()` while no episode is under way; call `env.reset()` first.")
+        return BudgetSpentError(
+            f"The target's budget is spent after {self.ledger.target_steps} steps. Raise `target_budget`, or stop "
+            "training once `env.get_wrapper_attr('ledger').target_steps` has reached it."
+        )
 
     def steps(self) -> dict[str, int]:
         """Return the steps taken in each domain, by all who share the ledger."""
@@ -93,8 +103,10 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         """Spend one budget together with another environment of this process.
 
         Raises:
+            ValueError: The other has another target or budget.
             RuntimeError: An episode is under way.
         """
+        require_one_owner(self.ledger, other.ledger)
         if self._reserved:
             raise RuntimeError("Environments are joined before their first reset; this one has an episode under way.")
         self.ledger = other.ledger
@@ -108,3 +120,7 @@ class TargetBudget(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         """Give the reserved step back and close the domain."""
         self.leave()
         self.env.close()
+
+    def __del__(self) -> None:
+        """Give the reserved step back where the domain is dropped without being closed."""
+        self.leave()

@@ -59,7 +59,7 @@ def join_environments(envs: Sequence[Env] | HasEnvironments) -> None:
 
     Raises:
         TypeError: It is neither, such as lanes, which share already, or worker processes.
-        ValueError: There is none; or, with a compensation, they have another pair, method or settings.
+        ValueError: There is none; or they have another pair, method, settings or budget.
         RuntimeError: One has an episode under way.
     """
     singles = getattr(getattr(envs, "unwrapped", envs), "envs", envs)
@@ -70,9 +70,10 @@ def join_environments(envs: Sequence[Env] | HasEnvironments) -> None:
         )
     if not singles:
         raise ValueError("At least one environment must be given to be joined with others; got none.")
-    first, *others = singles
-    if first.has_wrapper_attr("join"):
-        leader = first.get_wrapper_attr("join").__self__
-        for other in others:
-            if other.get_wrapper_attr("ledger") is not first.get_wrapper_attr("ledger"):
-                other.get_wrapper_attr("join")(leader)
+    joining = [env for env in singles if env.has_wrapper_attr("join")]
+    leaders = [env.get_wrapper_attr("join").__self__ for env in joining]
+    if len(kinds := sorted({type(leader).__name__ for leader in leaders})) > 1:
+        raise ValueError(f"Environments that are joined are of one method; these are wrapped by {' and '.join(kinds)}.")
+    for env, leader in zip(joining[1:], leaders[1:], strict=True):
+        if env.get_wrapper_attr("ledger") is not joining[0].get_wrapper_attr("ledger"):
+            leader.join(leaders[0])

@@ -83,9 +83,17 @@ class ScheduledLanes(BatchedEnv):
         """Give what is reserved back, and close the domains; in a forked process, nothing."""
         if os.getpid() == self._owner:
             self.ledger.flush()
-            self.ledger.release(int(self._reserved.sum()))
-            self._reserved[:] = False
+            self._give_back()
         super().close_extras(**kwargs)
+
+    def __del__(self) -> None:
+        """Give what is reserved back where the lanes are dropped without being closed."""
+        if "_reserved" in vars(self) and os.getpid() == self._owner:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        self.ledger.release(int(self._reserved.sum()))
+        self._reserved[:] = False
 
     def _before_start(self, lane: int) -> dict[str, Any]:
         """Choose the domain of a lane's next episode, and reserve its first step."""

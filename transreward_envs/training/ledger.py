@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 
 from transreward_envs.pairs import Role
-from transreward_envs.training.shared_ledger import SharedLedger
+from transreward_envs.training.shared_ledger import SharedLedger, with_budget
 
 
 class Ledger(Protocol):
@@ -21,6 +21,9 @@ class Ledger(Protocol):
 
     lanes: int
     """Environments of this process that share the ledger."""
+
+    owner: str
+    """What it is for, its budget included; only environments of one owner share a ledger."""
 
     @property
     def source_steps(self) -> int:
@@ -58,10 +61,12 @@ class LocalLedger:
 
     Args:
         target_budget: Target steps in all; no limit when ``None``.
+        owner: What it is for.
     """
 
-    def __init__(self, target_budget: int | None) -> None:
+    def __init__(self, target_budget: int | None, *, owner: str = "") -> None:
         self._budget = target_budget
+        self.owner = with_budget(owner, target_budget)
         self.lanes = 1
         self.reserved = 0
         self.restore(0, 0)
@@ -129,7 +134,20 @@ def open_ledger(target_budget: int | None, shared_state: str | None, *, owner: s
         return ledger
     if multiprocessing.current_process().daemon:
         _say_once_that_this_worker_is_alone()
-    return LocalLedger(target_budget)
+    return LocalLedger(target_budget, owner=owner)
+
+
+def require_one_owner(mine: Ledger, other: Ledger) -> None:
+    """Check that environments may count steps, and spend a budget, together.
+
+    Raises:
+        ValueError: Their ledgers are for different things.
+    """
+    if mine.owner != other.owner:
+        raise ValueError(
+            "Environments that are joined have the same pair, schedule, time limit and target budget; got "
+            f"{mine.owner}, and {other.owner}."
+        )
 
 
 @cache

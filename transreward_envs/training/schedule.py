@@ -8,11 +8,11 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
 from transreward_envs.errors import require_count, require_share, unknown
-from transreward_envs.failures import FAILED, physics_failed
+from transreward_envs.failures import FAILED
 from transreward_envs.methods import ActsIn, require_one_robot
 from transreward_envs.pairs import Pair, Role
 from transreward_envs.training.budget import TargetBudget
-from transreward_envs.training.ledger import open_ledger, target_is_due
+from transreward_envs.training.ledger import open_ledger, require_one_owner, target_is_due
 from transreward_envs.training.roles import DOMAIN_INDEX
 
 Env = gym.Env[Any, Any]
@@ -67,6 +67,7 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         self.ledger = open_ledger(target_budget, shared_state, owner=owner)
         self._acts_in = acts_in
         self._target_ratio, self._start_in = target_ratio, start_in
+        time_limit = time_limit and int(time_limit)  # of NumPy too
         self._domain_kwargs = {"max_episode_steps": time_limit, "disable_env_checker": True, **domain_kwargs}
         self._limits = {role: time_limit or pair.max_episode_steps(role) for role in DOMAIN_INDEX}
         self._domains: dict[Role, Env] = {}
@@ -99,8 +100,6 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the active domain."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        if physics_failed(self.env.unwrapped.data):  # type: ignore[attr-defined]  # of every domain
-            reward, terminated, truncated, info = 0.0, False, True, _of_a_failure(info)
         if self.role == "source":
             self.ledger.count_source(1)
             if terminated or truncated:
@@ -120,8 +119,10 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
         """Count steps, and spend the budget, together with another schedule of this process.
 
         Raises:
+            ValueError: The other has another pair, schedule or budget.
             RuntimeError: An episode has been started.
         """
+        require_one_owner(self.ledger, other.ledger)
         if self._started:
             raise RuntimeError("Environments are joined before their first reset; this one has been reset.")
         self.ledger = other.ledger
@@ -168,13 +169,6 @@ class DomainSchedule(gym.Wrapper[Any, Any, Any, Any]):
 
     def _annotate(self, info: dict[str, Any]) -> dict[str, Any]:
         return {"budget_truncated": False, FAILED: False, **info, "domain": DOMAIN_INDEX[self.role]}
-
-
-def _of_a_failure(info: dict[str, Any]) -> dict[str, Any]:
-    """Return what is told of a step in which the physics has failed: nothing was earned."""
-    from transreward_envs.robots.domain import is_term  # needs MuJoCo
-
-    return {**{key: 0.0 if is_term(key) else value for key, value in info.items()}, FAILED: True}
 
 
 def require_schedule(target_ratio: float, start_in: str) -> None:

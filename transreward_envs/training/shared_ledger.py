@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ class SharedLedger:
     """A ledger in a file, for several processes at once.
 
     What a process has reserved and not taken is given back once it is found dead: when the next one opens the file.
+    Processes are told apart by their numbers, so that those of one machine may share a file, and not those of several
+    containers.
 
     Args:
         target_budget: Target steps in all, of all processes; no limit when ``None``.
@@ -28,7 +31,7 @@ class SharedLedger:
 
     def __init__(self, target_budget: int | None, directory: str | os.PathLike[str], *, owner: str = "") -> None:
         self._budget = target_budget
-        self._owner = f"{owner} with a target budget of {target_budget}"
+        self.owner = with_budget(owner, target_budget)
         self._path = Path(directory) / "steps.sqlite"
         self._connection: sqlite3.Connection | None = None
         self._process = -1
@@ -53,7 +56,8 @@ class SharedLedger:
     @property
     def reserved(self) -> int:
         """Target steps set aside, by all processes."""
-        (reserved,) = self._open().execute("SELECT total(reserved) FROM holders").fetchone()
+        with busy():
+            (reserved,) = self._open().execute("SELECT total(reserved) FROM holders").fetchone()
         return int(reserved)
 
     def count_source(self, steps: int) -> None:
@@ -77,7 +81,12 @@ class SharedLedger:
         return granted
 
     def release(self, steps: int = 1) -> None:
-        """Give reserved steps back."""
+        """Give reserved steps back; those of a process that this one was forked from stay its own."""
+        if self._process != os.getpid() or not steps:
+            return
+        if getattr(_here, "depth", 0):  # asked for by an environment that is dropped in the midst of another's entry
+            _here.later.append((self, steps))
+            return
         with self._transaction() as connection:
             self._hold(connection, -steps)
 
@@ -98,28 +107,32 @@ class SharedLedger:
             self._unwritten, self._counter = 0, os.getpid()
 
     def _read(self, column: str) -> int:
-        row = self._open().execute(f"SELECT {column} FROM steps").fetchone()
-        return int(row[0])
+        with busy():
+            (steps,) = self._open().execute(f"SELECT {column} FROM steps").fetchone()
+        return int(steps)
 
     def _write(self, statement: str, *values: int) -> None:
-        self._open().execute(statement, values)
+        with busy():
+            self._open().execute(statement, values)
 
     def _hold(self, connection: sqlite3.Connection, steps: int) -> None:
         """Reserve more steps, or fewer."""
         statement = "UPDATE holders SET reserved = max(reserved + ?, 0) WHERE holder = ?"
-        connection.execute(statement, (steps, self._holder))
+        if not connection.execute(statement, (steps, self._holder)).rowcount:  # struck off by one that took it for dead
+            self._enter(connection, max(steps, 0))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Have nobody else read or write meanwhile."""
-        connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        with busy():
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
         """Return this process's own connection; one that came over a fork is left alone."""
@@ -142,28 +155,58 @@ class SharedLedger:
                 "CREATE TABLE IF NOT EXISTS holders "
                 "(holder TEXT PRIMARY KEY, host TEXT, process INTEGER, reserved INTEGER)"
             )
-            connection.execute("INSERT OR IGNORE INTO steps VALUES (1, ?, 0, 0)", (self._owner,))
+            connection.execute("INSERT OR IGNORE INTO steps VALUES (1, ?, 0, 0)", (self.owner,))
             (owner,) = connection.execute("SELECT owner FROM steps").fetchone()
         except sqlite3.DatabaseError as error:
             connection.close()
             raise ValueError(f"{self._path} is no ledger of steps ({error}). Choose another `shared_state`.") from error
-        if owner != self._owner:
+        if owner != self.owner:
             connection.close()
             raise ValueError(
-                f"A `shared_state` folder belongs to one run; {self._path.parent} to {owner}, not to {self._owner}. "
+                f"A `shared_state` folder belongs to one run; {self._path.parent} to {owner}, not to {self.owner}. "
                 "Choose another folder, or delete it."
             )
         return connection
 
     def _enrol(self) -> None:
         """Begin to hold reserved steps in this process, and give back those of processes that are dead."""
-        self._holder, host = uuid.uuid4().hex, socket.gethostname()
+        self._holder, host = uuid.uuid4().hex, (socket.gethostname(),)
         with self._transaction() as connection:
-            rows = connection.execute("SELECT holder, process FROM holders WHERE host = ?", (host,)).fetchall()
+            rows = connection.execute("SELECT holder, process FROM holders WHERE host = ?", host).fetchall()
             for holder, process in rows:
                 if not is_alive(process):
                     connection.execute("DELETE FROM holders WHERE holder = ?", (holder,))
-            connection.execute("INSERT INTO holders VALUES (?, ?, ?, 0)", (self._holder, host, os.getpid()))
+            self._enter(connection, 0)
+
+    def _enter(self, connection: sqlite3.Connection, reserved: int) -> None:
+        """Put this process down as one that holds steps."""
+        row = (self._holder, socket.gethostname(), os.getpid(), reserved)
+        connection.execute("INSERT INTO holders VALUES (?, ?, ?, ?)", row)
+
+
+_here = threading.local()
+"""How deep this thread is in a ledger's file, and what it is to give back once it is out."""
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Have what is dropped meanwhile wait to give its steps back: this thread has the file open.
+
+    Python may collect garbage, and with it environments of other ledgers of the same file, at any moment.
+    """
+    _here.depth, _here.later = getattr(_here, "depth", 0) + 1, getattr(_here, "later", [])
+    try:
+        yield
+    finally:
+        _here.depth -= 1
+    while _here.later and not _here.depth:
+        ledger, steps = _here.later.pop()
+        ledger.release(steps)
+
+
+def with_budget(owner: str, target_budget: int | None) -> str:
+    """Return what a ledger is for, its budget included."""
+    return f"{owner} with a target budget of {target_budget}"
 
 
 def is_alive(process: int) -> bool:

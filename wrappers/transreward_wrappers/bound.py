@@ -93,7 +93,7 @@ class BoundCompensation:
         """
         self._steps += len(batch)
         paid = self.compensation.passing(batch) if follower is None else follower.pay(batch, lanes)
-        delta = self._finite(paid)
+        delta = self._checked(paid, len(batch))
         self._recent.append((batch.domain, delta))
         self.compensation.update(batch)
         return delta
@@ -128,7 +128,7 @@ class BoundCompensation:
                 f"{type(self.compensation).__name__} pays for how an episode goes, with these settings; of single "
                 "transitions it cannot tell. Keep rewards as they were paid, without relabelling."
             )
-        return self._finite(self.compensation(batch))
+        return self._checked(self.compensation(batch), len(batch))
 
     def diagnostics(self) -> dict[str, float]:
         """Return the compensation's figures, and mean and quantiles of what was lately paid in each domain."""
@@ -160,23 +160,39 @@ class BoundCompensation:
         self.compensation.save(Path(path))
 
     def load_state(self, path: str) -> None:
-        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
-        self.prepare(fit=not Path(path).exists())
-        if Path(path).exists():
-            self.compensation.load(Path(path))
-
-    def _finite(self, delta: Float) -> Float:
-        """Return amounts that are finite.
+        """Read what :meth:`save_state` wrote; a compensation that keeps nothing has nothing to read.
 
         Raises:
-            CompensationError: One is not.
+            FileNotFoundError: There is no such file.
+            CorruptFileError: It is not what was written.
         """
-        delta = np.asarray(delta, dtype=np.float64)
+        keeps = type(self.compensation).save is not Compensation.save
+        if keeps and not Path(path).is_file():
+            raise FileNotFoundError(
+                f"What a compensation has learnt is read from what `save_state` wrote; there is none at {path}."
+            )
+        self.prepare(fit=not keeps)
+        if keeps:
+            self.compensation.load(Path(path))
+
+    def _checked(self, given: Any, count: int) -> Float:
+        """Return finite amounts, one a transition.
+
+        Raises:
+            CompensationError: They are not.
+        """
+        name, delta = type(self.compensation).__name__, np.asarray(given)
+        if delta.shape != (count,) or delta.dtype.kind not in "fiu":
+            raise CompensationError(
+                f"A compensation is a number for each of the {count} transitions, as an array of shape ({count},); "
+                f"{name} returned {type(given).__name__} of shape {delta.shape} and type {delta.dtype}."
+            )
+        delta = delta.astype(np.float64)
         if not np.isfinite(delta).all():
             raise CompensationError(
-                f"A compensation must be finite; {type(self.compensation).__name__} returned "
-                f"{delta[~np.isfinite(delta)][0]} at step {self._steps} of {self.pair.name}. Its networks have "
-                "diverged: lower their learning rate, or delete the fit in the cache if it was loaded from there."
+                f"A compensation must be finite; {name} returned {delta[~np.isfinite(delta)][0]} at step "
+                f"{self._steps} of {self.pair.name}. If it has networks, they have diverged: lower their learning "
+                "rate, or delete the fit in the cache if it was loaded from there."
             )
         return delta
 
@@ -188,7 +204,7 @@ class BoundCompensation:
 
     def _claim(self, directory: Path) -> None:
         """Make a shared folder that of this compensation and these settings, or check that it is."""
-        path, mine = directory / "compensation.json", self.identity()
+        path, mine = directory / "compensation.json", json.loads(json.dumps(self.identity()))
         directory.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.exists():
@@ -234,11 +250,16 @@ class HasCompensation:
         return self._bound.paid_for(batch, failed)
 
     def save_state(self, path: str) -> None:
-        """Write what the compensation has learnt, for a run to resume from."""
+        """Write what the compensation has learnt, for a run to resume from; ``steps()`` are to be kept beside it."""
         self._bound.save_state(path)
 
     def load_state(self, path: str) -> None:
-        """Read what :meth:`save_state` wrote; without such a file the compensation is fitted as for a new run."""
+        """Read what :meth:`save_state` wrote; steps taken are put back by ``restore_steps(**steps)``.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            CorruptFileError: It is not what was written.
+        """
         self._bound.load_state(path)
 
 

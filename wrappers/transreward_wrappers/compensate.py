@@ -52,14 +52,16 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
         settings: dict[str, Any] | None = None,
         shared_state: str | None = None,
     ) -> None:
+        from transreward_envs.robots.keywords import plain_json  # needs MuJoCo
+
         pair = pair if isinstance(pair, Pair) else Pair.from_json(pair)
         cls = load_compensation(compensation)
         RecordConstructorArgs.__init__(
             self,
             pair=pair.to_json(),
             compensation=f"{cls.__module__}:{cls.__qualname__}",
-            settings=dict(settings or {}),
-            shared_state=shared_state,
+            settings=plain_json(settings or {}),
+            shared_state=plain_json(shared_state),
         )
         gym.Wrapper.__init__(self, env)
         require_uncompensated(env)
@@ -123,8 +125,8 @@ class Compensate(HasCompensation, gym.Wrapper[Any, Any, Any, Any], RecordConstru
                 "Environments that learn together have the same pair, compensation and settings; got "
                 f"{mine} and {theirs}."
             )
-        self._bound, self._follower = other._bound, None
         join_environments([other.env, self.env])
+        self._bound, self._follower = other._bound, None
 
     def _shown(self) -> Any:
         """Return the observation, with what the compensation appends to it."""
