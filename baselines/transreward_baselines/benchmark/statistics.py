@@ -60,13 +60,20 @@ def estimate(statistic: Statistic, strata: Strata) -> Estimate:
     return _with_interval(value, statistic(np.concatenate([_resampled(one, generator) for one in strata], axis=-1)))
 
 
-def mean_of_means(strata: Strata) -> Estimate:
-    """Return the mean over strata of their means, with its interval: each stratum counts alike, whatever its runs."""
-    value = float(np.mean([stratum.mean() for stratum in strata]))
-    if min(len(stratum) for stratum in strata) < 2:
-        return Estimate(value=value)
+def interval_of_means(groups: Strata) -> dict[str, float | None]:
+    """Return the interval of a mean of strata's means, as each counts alike, whatever its runs.
+
+    Strata of a group share what differs between runs.
+
+    Args:
+        groups: A group as ``(strata, runs)``; runs are drawn for all its strata at once.
+    """
+    if not groups or min(one.shape[-1] for one in groups) < 2:
+        return {"low": None, "high": None}
     generator = np.random.default_rng(0)
-    return _with_interval(value, np.mean([_resampled(one, generator).mean(axis=-1) for one in strata], axis=0))
+    means = [_resampled(one, generator).mean(axis=-1) for one in groups]
+    low, high = np.percentile(np.concatenate(means).mean(axis=0), LEVELS)
+    return {"low": float(low), "high": float(high)}
 
 
 def probability_of_improvement(ours: Strata, theirs: Strata) -> Estimate:
@@ -91,8 +98,9 @@ def _wins(ours: Array, theirs: Array) -> Any:
 
 
 def _resampled(scores: Array, generator: np.random.Generator) -> Array:
-    """Return as many scores drawn with replacement, many times over, as ``(resamples, runs)``."""
-    return scores[generator.integers(len(scores), size=(RESAMPLES, len(scores)))]
+    """Return as many of ``(..., runs)`` drawn with replacement, many times over, as ``(..., resamples, runs)``."""
+    runs = scores.shape[-1]
+    return scores[..., generator.integers(runs, size=(RESAMPLES, runs))]
 
 
 def _with_interval(value: float, drawn: Array) -> Estimate:

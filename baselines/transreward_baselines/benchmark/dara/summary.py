@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,10 @@ import numpy as np
 from transreward_baselines.benchmark.dara.cells import AUGMENTED, PLAIN, Run
 from transreward_baselines.benchmark.dara.published import Key
 from transreward_baselines.benchmark.dara.rows import Row
-from transreward_baselines.benchmark.statistics import Array, Estimate, estimate, mean, mean_of_means
+from transreward_baselines.benchmark.statistics import Array, estimate, interval_of_means, mean
+
+Gains = dict[tuple[str, str, str], dict[int, float]]
+"""By pair, quality and algorithm: differences between runs of one seed, by seed."""
 
 ALL = "all"
 """What stands in place of an algorithm's name where all are taken together."""
@@ -70,7 +73,7 @@ class Verdict:
     """Mean over cells."""
 
     low: float | None
-    """Of a bootstrap that draws seeds within each cell."""
+    """Of a bootstrap that draws seeds within each pair and quality, for all algorithms at once."""
 
     high: float | None
 
@@ -96,23 +99,23 @@ def scores_of(rows: Iterable[Row], published: Mapping[Key, float]) -> list[Score
     ]
 
 
-def differences(rows: Collection[Row]) -> dict[tuple[str, str, str], Array]:
+def differences(rows: Collection[Row]) -> Gains:
     """Return by how much DARA's run of each seed is better than the plain one, of each cell that has both."""
     scores = {row.run: row.score for row in rows}
-    found: dict[tuple[str, str, str], list[float]] = {}
+    found: Gains = {}
     for row in rows:
         if row.amount == AUGMENTED:
             plain = Run(cell=row.run.cell, algorithm=row.algorithm, amount=PLAIN, seed=row.seed)
             if plain in scores:
-                found.setdefault((row.pair, row.quality, row.algorithm), []).append(row.score - scores[plain])
-    return {key: np.array(values) for key, values in found.items()}
+                found.setdefault((row.pair, row.quality, row.algorithm), {})[row.seed] = row.score - scores[plain]
+    return found
 
 
-def gains_of(gains: dict[tuple[str, str, str], Array]) -> list[Gain]:
+def gains_of(gains: Gains) -> list[Gain]:
     """Return the gain of each cell, from :func:`differences`."""
     found = []
     for (pair, quality, algorithm), values in gains.items():
-        figure = estimate(mean, [values])
+        figure = estimate(mean, [_array(values)])
         found.append(
             Gain(
                 pair=pair,
@@ -127,14 +130,31 @@ def gains_of(gains: dict[tuple[str, str, str], Array]) -> list[Gain]:
     return found
 
 
-def verdicts_of(gains: dict[tuple[str, str, str], Array]) -> list[Verdict]:
+def verdicts_of(gains: Gains) -> list[Verdict]:
     """Return what the gains of each algorithm's cells come to, and those of all."""
     algorithms = list(dict.fromkeys(key[2] for key in gains))
-    verdicts = [_verdict(name, [values for key, values in gains.items() if key[2] == name]) for name in algorithms]
-    return verdicts + ([_verdict(ALL, list(gains.values()))] if len(algorithms) > 1 else [])
+    verdicts = [_verdict(name, {key: one for key, one in gains.items() if key[2] == name}) for name in algorithms]
+    return verdicts + ([_verdict(ALL, gains)] if len(algorithms) > 1 else [])
 
 
-def _verdict(algorithm: str, cells: Sequence[Array]) -> Verdict:
-    figure: Estimate = mean_of_means(cells)
-    won = sum(bool(values.mean() > 0.0) for values in cells)
-    return Verdict(algorithm=algorithm, cells=len(cells), won=won, gain=figure.value, low=figure.low, high=figure.high)
+def _verdict(algorithm: str, gains: Gains) -> Verdict:
+    """Return what cells come to; algorithms learn from one relabelled dataset a seed, so that seeds are drawn for all.
+
+    Where algorithms have not all seeds in common, the interval is of those that they have.
+    """
+    means = [_array(values).mean() for values in gains.values()]
+    data: dict[tuple[str, str], list[dict[int, float]]] = {}
+    for (pair, quality, _), values in gains.items():
+        data.setdefault((pair, quality), []).append(values)
+    groups = []
+    for cells in data.values():
+        common = sorted(set.intersection(*(set(values) for values in cells)))
+        groups.append(np.array([[values[seed] for seed in common] for values in cells]))
+    won = sum(bool(one > 0.0) for one in means)
+    return Verdict(
+        algorithm=algorithm, cells=len(means), won=won, gain=float(np.mean(means)), **interval_of_means(groups)
+    )
+
+
+def _array(values: Mapping[int, float]) -> Array:
+    return np.array([*values.values()])

@@ -11,7 +11,7 @@ from transreward_baselines.benchmark.dara.report import report
 from transreward_baselines.benchmark.dara.rows import Row, add_rows
 from transreward_baselines.benchmark.dara.summary import ALL, differences, gains_of, scores_of, verdicts_of
 from transreward_baselines.benchmark.dara.terms import claim
-from transreward_baselines.benchmark.statistics import mean_of_means
+from transreward_baselines.benchmark.statistics import interval_of_means
 
 PAIR = "Hopper-dara-mass"
 
@@ -46,8 +46,8 @@ ROWS = [
 
 def test_a_gain_is_between_runs_of_a_seed() -> None:
     found = differences(ROWS)
-    np.testing.assert_array_equal(found[PAIR, "medium", "awr"], [4.0, 6.0])
-    np.testing.assert_array_equal(found[PAIR, "random", "awr"], [-2.0])
+    assert found[PAIR, "medium", "awr"] == {0: 4.0, 1: 6.0}
+    assert found[PAIR, "random", "awr"] == {0: -2.0}
     gains = {(one.quality, one.algorithm): one for one in gains_of(found)}
     first = gains["medium", "awr"]
     assert (first.gain, first.low, first.high, first.seeds) == (5.0, 4.0, 6.0, 2)
@@ -63,14 +63,25 @@ def test_cells_are_won_above_zero_and_count_alike() -> None:
     }
 
 
-def test_the_mean_of_means_has_an_interval_by_seeds_within_cells() -> None:
+def test_what_algorithms_share_of_a_seed_is_not_counted_as_often_as_there_are_algorithms() -> None:
+    shared = np.random.default_rng(0).normal(size=20)
+    own = {seed: float(value) for seed, value in enumerate(shared)}
+    alone, many = (
+        {one.algorithm: one for one in verdicts_of({(PAIR, "medium", name): own for name in names})}
+        for names in (["awr", "iql"], ["awr", "bcq", "bear", "cql", "iql", "mopo"])
+    )
+    assert alone[ALL].low == pytest.approx(many[ALL].low)
+    assert many[ALL].high - many[ALL].low == pytest.approx(many["awr"].high - many["awr"].low)
+    ragged = {(PAIR, "medium", "awr"): own, (PAIR, "medium", "iql"): {0: 1.0}}
+    assert verdicts_of(ragged)[-1].low is None
+
+
+def test_a_mean_of_means_has_an_interval_by_seeds_within_cells() -> None:
     rng = np.random.default_rng(0)
-    cells = [rng.normal(mean, 1.0, size=20) for mean in (0.0, 100.0)]
-    found = mean_of_means(cells)
+    found = interval_of_means([rng.normal(mean, 1.0, size=(1, 20)) for mean in (0.0, 100.0)])
     deviation = np.sqrt(2 / 20) / 2
-    assert found.value == pytest.approx(np.mean(cells))
-    assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.3)
-    assert mean_of_means([np.zeros(3), np.full(1, 4.0)]).value == 2.0
+    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * deviation, rel=0.3)
+    assert interval_of_means([np.zeros((1, 3)), np.full((1, 1), 4.0)]) == {"low": None, "high": None}
 
 
 def test_scores_are_means_over_seeds_beside_the_papers() -> None:
