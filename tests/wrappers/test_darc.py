@@ -314,6 +314,12 @@ def test_accuracies_are_of_held_out_transitions() -> None:
         darc.update(TARGET.sample(600, 1, generator))
     figures = darc.diagnostics()
     assert figures["accuracy_of_triples"] > 0.56 > figures["accuracy_of_pairs"] > 0.4
+    held_out = darc.learner.memory.held_out(10_000)
+    assert [len(rows) for rows in held_out] == [500, 500]
+    told_target = [float((darc.learner.classifiers.classify(rows)[1] > 0.0).mean()) for rows in held_out]
+    of_all = darc.learner.accuracies(10_000)["accuracy_of_triples"]
+    assert of_all == pytest.approx((1.0 - told_target[0] + told_target[1]) / 2.0)
+    assert of_all != figures["accuracy_of_triples"], "running ones are of the newest alone"
 
 
 def test_the_clip_rate_is_of_what_was_paid_whatever_else_was_asked() -> None:

@@ -166,8 +166,8 @@ def _bounds(name: str, data: OfflineData) -> Bounds:
 
 
 def _report(args: ModelArgs, fit: Fit) -> None:
-    """Say how well each run's model predicts a step of held-out data."""
-    print("error on held-out steps, as a share of predicting no change and the mean reward:")
+    """Say how well each run's model predicts steps that it was not fitted to, but chosen by."""
+    print("error on the steps that weights were chosen by, as a share of predicting no change and the mean reward:")
     best = fit.errors.take_along_dim(fit.dynamics.elites[..., None], dim=1).mean(dim=1).tolist()
     for run, (change, reward) in zip(args.runs, best, strict=True):
         print(f"  observations {change:.3f}, reward {reward:.3f} ({run.data}, seed {run.seed})")

@@ -57,9 +57,17 @@ class Chosen:
     score: Score
 
 
-def choose_expert(candidates: Sequence[Candidate], scorer: Scorer) -> Chosen:
-    """Return the best of the few that seem best; what it scores is measured by episodes that chose nothing."""
-    finalists = sorted(candidates, key=lambda candidate: candidate.rough)[-FINALISTS:]
+def choose_expert(candidates: Sequence[Candidate], scorer: Scorer, *, beginnings: Sequence[Candidate] = ()) -> Chosen:
+    """Return the best of the few that seem best; what it scores is measured by episodes that chose nothing.
+
+    Args:
+        candidates: What to choose from.
+        scorer: Scores a policy.
+        beginnings: Of these, experts that training began with. They are among the few however they seem, or what is
+            chosen might be worse.
+    """
+    others = [one for one in candidates if not any(one is known for known in beginnings)]
+    finalists = [*beginnings, *sorted(others, key=lambda candidate: candidate.rough)[-FINALISTS:]]
     best = max(finalists, key=lambda one: scorer(one.policy, episodes=TRIAL_EPISODES, seed=TRIAL_SEED).mean)
     return final(best, scorer)
 

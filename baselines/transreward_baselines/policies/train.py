@@ -112,7 +112,8 @@ def _train(domain: str, workplace: Workplace) -> None:
     seen = [*kept, *tried.values()]
     random = score_random(spec)
     scorer = partial(score, spec=spec)
-    expert = choose_expert(seen, scorer)
+    beginnings = [] if plain else [tried[path] for path in dict.fromkeys(_experts(domain, workplace))]
+    expert = choose_expert(seen, scorer, beginnings=beginnings)
     if plain and robot in SAC_SOURCES:
         pupil = ppo.Args(env_id=spec.id, **_ppo_settings(robot, domain))
         student = teach(expert.policy, spec, hidden=pupil.hidden, activation=pupil.activation, seed=workplace.seed)
@@ -220,11 +221,17 @@ def _try_source(robot: str, domain: str, workplace: Workplace) -> dict[Path, Can
     """Return the plain robot's policies, and the expert to start from, with about what each returns in a domain."""
     found, spec, shelf = find_domain(domain), spec_of(domain), workplace.source(robot)
     tried = {}
-    for path in (policy_path(robot, "expert", shelf), *snapshot_paths(robot, shelf), _beginning(domain, workplace)):
+    for path in (*_experts(domain, workplace), *snapshot_paths(robot, shelf)):
         padded = for_sizes(GaussianPolicy.load(path), None if found is None else found[0], *sizes_of(spec))
         rough = score(padded, spec, episodes=ROUGH_EPISODES, seed=FINAL_SEED + 10_000)
         tried[path] = Candidate(policy=padded, rough=rough.mean)
     return tried
+
+
+def _experts(domain: str, workplace: Workplace) -> tuple[Path, Path]:
+    """Return the files of the plain robot's expert, and of the expert to start from, which may be the same."""
+    robot = robot_of(domain)
+    return policy_path(robot, "expert", workplace.source(robot)), _beginning(domain, workplace)
 
 
 def comparable_score(domain: str, workplace: Workplace) -> float | None:

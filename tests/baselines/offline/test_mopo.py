@@ -60,7 +60,9 @@ def test_models_are_kept_in_the_runs_directory_and_fitted_once(tmp_path: Path, m
 def test_what_models_are_worth_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mopo.main(args_of(mopo, updates=1, out=tmp_path / "run", quiet=False))
     told = capsys.readouterr().out
-    assert "error on held-out steps, as a share of predicting no change and the mean reward" in told
+    assert (
+        "error on the steps that weights were chosen by, as a share of predicting no change and the mean reward" in told
+    )
     assert f"({FIRST}, seed 0)" in told
 
 

@@ -40,6 +40,20 @@ def test_the_expert_is_chosen_by_other_episodes_than_those_that_count() -> None:
     assert tried[-1] == (90.0, 100, FINAL_SEED)
 
 
+def test_an_expert_that_training_began_with_is_among_the_finalists_however_it_seems() -> None:
+    tried: list[float] = []
+
+    def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
+        tried.append(one.about["worth"])
+        return scored({10.0: 99.0}.get(one.about["worth"], one.about["worth"]))
+
+    known = candidates(10.0, 20.0, 90.0, 60.0, 95.0)
+    assert choose_expert(known, scorer, beginnings=known[:1]).policy.about["worth"] == 10.0
+    tried.clear()
+    assert choose_expert(known, scorer, beginnings=known[2:3]).policy.about["worth"] == 95.0
+    assert sorted(tried[:-1]) == [20.0, 60.0, 90.0, 95.0], "none is tried twice"
+
+
 def test_a_medium_policy_is_between_a_third_and_a_half() -> None:
     def scorer(one: GaussianPolicy, *, episodes: int, seed: int) -> Score:
         lucky = 10.0 if one.about["worth"] == 42.0 and seed == FINAL_SEED else 0.0

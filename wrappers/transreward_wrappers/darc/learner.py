@@ -81,15 +81,21 @@ class ClassifierLearner:
         """Whether each domain has at least half a batch of transitions."""
         return self.memory.ready(self._half)
 
-    def accuracies(self) -> dict[str, float]:
-        """Return how many held-out transitions, of both domains alike, each classifier tells apart; none if too few."""
-        held_out = self.memory.held_out(JUDGED)
+    def accuracies(self, newest: int = JUDGED) -> dict[str, float]:
+        """Return how many held-out transitions each classifier tells apart, both domains counting alike.
+
+        Args:
+            newest: Transitions of each domain, at most; with fewer than 128, nothing is told.
+        """
+        held_out = self.memory.held_out(newest)
         if min(map(len, held_out)) < JUDGED:
             return {}
-        logits = self.classifiers.classify(np.concatenate(held_out))
-        truth = np.repeat([False, True], JUDGED)
+        logits = [self.classifiers.classify(rows) for rows in held_out]
         names = ("accuracy_of_pairs", "accuracy_of_triples")
-        return {name: float(((logit > 0.0) == truth).mean()) for name, logit in zip(names, logits, strict=True)}
+        return {
+            name: float(np.mean([((logits[domain][index] > 0.0) == bool(domain)).mean() for domain in range(2)]))
+            for index, name in enumerate(names)
+        }
 
     def learn(self, source: Rows, target: Rows, *, updates: int, every: int, warmup: int, burst: int) -> int:
         """Take in transitions, and train for every full round of them; return the gradient steps that were taken.

@@ -110,7 +110,7 @@ def _relabel(source: Dataset, target: Dataset, dara: DARC, directory: Path, name
         "updates": dara.fit_budget,
         "target": target.metadata.get("dataset_id", str(target.directory)),
         "data": data_of(source, target),
-        **dara.learner.accuracies(),
+        **dara.learner.accuracies(max(source.total_steps, target.total_steps)),
     }
     return relabel(source, dara, directory, domain=0, about=about, name=name)
 

@@ -152,7 +152,7 @@ def _relabel(
         "target": target.metadata.get("dataset_id", str(target.directory)),
         "policy": None if ratio.policy is None else ratio.policy.digest(),
         "policy_clip": ratio.clip,
-        **drae.learner.accuracies(),
+        **drae.learner.accuracies(max(source.total_steps, target.total_steps)),
     }
     return relabel(source, _InOrder(added), directory, domain=0, about=about, name=name)
 
