@@ -1,7 +1,8 @@
-"""The tables of docs/evidence.md, from the benchmarks that are published in docs/results."""
+"""The tables of docs/evidence.md, from the benchmarks and the study that are published in docs/results."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from transreward_baselines.plot import METHOD_NAMES, contender_label
 from transreward_baselines.results import read_table
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from studies import relabelling  # noqa: E402  # found by the line above
+
 PAGE = ROOT / "docs" / "evidence.md"
 RESULTS = ROOT / "docs" / "results"
 STAGES = ("stage-1", "stage-2", "stage-2-estimators", "stage-2-dense")
@@ -26,7 +30,15 @@ def page() -> str:
         agents = dict.fromkeys(row.agent for row in rows)
         parts = ["\n".join(tables([row for row in rows if row.agent == agent])) for agent in agents]
         text = between(text, stage, "\n\n".join(parts))
-    return text
+    return between(text, "relabelling", "\n".join(relabelling_table()))
+
+
+def relabelling_table() -> Iterator[str]:
+    """Yield the lines of the table of rewards that are frozen or compensated when drawn."""
+    yield f"| {' | '.join(relabelling.HEADS)} |"
+    yield "|---|---" + "|---:" * (len(relabelling.HEADS) - 2) + "|"
+    for row in relabelling.cells(read_table(RESULTS / "relabelling" / "relabelling.csv", relabelling.Row)):
+        yield f"| {' | '.join(row)} |"
 
 
 def tables(rows: Sequence[Summary]) -> Iterator[str]:

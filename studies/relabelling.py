@@ -4,7 +4,7 @@
 A run goes on where it was interrupted and is skipped once it is finished; the table and the CSV are of all finished
 runs, those of earlier commands too.
 
-    python -m studies.relabelling --seeds 1 2 3 4 5 --steps 300000 --out runs/relabelling
+    python -m studies.relabelling --agents sac --seeds 1 2 3 4 5 --steps 120000 --out runs/relabelling
 
 Several such commands, for other seeds or agents, may fill one directory at once, each on a core of its own
 (``taskset -c 0 ... --threads 1``).
