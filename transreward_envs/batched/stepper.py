@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transreward_envs.batched.engine import Engine
 from transreward_envs.batched.lanes import Lane
 from transreward_envs.batched.tasks import Task
-from transreward_envs.failures import is_term
+from transreward_envs.robots.domain import is_term
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]

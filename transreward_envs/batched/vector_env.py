@@ -27,7 +27,8 @@ from transreward_envs.batched.lanes import Lane
 from transreward_envs.batched.stepper import Bools, Stepper
 from transreward_envs.batched.tasks import TASKS
 from transreward_envs.errors import require_count
-from transreward_envs.failures import FAILED, is_term
+from transreward_envs.failures import FAILED
+from transreward_envs.robots.domain import is_term
 from transreward_envs.robots.keywords import plain_json
 
 Array = NDArray[np.float64]

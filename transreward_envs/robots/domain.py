@@ -13,7 +13,7 @@ from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from transreward_envs.errors import require_count
-from transreward_envs.failures import is_term, physics_failed, without_reward
+from transreward_envs.failures import FAILED, physics_failed
 from transreward_envs.robots.control import ControlPath
 from transreward_envs.robots.dynamics import Dynamics
 from transreward_envs.robots.keywords import SHIFTING, check_keywords_of, plain_json
@@ -178,7 +178,8 @@ class Domain(MujocoEnv):
             observation, reward, terminated, truncated, info = self._repeat(action)
             observation, info = self._observed(observation), {**info, **self.dynamics.info()}
         if physics_failed(self.data):
-            reward, terminated, truncated, info = np.float64(0.0), False, True, without_reward(info)
+            info = {**{key: 0.0 if is_term(key) else value for key, value in info.items()}, FAILED: True}
+            reward, terminated, truncated = np.float64(0.0), False, True
         return observation, reward, terminated, truncated, info
 
     def do_simulation(self, ctrl: Action, n_frames: int) -> None:
@@ -265,3 +266,8 @@ class Domain(MujocoEnv):
         model.vis.global_.offwidth = max(model.vis.global_.offwidth, self.width)
         model.vis.global_.offheight = max(model.vis.global_.offheight, self.height)
         return model, mujoco.MjData(model)
+
+
+def is_term(key: str) -> bool:
+    """Whether a key of ``info`` is a term of the reward."""
+    return key.startswith("reward_") or key.endswith("_penalty")
