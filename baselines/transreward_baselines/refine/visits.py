@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from transreward_envs import Pair
-from transreward_envs.failures import physics_failed
+from transreward_envs.failures import FAILED
 from transreward_envs.pairs import ROLES, Role
 from transreward_envs.training import DOMAIN_INDEX
 from transreward_wrappers import Transitions
@@ -82,9 +82,9 @@ def visit(pair: Pair, policy: GaussianPolicy, *, steps: int, seed: int, quiet: b
             drawn, _ = policy.sample(observation[None], generator)
             action = scale_actions(drawn[0], cast(Box, target.action_space))
             put_state(there, here)
-            answered, paid, ended, _, _ = there.step(action)
-            following, reward, terminated, truncated, _ = target.step(action)
-            failed = physics_failed(here.data) or physics_failed(there.data)
+            answered, paid, ended, _, told = there.step(action)
+            following, reward, terminated, truncated, info = target.step(action)
+            failed = FAILED in told or FAILED in info
             if not failed:  # or what follows is of no transition
                 answers.append((observation, action, float(paid), answered, bool(ended)))
                 met.append((observation, action, float(reward), following, bool(terminated)))

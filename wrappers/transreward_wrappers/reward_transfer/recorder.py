@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from transreward_envs.failures import physics_failed
+from transreward_envs.failures import FAILED
 from transreward_wrappers.compensation import Env, Transitions
 
 Array = NDArray[np.float64]
@@ -29,7 +29,6 @@ class Recorder:
     def __init__(self, env: Env, *, budget: int, seed: int) -> None:
         self.env, self._budget = env, budget
         self._rows: list[tuple[Array, Array, float, Array, bool]] = []
-        self._data = env.unwrapped.data  # type: ignore[attr-defined]  # of every domain
         env.reset(seed=seed)
 
     def __enter__(self) -> Self:
@@ -61,8 +60,8 @@ class Recorder:
         total, steps, over = 0.0, 0, False
         while not (over or steps == horizon or len(self._rows) >= (self._budget if until is None else until)):
             action = policy(observation).astype(np.float32)
-            following, reward, terminated, truncated, _ = self.env.step(action)
-            if physics_failed(self._data):  # what follows is of no transition
+            following, reward, terminated, truncated, info = self.env.step(action)
+            if FAILED in info:  # what follows is of no transition
                 break
             total, steps, over = total + float(reward), steps + 1, terminated or truncated
             self._rows.append((observation, action.astype(np.float64), float(reward), following, terminated))
