@@ -60,20 +60,20 @@ def estimate(statistic: Statistic, strata: Strata) -> Estimate:
     return _with_interval(value, statistic(np.concatenate([_resampled(one, generator) for one in strata], axis=-1)))
 
 
-def interval_of_means(groups: Strata) -> dict[str, float | None]:
-    """Return the interval of a mean of strata's means, as each counts alike, whatever its runs.
-
-    Strata of a group share what differs between runs.
+def mean_of_means(strata: Strata, groups: Strata) -> Estimate:
+    """Return the mean over strata of their means, with its interval: each stratum counts alike, whatever its runs.
 
     Args:
-        groups: A group as ``(strata, runs)``; runs are drawn for all its strata at once.
+        strata: As ``(runs,)`` each.
+        groups: The same, those together as ``(strata, runs)`` that share what differs between runs, which are drawn for
+            all of them at once. Where strata of a group have not all runs in common, those that they have.
     """
-    if not groups or min(one.shape[-1] for one in groups) < 2:
-        return {"low": None, "high": None}
+    value = float(np.mean([stratum.mean() for stratum in strata]))
+    if min(group.shape[-1] for group in groups) < 2:
+        return Estimate(value=value)
     generator = np.random.default_rng(0)
-    means = [_resampled(one, generator).mean(axis=-1) for one in groups]
-    low, high = np.percentile(np.concatenate(means).mean(axis=0), LEVELS)
-    return {"low": float(low), "high": float(high)}
+    means = np.concatenate([_resampled(group, generator).mean(axis=-1) for group in groups])
+    return _with_interval(value, means.mean(axis=0))
 
 
 def probability_of_improvement(ours: Strata, theirs: Strata) -> Estimate:

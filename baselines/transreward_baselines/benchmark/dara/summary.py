@@ -10,7 +10,7 @@ import numpy as np
 from transreward_baselines.benchmark.dara.cells import AUGMENTED, PLAIN, Run
 from transreward_baselines.benchmark.dara.published import Key
 from transreward_baselines.benchmark.dara.rows import Row
-from transreward_baselines.benchmark.statistics import Array, estimate, interval_of_means, mean
+from transreward_baselines.benchmark.statistics import Array, estimate, mean, mean_of_means
 
 Gains = dict[tuple[str, str, str], dict[int, float]]
 """By pair, quality and algorithm: differences between runs of one seed, by seed."""
@@ -138,22 +138,18 @@ def verdicts_of(gains: Gains) -> list[Verdict]:
 
 
 def _verdict(algorithm: str, gains: Gains) -> Verdict:
-    """Return what cells come to; algorithms learn from one relabelled dataset a seed, so that seeds are drawn for all.
-
-    Where algorithms have not all seeds in common, the interval is of those that they have.
-    """
-    means = [_array(values).mean() for values in gains.values()]
+    """Return what cells come to; algorithms share the relabelled data of a seed, so that seeds are drawn for all."""
+    cells = [_array(values) for values in gains.values()]
     data: dict[tuple[str, str], list[dict[int, float]]] = {}
     for (pair, quality, _), values in gains.items():
         data.setdefault((pair, quality), []).append(values)
     groups = []
-    for cells in data.values():
-        common = sorted(set.intersection(*(set(values) for values in cells)))
-        groups.append(np.array([[values[seed] for seed in common] for values in cells]))
-    won = sum(bool(one > 0.0) for one in means)
-    return Verdict(
-        algorithm=algorithm, cells=len(means), won=won, gain=float(np.mean(means)), **interval_of_means(groups)
-    )
+    for several in data.values():
+        common = sorted(set.intersection(*(set(values) for values in several)))
+        groups.append(np.array([[values[seed] for seed in common] for values in several]))
+    figure = mean_of_means(cells, groups)
+    won = sum(bool(values.mean() > 0.0) for values in cells)
+    return Verdict(algorithm=algorithm, cells=len(cells), won=won, gain=figure.value, low=figure.low, high=figure.high)
 
 
 def _array(values: Mapping[int, float]) -> Array:

@@ -11,7 +11,7 @@ from transreward_baselines.benchmark.dara.report import report
 from transreward_baselines.benchmark.dara.rows import Row, add_rows
 from transreward_baselines.benchmark.dara.summary import ALL, differences, gains_of, scores_of, verdicts_of
 from transreward_baselines.benchmark.dara.terms import claim
-from transreward_baselines.benchmark.statistics import interval_of_means
+from transreward_baselines.benchmark.statistics import mean_of_means
 
 PAIR = "Hopper-dara-mass"
 
@@ -78,10 +78,14 @@ def test_what_algorithms_share_of_a_seed_is_not_counted_as_often_as_there_are_al
 
 def test_a_mean_of_means_has_an_interval_by_seeds_within_cells() -> None:
     rng = np.random.default_rng(0)
-    found = interval_of_means([rng.normal(mean, 1.0, size=(1, 20)) for mean in (0.0, 100.0)])
+    cells = [rng.normal(mean, 1.0, size=20) for mean in (0.0, 100.0)]
+    found = mean_of_means(cells, [one[None] for one in cells])
     deviation = np.sqrt(2 / 20) / 2
-    assert found["high"] - found["low"] == pytest.approx(2 * 1.96 * deviation, rel=0.3)
-    assert interval_of_means([np.zeros((1, 3)), np.full((1, 1), 4.0)]) == {"low": None, "high": None}
+    assert found.value == pytest.approx(np.mean(cells))
+    assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.3)
+    few = [np.zeros(3), np.full(1, 4.0)]
+    alone = mean_of_means(few, [one[None] for one in few])
+    assert (alone.value, alone.low) == (2.0, None)
 
 
 def test_scores_are_means_over_seeds_beside_the_papers() -> None:
