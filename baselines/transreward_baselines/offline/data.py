@@ -187,16 +187,9 @@ class OfflineData:
                 where = self.whole(run)
                 ended = over[where].long()
                 episode = ended.cumsum(0) - ended  # the step that ends one belongs to it
-                lengths, returns, finals = (
-                    torch.zeros(int(episode[-1]) + 1, dtype=torch.float64, device=where.device).scatter_add_(
-                        0, episode, values.double()
-                    )
-                    for values in (
-                        torch.ones_like(over[where]),
-                        *(self.arrays[of][where] for of in ("rewards", "terminated")),
-                    )
-                )
-                returns = returns[(finals > 0.0) | (lengths == lengths.max())]
+                lengths, terminated = torch.bincount(episode), self.arrays["terminated"][where]
+                returns = torch.bincount(episode, weights=self.arrays["rewards"][where].double())
+                returns = returns[(torch.bincount(episode, weights=terminated) > 0.0) | (lengths == lengths.max())]
                 spans[key] = returns.max() - returns.min()
         return torch.stack([spans[key] for key in keys]).float()
 
