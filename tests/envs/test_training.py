@@ -188,6 +188,9 @@ def test_environments_of_one_process_spend_one_budget_together() -> None:
     targets[1].reset(seed=0)
     with pytest.raises(RuntimeError, match="Environments are joined before their first reset"):
         join_environments(targets)
+    other = gym.make("TransReward/Hopper-gravity-2.0-target-v0", target_budget=6)
+    with pytest.raises(ValueError, match="target budget of 6, and .* target budget of 5"):
+        join_environments([targets[0], other])
 
 
 def test_copies_reserve_nothing_of_a_shared_budget(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ def test_a_compensation_of_ones_own_gets_its_ids() -> None:
             register_compensation("darc", Constant)
         with pytest.raises(ValueError, match="'source' is taken"):
             register_compensation("source", Constant)
+        with pytest.raises(ValueError, match="stands in its ids and is not empty; got ''"):
+            register_compensation("", Constant)
     finally:
         METHODS.pop("constant")
         for env_id in [env_id for env_id in gym.registry if env_id.endswith("-constant-v0")]:

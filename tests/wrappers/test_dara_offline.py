@@ -59,6 +59,17 @@ def test_source_data_is_paid_for_what_the_target_would_do(tmp_path: Path) -> Non
         relabel_source(source, target, tmp_path / "new", name="tried/new-v0", updates=1, settings=SETTINGS)
 
 
+def test_accuracies_that_are_told_are_of_all_that_was_held_out(tmp_path: Path) -> None:
+    source, target = (dataset(tmp_path / name, law, 100, seed=0) for name, law in (("s", SOURCE), ("t", TARGET)))
+    learned = {"updates": 50, "settings": SETTINGS}
+    told = relabel_source(source, target, tmp_path / "new", name="tried/new-v0", **learned).about["compensation"]
+    learner = fit(source, target, **learned).learner
+    held_out = learner.memory.held_out(10_000)
+    assert [len(rows) for rows in held_out] == [1_000, 1_000]
+    as_target = [(learner.classifiers.classify(rows)[1] > 0.0).mean() for rows in held_out]
+    assert told["accuracy_of_triples"] == pytest.approx((1.0 - as_target[0] + as_target[1]) / 2.0)
+
+
 def test_a_folder_is_looked_at_before_anything_is_learned_and_what_a_killed_one_left_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
