@@ -12,7 +12,6 @@ import torch
 from gymnasium.envs.registration import EnvSpec
 from hypothesis import given
 from hypothesis import strategies as st
-from stable_baselines3.common.vec_env import DummyVecEnv
 
 from tests.wrappers.transitions import some_transitions
 from transreward_envs import get_pair
@@ -251,76 +250,6 @@ def test_a_class_that_no_other_process_could_find_is_refused() -> None:
         register_compensation("local", Local)
 
 
-def test_environments_that_are_joined_learn_together() -> None:
-    from transreward_envs.training import join_environments
-
-    settings = {"time_limit": 10, "warmup": 20, "update_every": 10, "batch_size": 8, "target_ratio": 0.5}
-    envs = [gym.make("TransReward/HalfCheetah-broken-bthigh-darc-v0", **settings) for _ in range(2)]
-    join_environments(envs)
-    assert envs[0].get_wrapper_attr("compensation") is envs[1].get_wrapper_attr("compensation")
-    for env in envs:
-        env.reset(seed=0)
-        for _ in range(40):
-            if any(env.step(env.action_space.sample())[2:4]):
-                env.reset()
-    assert sum(envs[0].get_wrapper_attr("steps")().values()) == 80
-
-
-def test_a_vector_of_environments_is_joined_and_one_of_processes_is_refused() -> None:
-    from transreward_envs.training import join_environments
-
-    ids = [lambda: gym.make("TransReward/HalfCheetah-broken-bthigh-darc-v0")] * 2
-    for envs in (gym.vector.SyncVectorEnv(ids), DummyVecEnv(ids)):
-        join_environments(envs)
-        first, second = (env.get_wrapper_attr("compensation") for env in envs.envs)
-        assert first is second
-        join_environments(envs)
-        assert envs.envs[0].get_wrapper_attr("ledger").lanes == 2, "who is joined already is not counted again"
-    wrapped = gym.wrappers.vector.RecordEpisodeStatistics(gym.vector.SyncVectorEnv(ids))
-    join_environments(wrapped)
-    assert wrapped.unwrapped.envs[0].get_wrapper_attr("ledger").lanes == 2
-    with pytest.raises(TypeError, match="got CompensateLanes. Lanes of `make_vec` share already"):
-        join_environments(gym.make_vec("TransReward/HalfCheetah-broken-bthigh-darc-v0", num_envs=2))
-    with pytest.raises(ValueError, match="At least one environment must be given"):
-        join_environments([])
-    workers = gym.vector.AsyncVectorEnv([lambda: gym.make("TransReward/Hopper-v0")] * 2)
-    with pytest.raises(TypeError, match=r"Environments of one process are joined.*got AsyncVectorEnv.*shared_state"):
-        join_environments(workers)
-    workers.close()
-
-
-def test_environments_that_differ_or_have_started_are_not_joined() -> None:
-    from transreward_envs.training import join_environments
-
-    env_id = "TransReward/HalfCheetah-broken-bthigh-darc-v0"
-    with pytest.raises(ValueError, match="have the same pair, compensation and settings"):
-        join_environments([gym.make(env_id, eta=0.1), gym.make(env_id, eta=5.0)])
-    started = gym.make(env_id)
-    started.reset(seed=0)
-    with pytest.raises(RuntimeError, match="joined before their first reset"):
-        join_environments([gym.make(env_id), started])
-
-
-def test_who_cannot_be_joined_is_left_as_it_was() -> None:
-    from transreward_envs.training import join_environments
-
-    env_id = "TransReward/HalfCheetah-broken-bthigh-darc-v0"
-    first, started = gym.make(env_id), gym.make(env_id)
-    started.reset(seed=0)
-    with pytest.raises(RuntimeError, match="joined before their first reset"):
-        join_environments([first, started])
-    assert first.get_wrapper_attr("compensation") is not started.get_wrapper_attr("compensation")
-    for settings in ({"target_budget": 10}, {"target_ratio": 0.9}, {"time_limit": 7}):
-        with pytest.raises(ValueError, match="the same pair, schedule, time limit and target budget; got"):
-            join_environments([gym.make(env_id, **settings), gym.make(env_id)])
-    mixture = gym.make(MIXTURE)
-    with pytest.raises(ValueError, match="of one method; these are wrapped by Compensate and DomainSchedule"):
-        join_environments([mixture, gym.make(env_id)])
-    others = [gym.make(env_id) for _ in range(2)]
-    join_environments([gym.make("TransReward/HalfCheetah-v0"), *others])
-    assert others[0].get_wrapper_attr("compensation") is others[1].get_wrapper_attr("compensation")
-
-
 @pytest.mark.parametrize("method", ["mixture", "darc"])
 def test_cleanrls_stack_of_wrappers_goes_around_a_training_id(method: str) -> None:
     def thunk() -> gym.Env:
@@ -345,13 +274,6 @@ def test_cleanrls_stack_of_wrappers_goes_around_a_training_id(method: str) -> No
     lanes = gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec(PAIR.id(method), num_envs=2, time_limit=20))
     lanes.reset(seed=0)
     assert any("episode" in lanes.step(lanes.action_space.sample())[4] for _ in range(25))
-
-
-def test_environments_of_different_pairs_are_not_joined() -> None:
-    from transreward_envs.training import join_environments
-
-    with pytest.raises(ValueError, match="have the same pair, compensation and settings; got .*gravity-2.0.*mass-2.0"):
-        join_environments([gym.make(f"TransReward/Hopper-{shift}-darc-v0") for shift in ("mass-2.0", "gravity-2.0")])
 
 
 @pytest.mark.parametrize("method", ["mixture", "darc"])
