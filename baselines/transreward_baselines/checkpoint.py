@@ -94,7 +94,7 @@ def load_policy(directory: Path) -> tuple[RunConfig, Policy]:
     config = read_config(directory)
     if not (found := checkpoints(directory)):
         raise RunDirectoryError(f"{directory} has no checkpoint yet. Train it further first.")
-    acting = replace(config, steps=1, n_envs=1, relabel=False, learn_from="both")
+    acting = replace(config, steps=1, n_envs=1, relabel=False, learn_from="both", whole_episodes=False)
     agent = make_agent(acting, make_plain_env(config))
     try:
         _load_agent_tensors(agent, load_tensors(found[-1] / "agent.safetensors")[0])

@@ -42,6 +42,7 @@ def train(
     target_budget: int | None = None,
     relabel: bool = True,
     learn_from: Literal["both", "source"] = "both",
+    whole_episodes: bool = False,
     eval_every: int = 10_000,
     eval_episodes: int = 5,
     set: tuple[str, ...] = (),
@@ -60,6 +61,7 @@ def train(
         target_budget: Target steps in all.
         relabel: Compensate SAC's rewards when they are drawn from its replay buffer, not once for all when paid.
         learn_from: Transitions that SAC then learns from: those of `both` domains, or of the `source` alone.
+        whole_episodes: Have DRaE pay SAC's episodes by all of each, once it is over, not step by step.
         eval_every: Steps between two evaluations, each followed by a checkpoint.
         eval_episodes: Episodes of an evaluation, in each domain.
         set: Further keywords of the training id, such as `eta=0.1`; `transreward settings darc` lists them.
@@ -78,6 +80,7 @@ def train(
         target_budget=target_budget,
         relabel=relabel,
         learn_from=learn_from,
+        whole_episodes=whole_episodes,
         eval_every=eval_every,
         eval_episodes=eval_episodes,
         settings=parse_settings(set),

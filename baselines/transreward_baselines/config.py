@@ -15,6 +15,8 @@ from transreward_envs import METHODS, get_pair
 from transreward_envs.errors import require_count, unknown
 from transreward_envs.methods import training_methods
 from transreward_envs.pairs import ROLES
+from transreward_wrappers.bound import load_compensation
+from transreward_wrappers.drae import DRaE
 from transreward_wrappers.storage import write_json
 
 AgentName = Literal["sb3-ppo", "sb3-sac"]
@@ -63,6 +65,9 @@ class RunConfig:
     learn_from: LearnFrom = "both"
     """Whose transitions SAC learns from where rewards are relabelled: those of both domains, or of the source alone."""
 
+    whole_episodes: bool = False
+    """Whether DRaE, where it relabels SAC's rewards, pays an episode by all of it once it is over."""
+
     eval_every: int = 10_000
     """Steps between two evaluations, each followed by a checkpoint."""
 
@@ -93,6 +98,11 @@ class RunConfig:
             raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
         object.__setattr__(self, "relabel", self.relabel and self.agent == "sb3-sac" and self.compensated)
         require_learn_from(self.learn_from, relabels=self.relabel)
+        if self.whole_episodes and not self._relabels_by_drae:
+            raise ValueError(
+                "`whole_episodes` is for DRaE where it relabels SAC's rewards: method 'drae', agent 'sb3-sac', and "
+                f"`relabel`; got method {self.method!r}, agent {self.agent!r}, and relabel={self.relabel}."
+            )
         for name in ("steps", "n_envs", "eval_every", "eval_episodes"):
             require_count(name, getattr(self, name), at_least=1)
         require_count("seed", self.seed)
@@ -105,6 +115,12 @@ class RunConfig:
     def compensated(self) -> bool:
         """Whether the method has a compensation."""
         return self.method in METHODS and METHODS[self.method].compensation is not None
+
+    @property
+    def _relabels_by_drae(self) -> bool:
+        """Whether rewards are relabelled, by DRaE."""
+        path = METHODS[self.method].compensation if self.relabel else None
+        return path is not None and issubclass(load_compensation(path), DRaE)
 
     def check(self, directory: Path) -> None:
         """Check that a directory is this run's, or empty.

@@ -92,7 +92,7 @@ def _variant(config: RunConfig) -> str:
     """Return what tells runs of one method apart."""
     settings = {**config.settings, "target_budget": config.target_budget, "n_envs": config.n_envs}
     if config.agent == "sb3-sac" and config.compensated:
-        settings |= {"relabel": config.relabel, "learn_from": config.learn_from}
+        settings |= {name: getattr(config, name) for name in ("relabel", "learn_from", "whole_episodes")}
     return ", ".join(f"{name}={value}" for name, value in sorted(settings.items()) if value is not None)
 
 

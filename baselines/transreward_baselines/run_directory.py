@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 LOCK = ".lock"
 """File in a run's directory by which one process holds it."""
 
-UNTOLD = {"relabel": False, "learn_from": "both"}
+UNTOLD = {"relabel": False, "learn_from": "both", "whole_episodes": False}
 """Settings as they were in runs that do not tell them."""
 
 

@@ -8,6 +8,7 @@ import signal
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -177,6 +178,26 @@ def test_sacs_rewards_are_relabelled_unless_they_are_frozen(learn_from: str, tmp
     assert make_agent(run, make_training_env(run)).replay_buffer.learn_from == learn_from
 
 
+def test_drae_pays_whole_episodes_where_it_is_told_to(tmp_path: Path) -> None:
+    run = config("drae", "sb3-sac", whole_episodes=True)
+    train(run, tmp_path / "run")
+    paid = load_tensors(checkpoints(tmp_path / "run")[-1] / "replay.safetensors")[0]["relabelled"]
+    assert 0 < paid.sum() < len(paid), "the warm-up's episodes are paid step by step"
+    assert train(replace(run, steps=200), tmp_path / "run")[-1].step == 200
+    again = load_tensors(checkpoints(tmp_path / "run")[-1] / "replay.safetensors")[0]["relabelled"]
+    assert torch.equal(again[: len(paid)], paid)
+    assert again.sum() > paid.sum()
+    assert load_policy(tmp_path / "run")[0].whole_episodes
+    with pytest.raises(RunDirectoryError, match="whole_episodes: True there, False asked for"):
+        train(config("drae", "sb3-sac"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("wrong", [{"relabel": False}, {"agent": "sb3-ppo"}, {"method": "darc"}, {"method": "mixture"}])
+def test_whole_episodes_are_paid_by_drae_for_sac_alone(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="`whole_episodes` is for DRaE where it relabels SAC's rewards"):
+        config(**{"method": "drae", "agent": "sb3-sac", **wrong}, whole_episodes=True)
+
+
 def test_relabelling_is_for_sac_and_compensations_alone() -> None:
     for run in (config(), config("mixture", "sb3-sac"), config("source", "sb3-sac")):
         assert not run.relabel
@@ -188,7 +209,7 @@ def test_runs_of_before_there_was_relabelling_go_on_as_they_were(tmp_path: Path)
     out, frozen = tmp_path / "run", config(agent="sb3-sac", relabel=False)
     train(frozen, out)
     settings = json.loads((out / "config.json").read_text())
-    del settings["relabel"], settings["learn_from"]
+    del settings["relabel"], settings["learn_from"], settings["whole_episodes"]
     (out / "config.json").write_text(json.dumps(settings))
     with pytest.raises(RunDirectoryError, match="relabel: False there, True asked for"):
         train(config(agent="sb3-sac"), out)

@@ -14,6 +14,7 @@ from torch import nn
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.lanes import make_lanes
+from transreward_baselines.sb3.drae import DRaEReplayBuffer, drae_replay
 from transreward_baselines.sb3.lanes import VectorEnvAdapter
 from transreward_baselines.sb3.replay import compensated_replay
 from transreward_baselines.training_ids import evaluation_places, with_agents_own
@@ -70,9 +71,18 @@ def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
             warnings.filterwarnings("ignore", message="You have specified a mini-batch size", category=UserWarning)
             return PPO("MlpPolicy", env, seed=config.seed, n_steps=rollout_steps(config), device="cpu", **_PPO)
     size = min(config.steps, 1_000_000)
-    relabels = config.relabel and not env.get_attr("compensation", indices=[0])[0].follows
-    replay = compensated_replay(env, learn_from=config.learn_from) if relabels else {}
-    return SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **replay, **_SAC)
+    agent = SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **_replay(config, env), **_SAC)
+    if isinstance(agent.replay_buffer, DRaEReplayBuffer):
+        agent.replay_buffer.follow(agent)
+    return agent
+
+
+def _replay(config: RunConfig, env: VecEnv) -> dict[str, Any]:
+    """Return what SAC is told of its replay buffer."""
+    if not config.relabel or env.get_attr("compensation", indices=[0])[0].follows:
+        return {}
+    replay = drae_replay if config.whole_episodes else compensated_replay
+    return replay(env, learn_from=config.learn_from)
 
 
 def rollout_steps(config: RunConfig) -> int:
