@@ -2,22 +2,24 @@
 
 From source episodes of one policy and a tenth as many of the target, the value of another, less noisy one is estimated
 at the target's starts: by V alone, fitted Q evaluation (Le et al., 2019, arXiv:1903.08738), importance sampling alone,
-the direct doubly robust form with unit ratios of dynamics, and DRaE's residual form with every kind of ratio and
-several clips. V and Q are good, or poor, with a fifth of the gradient steps. Of a horizon, episodes are cut there, and
-V stands for the rest. Values are discounted, over an episode's time limit.
+as it is and with weights that are normalised, the direct doubly robust form with unit ratios of dynamics, and DRaE's
+residual form with every kind of ratio and several clips. V and Q are good, or poor, with a fifth of the gradient steps.
+Of a horizon, episodes are cut there, and V stands for the rest; importance sampling, which has no V, is over whole
+episodes at any. Values are discounted, over an episode's time limit.
 
     python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
 
-Rows are written as they come, those of a pair, a seed and a quality of V and Q at a time; the command goes on where it
-was interrupted, and the table is of all rows.
+A second table divides the mean squared error of DRaE as it is by default by that of each rival, of which the clip that
+has come out best in that very case is taken. Rows are written as they come, those of a pair, a seed and a quality of
+values at a time; the command goes on where it was interrupted, and the tables are of all rows. Several such commands,
+for other seeds or pairs, may fill one directory at once.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,12 @@ import torch
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 from studies.claim import claim
 from studies.drae_episodes import GAMMA, dataset_of, policies, truth_of
+from studies.drae_error_tables import Row, errors_table, ratios_table
 from studies.fitted_q import FittedQ
+from studies.importance_sampling import sampled
 from transreward_baselines.results import read_table, write_table
 from transreward_baselines.script import errors_told
 from transreward_baselines.settings import parse_settings
@@ -58,33 +61,6 @@ QUALITIES = {"poor": 1, "good": 5}
 KINDS, CLIPS = ("one", "classifier", "interval", "slide"), (1.0, 2.0, 5.0)
 SIZES: dict[str, Any] = {"gamma": GAMMA, "batch_size": 256, "fit_decay": True}
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One estimate."""
-
-    pair: str
-    seed: int
-    settings: str
-    """Of DRaE, where they are not the usual ones."""
-
-    quality: str
-    horizon: int
-    estimator: str
-    clip: float
-
-    estimate: float
-    """Mean over the source's episodes; what is not finite has overflowed."""
-
-    spread: float
-    """Standard deviation over the source's episodes."""
-
-    truth: float
-    truth_error: float
-    """Standard error of the truth."""
-
-    episodes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,17 +94,18 @@ def estimates(
         terminated=batch.terminated,
         ends=ends,
     )
-    log_ratios = drae.learner.classifiers.log_ratios(features_of(batch))
+    all_log_ratios = drae.learner.classifiers.log_ratios(features_of(flat.as_transitions(0)))
+    log_ratios = all_log_ratios[:, kept]
     first, q = position[kept] == 0, drae.action_value(batch)
-    nothing = np.zeros(len(steps))
-    empty = replace(steps, value=nothing, next_value=nothing)
     yield "V", 0.0, steps.value[first]
     yield "fitted Q", 0.0, first_values
     for clip in CLIPS:
+        weights = weight(logs, clip=clip) * dynamics_ratio(all_log_ratios, "classifier", clip=clip).low
+        for name, normalised in (("importance sampling", False), ("importance sampling, normalised", True)):
+            over = flat.terminated | flat.truncated
+            yield name, clip, sampled(flat.rewards, weights, over, gamma=GAMMA, normalised=normalised)
         given = {"gamma": GAMMA, "policy_weight": weight(logs[kept], clip=clip)}
         ratios = {kind: dynamics_ratio(log_ratios, kind, clip=clip) for kind in KINDS}
-        sampled = _guarded(empty, nothing, ratio=ratios["classifier"], **given)
-        yield "importance sampling", clip, sampled[first]
         yield "direct, unit ratios", clip, _guarded(steps, q, form=direct, ratio=ratios["one"], **given)[first]
         for kind in KINDS:
             yield f"DRaE, {kind}", clip, _guarded(steps, q, ratio=ratios[kind], **given)[first]
@@ -195,36 +172,6 @@ def drae_space(dataset: Dataset) -> Box:
     return space
 
 
-def table(rows: list[Row]) -> Table:
-    """Return mean squared error, its interval over seeds, bias and variance, of each estimator in each case."""
-    shown = Table(
-        "pair",
-        "settings",
-        "V and Q",
-        "horizon",
-        "estimator",
-        "clip",
-        "MSE [95 %]",
-        "bias",
-        "variance",
-        "of one episode",
-    )
-    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row.pair, row.settings, row.quality, row.horizon, row.estimator, row.clip].append(row)
-    generator = np.random.default_rng(0)
-    for (pair, changes, quality, horizon, estimator, clip), some in groups.items():
-        errors = np.array([row.estimate - row.truth for row in some])
-        drawn = np.square(errors[generator.integers(0, len(errors), (2_000, len(errors)))]).mean(axis=1)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        one = np.mean([row.spread**2 + (row.estimate - row.truth) ** 2 for row in some])
-        interval = f"{np.square(errors).mean():.3g} [{low:.3g}, {high:.3g}]"
-        numbers = (f"{errors.mean():+.3g}", f"{errors.var():.3g}", f"{one:.3g}")
-        named = (pair, changes, quality, str(horizon), estimator, f"{clip:g}" if clip else "")
-        shown.add_row(*named, interval, *numbers)
-    return shown
-
-
 def main(words: Sequence[str] | None = None) -> None:
     """Run what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -260,7 +207,9 @@ def main(words: Sequence[str] | None = None) -> None:
                     print(f"{pair.name}, seed {seed}, {quality} values: done", flush=True)
     rows = [row for path in sorted((given.out / "rows").rglob("*.csv")) for row in read_table(path, Row)]
     write_table(given.out / "errors.csv", rows, Row)
-    Console(width=170).print(table(rows))
+    console = Console(width=200)
+    console.print(errors_table(rows))
+    console.print(ratios_table(rows))
 
 
 def require_settings(settings: Mapping[str, Any]) -> None:

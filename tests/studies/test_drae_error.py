@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from studies import drae_error
+from studies import drae_error_tables as tables
 from transreward_baselines.results import read_table
 from transreward_baselines.run_directory import RunDirectoryError
 
@@ -23,10 +24,15 @@ def test_each_estimator_has_a_row_in_each_case(measured: Path) -> None:
     rows = read_table(measured / "errors.csv", drae_error.Row)
     assert {(row.quality, row.horizon) for row in rows} == {(q, h) for q in ("poor", "good") for h in (5, 10)}
     kinds = {row.estimator for row in rows}
-    assert {"V", "fitted Q", "importance sampling", "direct, unit ratios", "DRaE, slide"} <= kinds
+    assert {*tables.RIVALS, tables.TESTED[0], "DRaE, slide"} <= kinds
     assert len({(row.quality, row.horizon, row.estimator, row.clip) for row in rows}) == len(rows)
     assert np.isfinite([row.estimate for row in rows if row.estimator == "V"]).all()
     assert len({row.truth for row in rows}) == 1
+    whole = [
+        {row.estimate for row in rows if (row.quality, row.estimator, row.clip) == ("good", name, 2.0)}
+        for name in ("importance sampling", "DRaE, interval")
+    ]
+    assert [len(found) for found in whole] == [1, 2], "importance sampling is over whole episodes at any horizon"
 
 
 def test_what_is_measured_is_not_measured_again(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +59,27 @@ def test_a_setting_that_cannot_be_leaves_no_directory(setting: str, message: str
     with pytest.raises(ValueError, match=message):
         drae_error.main([*TINY, "--set", setting, "--out", str(tmp_path / "new")])
     assert not (tmp_path / "new").exists()
+
+
+def row(estimator: str, clip: float, estimate: float, seed: int = 1, spread: float = 1.0) -> tables.Row:
+    about = {"pair": "a pair", "settings": "", "quality": "good", "horizon": 10, "truth": 10.0, "truth_error": 0.1}
+    return tables.Row(estimator=estimator, clip=clip, estimate=estimate, seed=seed, spread=spread, episodes=5, **about)
+
+
+def test_a_rival_has_the_clip_that_is_best_for_it() -> None:
+    rows = []
+    for seed, off in ((1, 1.0), (2, -1.0)):
+        rows += [row(*tables.TESTED, 10.0 + off, seed)]
+        rows += [row(name, clip, 10.0 + clip * off, seed) for name in tables.RIVALS for clip in (2.0, 4.0)]
+    (cells,) = tables.ratios(rows)
+    assert cells[5:] == ["0.25 [0.25, 0.25]"] * len(tables.RIVALS)
+
+
+def test_estimates_beyond_all_numbers_are_shown() -> None:
+    huge = [
+        row(name, 2.0, estimate, spread=1e200)
+        for name, estimate in zip(tables.RIVALS, (1e200, np.nan, np.inf, 9.0, 8.0), strict=True)
+    ]
+    (cells,) = tables.ratios([row(*tables.TESTED, 11.0), *huge])
+    assert cells[5:] == ["0 [0, 0]"] * 3 + ["1 [1, 1]", "0.25 [0.25, 0.25]"]
+    assert tables.errors_table(huge).row_count == len(huge)
