@@ -20,6 +20,8 @@ from studies import relabelling  # noqa: E402  # found by the line above
 PAGE = ROOT / "docs" / "evidence.md"
 RESULTS = ROOT / "docs" / "results"
 STAGES = ("stage-1", "stage-2", "stage-2-estimators", "stage-2-dense")
+ETAS = ("1", "0.1")
+"""Of DARC, in what is published of rewards that are frozen or compensated when drawn."""
 
 
 def page() -> str:
@@ -35,10 +37,11 @@ def page() -> str:
 
 def relabelling_table() -> Iterator[str]:
     """Yield the lines of the table of rewards that are frozen or compensated when drawn."""
-    yield f"| {' | '.join(relabelling.HEADS)} |"
-    yield "|---|---" + "|---:" * (len(relabelling.HEADS) - 2) + "|"
-    for row in relabelling.cells(read_table(RESULTS / "relabelling" / "relabelling.csv", relabelling.Row)):
-        yield f"| {' | '.join(row)} |"
+    yield f"| {' | '.join(['eta', *relabelling.HEADS])} |"
+    yield "|---:|---|---" + "|---:" * (len(relabelling.HEADS) - 2) + "|"
+    for eta in ETAS:
+        for row in relabelling.cells(read_table(RESULTS / "relabelling" / f"eta-{eta}.csv", relabelling.Row)):
+            yield f"| {' | '.join([eta, *row])} |"
 
 
 def tables(rows: Sequence[Summary]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from transreward_baselines.evaluation import Policy
 from transreward_baselines.parts.replay import require_arrays
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints, new_checkpoint
 from transreward_baselines.sb3.agents import has_ledger, make_agent, make_plain_env, policy_of, training_steps
+from transreward_baselines.sb3.drae import DRaEReplayBuffer
 from transreward_baselines.sb3.replay import CompensatedReplayBuffer
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
@@ -163,6 +164,8 @@ def _load_replay_tensors(buffer: ReplayBuffer, tensors: Tensors) -> None:
     for name, array in arrays.items():
         array[:count] = tensors[name].numpy()[-count:]
     buffer.pos, buffer.full = count % buffer.buffer_size, count == buffer.buffer_size
+    if isinstance(buffer, DRaEReplayBuffer):
+        buffer.recount()
 
 
 def _arrays(buffer: ReplayBuffer) -> dict[str, NDArray[Any]]:

@@ -121,3 +121,14 @@ def test_a_target_step_that_goes_with_no_source_step_has_no_line() -> None:
     drawn = {int(line.get_xdata()[0]) for line in axes.lines if len(line.get_xdata()) == 2 and line.get_zorder() == 0}
     plt.close(figure)
     assert drawn == set(range(6)) - set(unmatched.tolist())
+
+
+def test_trajectories_of_two_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for size in (3, 4):
+        path = tmp_path / f"{size}.npz"
+        save_reference(path, Reference(observations=np.zeros((5, size)), rewards=np.zeros(5)))
+    with pytest.raises(SystemExit):
+        main(["align", "--source", str(tmp_path / "3.npz"), "--target", str(path), "--out", str(tmp_path / "out")])
+    told = capsys.readouterr().err.replace("\n", " ")
+    assert "3.npz have 3 numbers" in told
+    assert "4.npz 4. Give two of the same robot" in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import os
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -288,7 +289,14 @@ def make_compensation(cls: type[Compensation], settings: dict[str, Any], *, more
     for name in settings:
         if name not in names:
             raise ValueError(unknown(f"setting of {cls.__name__}", name, [*names, *more]))
-    return cls(**{name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()})
+    return cls(**{name: _plain(value) for name, value in settings.items()})
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's, and paths as strings."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def setting_names(cls: type[Compensation]) -> list[str]:

@@ -76,6 +76,11 @@ def align(
     else:
         followed = load_trajectory(source, the_pair, "source", seed=seed)
         following = load_trajectory(target, the_pair, "target", seed=seed)
+    if followed.size != following.size:
+        raise ValueError(
+            f"Trajectories are aligned by observations of one robot; those of {source} have {followed.size} numbers, "
+            f"those of {target} {following.size}. Give two of the same robot."
+        )
     followed, following = followed.part(0, steps or len(followed)), following.part(0, steps or len(following))
     of_dtw = {"open_end": open_end or target == IMAGINED, "band": band} if method == "dtw" else {}
     found = align_costs(followed.costs(following.observations), method, **of_dtw)

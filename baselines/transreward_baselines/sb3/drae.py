@@ -113,6 +113,12 @@ class DRaEReplayBuffer(CompensatedReplayBuffer):
         if self._relabel_every is not None and self._steps >= self._relabel_every:
             self.relabel()
 
+    def recount(self) -> None:
+        """Count the steps of each lane's episode under way from what is kept; needed after that was put back."""
+        newest_first = self.ends[(self.pos - 1 - np.arange(self.size())) % self.buffer_size]
+        ended = newest_first.any(axis=0)
+        self._lengths = np.where(ended, newest_first.argmax(axis=0), len(newest_first))
+
     def relabel(self) -> int:
         """Relabel all episodes that are over, by policy, values and classifiers as they are now; return the steps."""
         self._steps = 0

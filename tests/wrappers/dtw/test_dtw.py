@@ -15,10 +15,17 @@ from tests.wrappers.transitions import some_transitions
 from transreward_envs import Pair, get_pair
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers import Compensate
-from transreward_wrappers.dtw import DTW
+from transreward_wrappers.alignment import Reference
+from transreward_wrappers.dtw import DTW, save_reference
 from transreward_wrappers.dtw.dtw import MOST_UNIT
 from transreward_wrappers.errors import CorruptFileError
-from transreward_wrappers.world_models import HorizonWarning, StaleModelError, domain_of, load_world_model
+from transreward_wrappers.world_models import (
+    HorizonWarning,
+    StaleModelError,
+    domain_of,
+    load_world_model,
+    lstm_prior,
+)
 
 ID = get_pair(PAIR).id("dtw")
 
@@ -196,10 +203,26 @@ def test_a_world_model_can_be_handed_in_and_one_of_another_domain_is_refused(tmp
         gym.make(ID, world_model="nowhere.safetensors")
 
 
-@pytest.mark.slow
-def test_a_recurrent_world_model_serves_too() -> None:
-    env = gym.make(ID, **{**TINY, "world_model": "rssm", "segments": 1})
-    assert all(np.isfinite(reward) for reward, _ in walk(env, 20))
+def test_a_recurrent_world_model_serves_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    updates: list[int] = []
+    usual = lstm_prior.descend
+
+    def descend(network: Any, loss: Any, store: Any, stages: Any, **settings: Any) -> None:
+        updates.extend(stage.updates for stage in stages)
+        usual(network, loss, store, stages, **settings)
+
+    monkeypatch.setattr(lstm_prior, "descend", descend)
+    env = gym.make(ID, **{**TINY, "world_model": "rssm", "segments": 1, "model_updates": 8})
+    assert all(np.isfinite(reward) for reward, _ in walk(env, 160))
+    assert updates == [6, 1], "three quarters of the model's, and a quarter of that in the second round"
+
+
+def test_a_path_names_references_as_its_string_does(tmp_path: Path) -> None:
+    recorded = Reference(observations=np.zeros((5, 4)), rewards=np.ones(5))
+    save_reference(tmp_path / "one.npz", recorded)
+    env = gym.make(ID, reward="progress", references=tmp_path / "one.npz", fit_budget=40)
+    assert env.get_wrapper_attr("compensation").references == str(tmp_path / "one.npz")
+    list(walk(env, 3))
 
 
 def test_a_search_further_ahead_than_the_model_was_validated_for_warns() -> None:

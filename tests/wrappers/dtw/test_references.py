@@ -91,7 +91,7 @@ def test_a_dataset_of_the_source_makes_references_and_one_of_another_domain_is_r
     references = gathered(str(source.directory), count=1)
     assert len(references) == 1
     assert references[0].rewards.sum() == max(episode.total_return for episode in source.episodes())
-    with pytest.raises(ValueError, match="A dataset of the source must be of its domain"):
+    with pytest.raises(ValueError, match="A dataset of the source must be of its domain.*Give another as `references`"):
         gathered(str(target.directory))
 
 

@@ -106,7 +106,7 @@ class DARC(Classified):
         assert self._pair is not None, "`check` comes before `fit`"
         assert self.target_data is not None
         dataset = load_dataset(self.target_data)
-        require_domain(dataset, target, self._pair, "target")
+        require_domain(dataset, target, self._pair, "target", setting="target_data")
         rows = features_of(dataset.transitions().as_transitions(1))
         room = self._learner.memory.room
         if len(rows) > room:  # evenly, as datasets are ordered by the policies that made them

@@ -13,14 +13,15 @@ from transreward_envs.pairs.pair import Role
 from transreward_wrappers.datasets.dataset import Dataset
 
 
-def require_domain(dataset: Dataset, env: Env, pair: Pair, role: Role) -> None:
+def require_domain(dataset: Dataset, env: Env, pair: Pair, role: Role, *, setting: str) -> None:
     """Check that a dataset has the spaces of a domain, and was not built from another one.
 
     Args:
         dataset: The dataset, public or ours.
         env: The domain.
         pair: Whose domain it is.
-        role: Which of the two, as in the setting ``source_data`` or ``target_data`` that names the dataset.
+        role: Which of the two.
+        setting: What named the dataset, such as ``source_data``.
 
     Raises:
         ValueError: It has others, or was.
@@ -33,12 +34,12 @@ def require_domain(dataset: Dataset, env: Env, pair: Pair, role: Role) -> None:
         if not alike:
             raise ValueError(
                 f"A dataset of the {role} must have its spaces; the {name.replace('_', ' ')} of {dataset.directory} is "
-                f"{theirs}, that of {pair.name!r} {mine}. Give another as `{role}_data`."
+                f"{theirs}, that of {pair.name!r} {mine}. Give another as `{setting}`."
             )
     if "pair" in dataset.about:
         origin = domain_name(Pair.from_json(dataset.about["pair"]), dataset.about["domain"])
         if origin != (wanted := domain_name(pair, role)):
             raise ValueError(
                 f"A dataset of the {role} must be of its domain; {dataset.directory} is of {origin!r}, and the {role} "
-                f"of {pair.name!r} is {wanted!r}. Give another as `{role}_data`."
+                f"of {pair.name!r} is {wanted!r}. Give another as `{setting}`."
             )

@@ -114,7 +114,7 @@ class ReferenceData:
             return found_episodes(source, pair, budget=self.budget, seed=self.seed)
         if not self._acts:
             dataset = self._dataset()
-            require_domain(dataset, source, pair, "source")
+            require_domain(dataset, source, pair, "source", setting="references")
             return list(dataset.episodes())
         policy = for_sizes(self._policy(pair), pair, *sizes_of(source))
         return collect(SyncVectorEnv([lambda: source]), Deterministic(policy), self.budget, seed=self.seed)

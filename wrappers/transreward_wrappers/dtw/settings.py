@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from transreward_envs.correspondence import CorrespondenceLike, require_correspondence
 from transreward_envs.errors import (
     require_count,
+    require_name,
     require_non_negative,
     require_positive,
     require_share,
@@ -97,7 +98,8 @@ class DTWSettings:
     """``ensemble``, ``rssm``, or the path of the file of one that was fitted in this very target."""
 
     model_updates: int = 2_000
-    """Gradient steps of the world model's fit; a quarter in each later round."""
+    """Gradient steps of the world model's fit, three quarters as many of an ``rssm``'s prior's; a quarter in each later
+    round."""
 
     refit_every: int = 100_000
     """Target steps between two rounds, in which both models learn from the agent's own episodes; never with 0."""
@@ -129,6 +131,8 @@ class DTWSettings:
     def __post_init__(self) -> None:
         if self.reward not in (forms := get_args(RewardForm)):
             raise ValueError(unknown("reward form", self.reward, forms))
+        for name in ("references", "world_model"):
+            require_name(name, getattr(self, name))
         if self.alignment not in METHODS:
             raise ValueError(unknown("alignment", self.alignment, METHODS))
         for name in ("reference_count", "reference_steps", "fit_budget", "horizon", "capacity", "hidden", "batch_size"):

@@ -33,6 +33,9 @@ RANDOM, POLICY, OWN = "random", "policy", "own"
 
 Kinds = dict[str, list[Episode]]
 
+PRIOR_SHARE = 0.75
+"""Of the gradient steps of a recurrent model, for its prior."""
+
 LATER = 4
 """A later round takes so many times fewer gradient steps than the first."""
 
@@ -54,6 +57,7 @@ class TargetModel:
 
     def __init__(self, settings: DTWSettings, pair: Pair, observation_size: int, action_size: int) -> None:
         self._updates, self._given = settings.model_updates, settings.world_model not in MODELS
+        self._prior_updates, self._begun = int(PRIOR_SHARE * settings.model_updates), False
         if self._given:
             self.model = load_world_model(Path(settings.world_model), domain=domain_of(pair))
         else:
@@ -65,7 +69,10 @@ class TargetModel:
                 updates=settings.model_updates,
                 seed=settings.seed,
             )
-        self.prior = make_prior("identity" if self.model.kind == "ensemble" else "lstm", self.model)
+        if self.model.kind == "ensemble":
+            self.prior = make_prior("identity", self.model)
+        else:
+            self.prior = make_prior("lstm", self.model, updates=self._prior_updates, seed=settings.seed)
 
     @property
     def fitted(self) -> bool:
@@ -80,7 +87,8 @@ class TargetModel:
         if not self._given:
             later = self.fitted
             self.model.fit(store, updates=self._updates // LATER if later else None, afresh=not later)
-        self.prior.fit(store)
+        self.prior.fit(store, updates=self._prior_updates // LATER if self._begun else None)
+        self._begun = True
 
     def digest(self) -> str | None:
         """Return what tells a model that was handed in from all others."""
@@ -115,6 +123,7 @@ class TargetModel:
         require_identity(path, about, self.model.identity())
         self.model.restore(without_prefix("network", tensors), about)
         self.prior.restore(without_prefix("prior", tensors))
+        self._begun = True
 
 
 def first_episodes(settings: DTWSettings, pair: Pair, target: Env, policy: GaussianPolicy | None) -> Kinds:

@@ -75,7 +75,7 @@ class SourceData:
         """
         if self._is_dataset:
             dataset = self._dataset()
-            require_domain(dataset, source, pair, "source")
+            require_domain(dataset, source, pair, "source", setting="source_data")
             return dataset.transitions().as_transitions(DOMAIN_INDEX["source"])
         space = source.action_space
         sizes = [int(np.prod(one.shape or ())) for one in (source.observation_space, space)]

@@ -94,8 +94,12 @@ class LSTMPrior:
         with seeded(self.settings.seed):
             self._network = _Reader(model.observation_size, self.settings.hidden, model.settings.belief)
 
-    def fit(self, store: EpisodeStore) -> float:
+    def fit(self, store: EpisodeStore, *, updates: int | None = None) -> float:
         """Learn from the target's episodes; return the share of the beliefs' variance that held-out runs leave open.
+
+        Args:
+            store: The episodes.
+            updates: Gradient steps; as many as the settings say when left out.
 
         Raises:
             ValueError: The episodes are of other sizes, or too few.
@@ -111,7 +115,7 @@ class LSTMPrior:
                 self._network,
                 self._loss,
                 train,
-                [Stage(updates=settings.updates, length=length)],
+                [Stage(updates=settings.updates if updates is None else updates, length=length)],
                 batch=(settings.batch_size,),
                 learning_rate=settings.learning_rate,
                 generator=generator,

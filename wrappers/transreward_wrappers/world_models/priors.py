@@ -40,8 +40,13 @@ class InitialStatePrior(Protocol):
     kind: ClassVar[str]
     """Name by which it is chosen."""
 
-    def fit(self, store: EpisodeStore) -> float:
-        """Learn from the target's episodes; return the share of the states' variance that held-out runs leave open."""
+    def fit(self, store: EpisodeStore, *, updates: int | None = None) -> float:
+        """Learn from the target's episodes; return the share of the states' variance that held-out runs leave open.
+
+        Args:
+            store: The episodes.
+            updates: Gradient steps; as many as the settings say when left out.
+        """
 
     def __call__(self, observations: Values) -> StateGuess:
         """Return what runs of observations, as ``(B, L, observation_size)``, say of the states at their ends."""
@@ -75,7 +80,7 @@ class IdentityPrior:
             )
         self._model, self._scale = model, scale
 
-    def fit(self, store: EpisodeStore) -> float:
+    def fit(self, store: EpisodeStore, *, updates: int | None = None) -> float:
         """There is nothing to learn."""
         return 0.0
 
