@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.baselines.offline.test_scripts import AGENTS
+from transreward_baselines.offline.agent import Imitates
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.streams import Streams
 from transreward_wrappers.datasets import DatasetWriter, Episode
@@ -36,7 +37,12 @@ from transreward_wrappers.datasets.writer import SCHEMA
 PAIR, DATA = "Hopper-dara-mass", "speed/hopper/random-v0"
 EPISODES, LENGTH = 20, 1_000
 SCRIPTS = {script.__name__.rpartition(".")[2]: script for script in AGENTS}
-FULL_STEPS = {"bear": {"warmup": 0}, "mabe": {"warmup": 0, "branches": 100}, "mopo": {"branches": 100}}
+FULL_STEPS = {
+    "bear": {"warmup": 0},
+    "brac_p": {"warmup": 0},
+    "mabe": {"warmup": 0, "branches": 100},
+    "mopo": {"branches": 100},
+}
 """Settings with which the first step costs what all but a few do; what is imagined each 1000th does not count."""
 
 
@@ -71,6 +77,8 @@ def contender(name: str, runs: int, precision: str, root: Path) -> Callable[[], 
     device, seeds = torch.device("cpu"), [run.seed for run in args.runs]
     data, streams = OfflineData([run.data for run in args.runs], device=device, root=root), Streams(seeds, device)
     agent, taken = AGENTS[script](args, data, streams), [0]
+    if isinstance(agent, Imitates) and agent.first_steps:
+        raise ValueError(f"Steps of {name} cost less at first than most do; give it a setting in `FULL_STEPS`.")
 
     def step() -> None:
         batch = data.sample(streams, args.batch_size)

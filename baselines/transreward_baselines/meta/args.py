@@ -37,8 +37,9 @@ class MetaArgs:
     horizon: int = 200
     """Time limit of an episode [steps]."""
 
-    distance: float | None = 2.5
-    """From the start to where reward begins [m]; the suite's when `None`, which is for its longer episodes."""
+    distance: float | None = None
+    """From the start to where reward begins [m]; when left out, what the robot's expert reaches within 200 steps, or
+    the suite's in episodes as long as the suite's."""
 
     distance_spread: float = 1.0
     """A task's distance is up to so many times farther or nearer; 1 for the same in all tasks [-]."""

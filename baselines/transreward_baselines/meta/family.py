@@ -22,6 +22,10 @@ from transreward_envs.errors import require_count, require_finite, require_posit
 from transreward_envs.shifts import Shift, SparseReward
 from transreward_envs.shifts.base import ScaledShift
 
+NEAR = {"Hopper": 1.5, "Walker2d": 1.0, "HalfCheetah": 2.5, "Ant": 4.0}
+"""From the start to where reward begins in episodes shorter than the suite's [m]: within 200 steps, the expert of the
+plain robot gets there in over 80 of 100 drawn worlds, and random actions in less than 5."""
+
 Tasks = NDArray[np.int64]
 """Positions of tasks in their family."""
 
@@ -115,7 +119,8 @@ def draw_family(
         train: Tasks to learn from.
         test: Tasks held out.
         horizon: Time limit of an episode [steps].
-        distance: Where rewards begin [m]; the suite's when left out.
+        distance: Where rewards begin [m]; when left out, the suite's for episodes as long as the suite's, and that of
+            `NEAR` for shorter ones.
         distance_spread: A task's distance is up to so many times farther or nearer; 1 for the same in all [-].
         stretch: Power to which each factor is raised; 2 squares how far the tasks lie apart [-].
         seed: Of the draws.
@@ -133,6 +138,8 @@ def draw_family(
         raise ValueError(f"`distance_spread` must be at least 1, which is none; got {distance_spread!r}.")
     pairs = _pairs(suite, robot)
     sparse = next(shift for shift in pairs[0].source if isinstance(shift, SparseReward))
+    if distance is None and horizon < pairs[0].max_episode_steps("target"):
+        distance = NEAR.get(robot)
     if distance is not None:
         sparse = SparseReward(distance=distance)
     laws = _laws(pairs)

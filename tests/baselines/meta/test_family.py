@@ -10,7 +10,7 @@ import pytest
 from transreward_baselines.lanes import Lanes
 from transreward_baselines.meta.batches import relabelled_rewards
 from transreward_baselines.meta.episodes import Act, play
-from transreward_baselines.meta.family import SparseFamily, draw_family
+from transreward_baselines.meta.family import NEAR, SparseFamily, draw_family
 from transreward_baselines.meta.memory import EpisodeMemory
 from transreward_envs import get_suite
 from transreward_envs.shifts import FrictionShift, MassShift, SparseReward
@@ -33,7 +33,7 @@ def uniform(lanes: Lanes, seed: int = 0) -> Act:
 def test_tasks_differ_as_the_pairs_of_the_suite_do() -> None:
     drawn = family(train=200)
     rewards, masses, frictions = zip(*drawn.shifts, strict=True)
-    assert set(rewards) == {SparseReward(distance=8.0)}
+    assert set(rewards) == {SparseReward(distance=2.5)}
     for kind, shifts in ((MassShift, masses), (FrictionShift, frictions)):
         assert all(type(shift) is kind for shift in shifts)
         scales = np.array([shift.scale for shift in shifts])
@@ -91,18 +91,26 @@ def test_relabelled_rewards_are_what_the_other_tasks_environment_pays() -> None:
 
 
 @pytest.mark.slow
-def test_random_actions_hardly_ever_succeed_and_the_expert_nearly_always_does() -> None:
-    drawn = draw_family("sparse", "HalfCheetah", train=100, test=100, horizon=200, distance=2.5)
-    expert, generator = load_policy("HalfCheetah"), np.random.default_rng(0)
+@pytest.mark.parametrize("robot", NEAR)
+def test_random_actions_hardly_ever_succeed_and_the_expert_nearly_always_does(robot: str) -> None:
+    drawn = draw_family("sparse", robot, train=100, test=100, horizon=200)
+    expert, generator = load_policy(robot), np.random.default_rng(0)
     nothing = np.zeros(200, np.float32)
     with closing(drawn.lanes(range(200), threads=1)) as lanes:
+        shape, positions = (200, *lanes.action_space.shape), 2 if robot == "Ant" else 1
         acts = {
-            "random": lambda seen: (generator.uniform(-1.0, 1.0, (200, 6)).astype(np.float32), nothing),
-            "expert": lambda seen: (expert(seen[:, 1:]), nothing),  # which does not see the position
+            "random": lambda seen: (generator.uniform(-1.0, 1.0, shape).astype(np.float32), nothing),
+            "expert": lambda seen: (expert(seen[:, positions:]), nothing),  # which does not see where it is
         }
         success = {name: np.mean(play(lanes, act, horizon=200, seed=0).returns > 0.0) for name, act in acts.items()}
     assert success["random"] < 0.05
     assert success["expert"] > 0.8
+
+
+def test_reward_begins_where_a_robot_gets_to_in_the_time_that_it_has() -> None:
+    assert set(family("Walker2d", horizon=999).distances) == {NEAR["Walker2d"]}
+    assert set(family("Walker2d", horizon=1_000).distances) == {2.0}, "the suite's own"
+    assert set(family("Walker2d", horizon=200, distance=0.5).distances) == {0.5}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ class Queue:
     """Groups of runs that are still to be done.
 
     A group's file tells who its runs are, and a lock beside its folder that a process is at it. A group whose process
-    was killed is taken up again as it is, before any other, so that its checkpoints are of use.
+    was killed is taken up again as it is, before any other, so that its checkpoints are of use; without any, one of more
+    runs than a group may have by now is formed anew.
 
     Args:
         directory: Of the table.
@@ -70,13 +71,17 @@ class Queue:
         halves = group.halves()
         if halves:
             with self._lock():
-                self.forget(group)
+                self._delete(group)
                 for half in halves:
                     half.write(self._runs)
         return bool(halves)
 
     def forget(self, group: Group) -> None:
         """Delete what a group has come to."""
+        with self._lock():  # another process may be about to look into its folder
+            self._delete(group)
+
+    def _delete(self, group: Group) -> None:
         shutil.rmtree(self.folder(group), ignore_errors=True)
 
     def _claim(self) -> tuple[Group, BaseFileLock] | None:
@@ -90,6 +95,9 @@ class Queue:
             if not left:
                 return None
             whole = [group for group in begun if {*left}.issuperset(group.runs)]
+            for group in [group for group in whole if len(group.runs) > self.most and not self.has_checkpoint(group)]:
+                self._delete(group)  # it was killed, perhaps for its memory, and fewer runs at once are asked for
+                whole.remove(group)
             group = whole[0] if whole else first_group(left, self.most)
             group.write(self._runs)
             lock = self._lock_of(group)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,3 +141,33 @@ def test_a_group_that_cannot_be_trained_is_divided_down_to_the_cell(tmp_path: Pa
     alone = [group for group in tried if len(group.entries) == 1]
     assert {run for group in alone for run in group.runs} == {*whole.runs}
     assert all(group.seeds == whole.seeds for group in tried)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_killed_group_is_formed_anew_by_who_wants_fewer_at_once_unless_it_has_a_checkpoint(
+    checkpoint: bool, tmp_path: Path
+) -> None:
+    first = Queue(tmp_path, RUNS, 20)
+    with first.next() as group:
+        assert len(group.runs) == 18
+    if checkpoint:
+        (first.folder(group) / "run" / "checkpoint-10").mkdir(parents=True)
+    second = Queue(tmp_path, RUNS, 2)
+    with second.next() as again:
+        assert again == group if checkpoint else len(again.runs) == 2
+    assert first.folder(group).exists() == checkpoint
+
+
+def test_a_group_is_given_up_while_no_other_process_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, locked = Queue(tmp_path, RUNS, 20), list[bool]()
+
+    def delete(*_: object, **__: object) -> None:
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".groups.lock").acquire(timeout=0)
+        locked.append(True)
+
+    with queue.next() as group:
+        monkeypatch.setattr(queues.shutil, "rmtree", delete)
+        queue.forget(group)
+        queue.divide(group)
+    assert locked == [True, True]
