@@ -88,6 +88,11 @@ class Args(OfflineArgs):
         for name in ("matched_actions", "target_actions", "acting_actions"):
             require_count(name, getattr(self, name), at_least=1)
 
+    @property
+    def actions_each(self) -> int:
+        """Actions for each transition of a batch in the largest pass that is learned from."""
+        return self.matched_actions
+
 
 class BEAR:
     """Autoencoders, policies, twin critics and multipliers of all runs, with targets of policies and critics."""

@@ -60,6 +60,11 @@ class Args(OfflineArgs):
             require_count(name, getattr(self, name), at_least=1)
         require_share("tau", self.tau)
 
+    @property
+    def actions_each(self) -> int:
+        """Actions for each transition of a batch in the largest pass that is learned from."""
+        return 3 * self.draws
+
 
 class CQL:
     """Stochastic actors, their temperatures and twin critics of all runs, with the critics' targets."""

@@ -125,6 +125,11 @@ class OfflineArgs:
         named = product(self.data, self.seeds)
         return tuple(OfflineRun(data=data.replace(SEED, str(seed)), seed=seed) for data, seed in named)
 
+    @property
+    def actions_each(self) -> int:
+        """Actions for each transition of a batch in the largest pass that is learned from."""
+        return 1
+
     def first_steps(self, given: int | None, *, share: int, most: int) -> int:
         """Return how many first gradient steps only imitate.
 

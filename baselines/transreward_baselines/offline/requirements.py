@@ -58,6 +58,33 @@ def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:
         )
 
 
+def require_room(networks: torch.nn.Module, *, runs: int, rows: int, device: torch.device) -> None:
+    """Raise ``MemoryError`` where networks, and what training them takes, would be larger than memory.
+
+    Counted are weights, gradients and Adam's two moments, and what the widest network's layers give in the largest pass
+    that is learned from, with the gradients of that. Networks on PyTorch's device ``meta`` take none themselves.
+
+    Args:
+        networks: All, each with its runs side by side.
+        runs: How many.
+        rows: Of that pass, in each run.
+        device: Where they are to be.
+    """
+    weights = sum(one.numel() * (1 + 3 * one.requires_grad) for one in networks.parameters())
+    outputs = max(sum(one.numel() for one in part.parameters() if is_bias(one)) for part in networks.children())
+    needed, free = 4 * (weights + 2 * rows * outputs), free_memory(device)
+    if needed > free:
+        raise MemoryError(
+            f"{runs} runs at once take about {needed / 2**30:.1f} GiB on {device} beside their data, which has "
+            f"{free / 2**30:.1f} GiB free. Give fewer seeds or datasets to one command."
+        )
+
+
+def is_bias(parameter: torch.nn.Parameter) -> bool:
+    """Whether a parameter has a number for each output of a stacked layer."""
+    return parameter.ndim == 3 and parameter.shape[1] == 1
+
+
 def free_memory(device: torch.device) -> int:
     """Return the bytes that are free on a device."""
     if device.type == "cuda":

@@ -19,6 +19,7 @@ from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.evaluation import OfflineEvaluation, evaluate, score_of
 from transreward_baselines.offline.online import Collector
+from transreward_baselines.offline.requirements import require_room
 from transreward_baselines.offline.streams import Streams
 from transreward_baselines.results import read_rows, write_rows
 from transreward_baselines.run_directory import (
@@ -72,7 +73,7 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
             are other ones.
         FileNotFoundError: A dataset is not there.
         ValueError: Data are of other spaces, or not finite.
-        MemoryError: They take more memory than there is.
+        MemoryError: They, or the networks, take more memory than there is.
     """
     torch.set_num_threads(args.torch_threads)
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
@@ -83,6 +84,9 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
     if args.finetune_steps:
         data.reserve(args.finetune_steps, args.online_share)
+    with torch.device("meta"):
+        draft = make_agent(args, data, Streams(seeds, torch.device("meta")))
+    require_room(draft.networks, runs=len(seeds), rows=args.batch_size * args.actions_each, device=device)
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)

@@ -361,3 +361,10 @@ def test_values_go_on_in_the_scale_of_rewards_that_they_were_learnt_in(tmp_path:
     iql.main(args_of(iql, out=tmp_path / "first"))
     with pytest.raises(RunDirectoryError, match="the same return_span; .* have 1000.0, these 10.0"):
         iql.main(args_of(iql, out=tmp_path / "second", data=(SECOND,), start=tmp_path / "first", return_span=10.0))
+
+
+@every_script
+def test_runs_that_are_larger_than_memory_are_told_before_any_is_made(script: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(MemoryError, match=r"^2 runs at once take about \d{3,}\.\d GiB on cpu beside their data, which"):
+        script.main(args_of(script, seeds=(0, 1), hidden=100_000, device="cpu", out=tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()

@@ -25,8 +25,8 @@ class Queue:
     """Groups of runs that are still to be done.
 
     A group's file tells who its runs are, and a lock beside its folder that a process is at it. A group whose process
-    was killed is taken up again as it is, before any other, so that its checkpoints are of use; without any, one of more
-    runs than a group may have by now is formed anew.
+    was killed is taken up again as it is, before any other, so that its checkpoints are of use. One that has none, and
+    more runs than a group may have by now, is formed anew.
 
     Args:
         directory: Of the table.
