@@ -190,3 +190,9 @@ def test_a_dataset_that_is_relabelled_again_tells_of_both_times(tmp_path: Path) 
     assert thrice.about["compensation"] == {"method": "x"}
     assert [one["compensation"]["method"] for one in thrice.about["relabelled_before"]] == ["cost", "dara"]
     assert [one["relabelled_from"] for one in thrice.about["relabelled_before"]] == ["tried/source-v0", "tried/once-v0"]
+
+
+def test_data_that_are_too_few_are_refused_before_anything_is_learned(tmp_path: Path) -> None:
+    source, short = (dataset(tmp_path / str(count), SOURCE, count, seed=0) for count in (60, 1))
+    with pytest.raises(DatasetError, match="need half a batch, 128 transitions, .* got 6000 and 100"):
+        fit(source, short, updates=1, settings={})

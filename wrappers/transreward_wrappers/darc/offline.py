@@ -156,7 +156,7 @@ def prepare(
 
     Raises:
         ValueError: A setting is unknown or breaks its rule, or the datasets hide actions under way.
-        DatasetError: The datasets are of different spaces or domains, or the same.
+        DatasetError: The datasets are of different spaces or domains, the same, or too small for a batch.
     """
     require_count("updates", updates, at_least=1)
     for name in (*AT_ONCE, "fit_budget", "target_data"):
@@ -175,17 +175,24 @@ def prepare(
         if "pair" in dataset.about:
             compensation.check(Pair.from_json(dataset.about["pair"]))
     batches = [dataset.transitions().as_transitions(domain) for domain, dataset in enumerate((source, target))]
+    half = compensation.batch_size // 2
+    if min(map(len, batches)) < half:
+        raise _too_few(half, batches)
     compensation.bind(batches[0].observation.shape[1], batches[0].action.shape[1])
     return compensation, batches
 
 
 def require_learned(compensation: Classified, batches: list[Transitions]) -> None:
-    """Raise ``DatasetError`` unless there was enough to learn from."""
+    """Raise ``DatasetError`` unless there was enough to learn from, beside what was held out."""
     if not compensation.learner.warm:
-        raise DatasetError(
-            f"The classifiers need half a batch, {compensation.batch_size // 2} transitions, of each domain to learn "
-            f"from; got {len(batches[0])} and {len(batches[1])}. Give more data, or a smaller `batch_size`."
-        )
+        raise _too_few(compensation.batch_size // 2, batches)
+
+
+def _too_few(half: int, batches: list[Transitions]) -> DatasetError:
+    return DatasetError(
+        f"The classifiers need half a batch, {half} transitions, of each domain to learn from; got {len(batches[0])} "
+        f"and {len(batches[1])}. Give more data, or a smaller `batch_size`."
+    )
 
 
 def joined(batches: list[Transitions]) -> Transitions:
