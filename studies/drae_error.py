@@ -31,7 +31,7 @@ from rich.console import Console
 
 from studies.claim import claim
 from studies.drae_episodes import GAMMA, dataset_of, policies, truth_of
-from studies.drae_error_tables import Row, errors_table, ratios_table
+from studies.drae_error_tables import Errors, Row, draw, errors_table, ratios_table, summary
 from studies.fitted_q import FittedQ
 from studies.importance_sampling import sampled
 from transreward_baselines.results import read_table, write_table
@@ -207,8 +207,10 @@ def main(words: Sequence[str] | None = None) -> None:
                     print(f"{pair.name}, seed {seed}, {quality} values: done", flush=True)
     rows = [row for path in sorted((given.out / "rows").rglob("*.csv")) for row in read_table(path, Row)]
     write_table(given.out / "errors.csv", rows, Row)
-    console = Console(width=200)
-    console.print(errors_table(rows))
+    found, console = list(summary(rows)), Console(width=200)
+    write_table(given.out / "summary.csv", found, Errors)
+    draw(found, given.out / "errors.png")
+    console.print(errors_table(found))
     console.print(ratios_table(rows))
 
 

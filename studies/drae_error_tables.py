@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from transreward_baselines.benchmark.figures import save
+from transreward_baselines.plot import colours_of
 from transreward_wrappers.drae import DRaE
 
 TESTED = (f"DRaE, {DRaE.kind}", DRaE.clip)
@@ -64,25 +73,106 @@ def squared(values: Array) -> Array:
         return np.square(values)
 
 
-def errors_table(rows: Sequence[Row]) -> Table:
-    """Return mean squared error, its interval over seeds, bias and variance, of each estimator in each case."""
-    heads = ("pair", "settings", "V and Q", "horizon", "estimator", "clip", "MSE [95 %]", "bias", "variance")
-    shown = Table(*heads, "of one episode")
+@dataclass(frozen=True, kw_only=True)
+class Errors:
+    """How far an estimator is off in one case, over seeds; infinite, where an estimate has overflowed."""
+
+    pair: str
+    settings: str
+    quality: str
+    horizon: int
+    estimator: str
+    clip: float
+    seeds: int
+    truth: float
+
+    squared: float
+    """Mean squared error."""
+
+    low: float
+    high: float
+    """Its 95 % interval."""
+
+    bias: float
+    variance: float
+
+    of_one_episode: float
+    """Mean squared error of an estimate from a single episode."""
+
+
+def summary(rows: Sequence[Row]) -> Iterator[Errors]:
+    """Yield the errors of each estimator in each case."""
     groups: dict[tuple[tuple[str, str, str, int], str, float], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.case, row.estimator, row.clip].append(row)
     generator = np.random.default_rng(0)
-    for (case, estimator, clip), some in groups.items():
+    for ((pair, settings, quality, horizon), estimator, clip), some in groups.items():
         errors = errors_of(some)
         drawn = squared(errors[generator.integers(0, len(errors), (RESAMPLES, len(errors)))]).mean(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
-        one = (squared(np.array([row.spread for row in some])) + squared(errors)).mean()
         with np.errstate(over="ignore", invalid="ignore"):
-            spread = errors.var()
-        numbers = (f"{errors.mean():+.3g}", f"{spread:.3g}", f"{one:.3g}")
-        interval = f"{squared(errors).mean():.3g} [{low:.3g}, {high:.3g}]"
-        shown.add_row(*map(str, case), estimator, f"{clip:g}" if clip else "", interval, *numbers)
+            variance = errors.var()
+        yield Errors(
+            pair=pair,
+            settings=settings,
+            quality=quality,
+            horizon=horizon,
+            estimator=estimator,
+            clip=clip,
+            seeds=len(some),
+            truth=some[0].truth,
+            squared=float(squared(errors).mean()),
+            low=float(low),
+            high=float(high),
+            bias=float(errors.mean()),
+            variance=float(variance),
+            of_one_episode=float((squared(np.array([row.spread for row in some])) + squared(errors)).mean()),
+        )
+
+
+def errors_table(found: Sequence[Errors]) -> Table:
+    """Return a summary, to be printed."""
+    heads = ("pair", "settings", "V and Q", "horizon", "estimator", "clip", "MSE [95 %]", "bias", "variance")
+    shown = Table(*heads, "of one episode")
+    for one in found:
+        named = (one.pair, one.settings, one.quality, str(one.horizon), one.estimator, f"{one.clip:g}" * (one.clip > 0))
+        numbers = (f"{one.bias:+.3g}", f"{one.variance:.3g}", f"{one.of_one_episode:.3g}")
+        shown.add_row(*named, f"{one.squared:.3g} [{one.low:.3g}, {one.high:.3g}]", *numbers)
     return shown
+
+
+def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> None:
+    """Draw bias and standard deviation of each estimator at one clip, a panel a pair and a line of them a quality.
+
+    Args:
+        found: Of the usual settings.
+        path: Of the figure.
+        clip: That is drawn, where there are several.
+    """
+    shown = [one for one in found if one.clip in (0.0, clip) and not one.settings]
+    pairs, qualities = (list(dict.fromkeys(getattr(one, name) for one in shown)) for name in ("pair", "quality"))
+    size = (3.2 * len(pairs), 3.0 * len(qualities))
+    figure, grid = plt.subplots(
+        len(qualities), len(pairs), figsize=size, squeeze=False, layout="constrained", sharex=True, sharey="col"
+    )
+    horizons = sorted({one.horizon for one in shown})
+    for (quality, pair), axes in zip(product(qualities, pairs), grid.flat, strict=True):
+        mine = [one for one in shown if (one.pair, one.quality) == (pair, quality)]
+        names = list(dict.fromkeys(one.estimator for one in mine))
+        for horizon, colour in zip(horizons, colours_of(map(str, horizons)).values(), strict=True):
+            at = {one.estimator: one for one in mine if one.horizon == horizon}
+            places = np.arange(len(names)) + 0.22 * (horizons.index(horizon) - (len(horizons) - 1) / 2)
+            for value, marker, what in (("bias", "o", "|bias|"), ("variance", "_", "standard deviation")):
+                given = np.array([getattr(at[name], value) for name in names])
+                given = np.abs(given) if value == "bias" else np.sqrt(given)
+                axes.plot(places, given, marker, color=colour, label=f"{what}, horizon {horizon}", markersize=5)
+        axes.set(yscale="log", title=f"{pair}\n{quality} V and Q, value {mine[0].truth:.0f}")
+        axes.title.set_fontsize(9)
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+        axes.grid(alpha=0.3)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(horizons), fontsize=8)
+    save(figure, path)
 
 
 def ratios(rows: Sequence[Row]) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from studies import drae_error
 from studies import drae_error_tables as tables
@@ -28,6 +29,8 @@ def test_each_estimator_has_a_row_in_each_case(measured: Path) -> None:
     assert len({(row.quality, row.horizon, row.estimator, row.clip) for row in rows}) == len(rows)
     assert np.isfinite([row.estimate for row in rows if row.estimator == "V"]).all()
     assert len({row.truth for row in rows}) == 1
+    assert len(read_table(measured / "summary.csv", tables.Errors)) == len(rows)
+    assert np.asarray(Image.open(measured / "errors.png")).std() > 10.0
     whole = [
         {row.estimate for row in rows if (row.quality, row.estimator, row.clip) == ("good", name, 2.0)}
         for name in ("importance sampling", "DRaE, interval")
@@ -82,4 +85,4 @@ def test_estimates_beyond_all_numbers_are_shown() -> None:
     ]
     (cells,) = tables.ratios([row(*tables.TESTED, 11.0), *huge])
     assert cells[5:] == ["0 [0, 0]"] * 3 + ["1 [1, 1]", "0.25 [0.25, 0.25]"]
-    assert tables.errors_table(huge).row_count == len(huge)
+    assert tables.errors_table(list(tables.summary(huge))).row_count == len(huge)
