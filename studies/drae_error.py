@@ -31,7 +31,7 @@ from rich.console import Console
 
 from studies.claim import claim
 from studies.drae_episodes import GAMMA, dataset_of, policies, truth_of
-from studies.drae_error_tables import Errors, Row, draw, errors_table, ratios_table, summary
+from studies.drae_error_tables import NORMALISED, Errors, Row, draw, errors_table, ratios_table, summary
 from studies.fitted_q import FittedQ
 from studies.importance_sampling import sampled
 from transreward_baselines.results import read_table, write_table
@@ -101,7 +101,7 @@ def estimates(
     yield "fitted Q", 0.0, first_values
     for clip in CLIPS:
         weights = weight(logs, clip=clip) * dynamics_ratio(all_log_ratios, "classifier", clip=clip).low
-        for name, normalised in (("importance sampling", False), ("importance sampling, normalised", True)):
+        for name, normalised in (("importance sampling", False), (f"importance sampling{NORMALISED}", True)):
             over = flat.terminated | flat.truncated
             yield name, clip, sampled(flat.rewards, weights, over, gamma=GAMMA, normalised=normalised)
         given = {"gamma": GAMMA, "policy_weight": weight(logs[kept], clip=clip)}
@@ -209,9 +209,9 @@ def main(words: Sequence[str] | None = None) -> None:
     write_table(given.out / "errors.csv", rows, Row)
     found, console = list(summary(rows)), Console(width=200)
     write_table(given.out / "summary.csv", found, Errors)
-    draw(found, given.out / "errors.png")
     console.print(errors_table(found))
     console.print(ratios_table(rows))
+    draw(found, given.out / "errors.png")
 
 
 def require_settings(settings: Mapping[str, Any]) -> None:

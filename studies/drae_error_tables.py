@@ -24,7 +24,8 @@ from transreward_wrappers.drae import DRaE
 TESTED = (f"DRaE, {DRaE.kind}", DRaE.clip)
 """Estimator and clip that rivals are compared with: the defaults, chosen before anything was measured."""
 
-RIVALS = ("V", "fitted Q", "importance sampling", "importance sampling, normalised", "direct, unit ratios")
+NORMALISED = ", normalised"
+RIVALS = ("V", "fitted Q", "importance sampling", f"importance sampling{NORMALISED}", "direct, unit ratios")
 RESAMPLES = 2_000
 Array = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def squared(values: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Errors:
-    """How far an estimator is off in one case, over seeds; infinite, where an estimate has overflowed."""
+    """How far an estimator is off in one case, over seeds; infinite, and the variance NaN, where one has overflowed."""
 
     pair: str
     settings: str
@@ -97,7 +98,7 @@ class Errors:
     variance: float
 
     of_one_episode: float
-    """Mean squared error of an estimate from a single episode."""
+    """Mean squared error of an estimate from a single episode; NaN of normalised weights, which are shares of many."""
 
 
 def summary(rows: Sequence[Row]) -> Iterator[Errors]:
@@ -112,6 +113,7 @@ def summary(rows: Sequence[Row]) -> Iterator[Errors]:
         low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
         with np.errstate(over="ignore", invalid="ignore"):
             variance = errors.var()
+        one = squared(np.array([row.spread for row in some])) + squared(errors)
         yield Errors(
             pair=pair,
             settings=settings,
@@ -126,7 +128,7 @@ def summary(rows: Sequence[Row]) -> Iterator[Errors]:
             high=float(high),
             bias=float(errors.mean()),
             variance=float(variance),
-            of_one_episode=float((squared(np.array([row.spread for row in some])) + squared(errors)).mean()),
+            of_one_episode=np.nan if estimator.endswith(NORMALISED) else float(one.mean()),
         )
 
 
@@ -145,11 +147,13 @@ def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> Non
     """Draw bias and standard deviation of each estimator at one clip, a panel a pair and a line of them a quality.
 
     Args:
-        found: Of the usual settings.
+        found: Those of the usual settings are drawn, if there are any.
         path: Of the figure.
         clip: That is drawn, where there are several.
     """
     shown = [one for one in found if one.clip in (0.0, clip) and not one.settings]
+    if not shown:
+        return
     pairs, qualities = (list(dict.fromkeys(getattr(one, name) for one in shown)) for name in ("pair", "quality"))
     size = (3.2 * len(pairs), 3.0 * len(qualities))
     figure, grid = plt.subplots(
@@ -158,6 +162,9 @@ def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> Non
     horizons = sorted({one.horizon for one in shown})
     for (quality, pair), axes in zip(product(qualities, pairs), grid.flat, strict=True):
         mine = [one for one in shown if (one.pair, one.quality) == (pair, quality)]
+        if not mine:  # not measured yet
+            axes.set_axis_off()
+            continue
         names = list(dict.fromkeys(one.estimator for one in mine))
         for horizon, colour in zip(horizons, colours_of(map(str, horizons)).values(), strict=True):
             at = {one.estimator: one for one in mine if one.horizon == horizon}
@@ -170,7 +177,7 @@ def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> Non
         axes.title.set_fontsize(9)
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
         axes.grid(alpha=0.3)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
+    handles, labels = max((axes.get_legend_handles_labels() for axes in grid.flat), key=lambda pair: len(pair[0]))
     figure.legend(handles, labels, loc="outside upper center", ncols=len(horizons), fontsize=8)
     save(figure, path)
 
@@ -191,18 +198,24 @@ def ratios(rows: Sequence[Row]) -> Iterator[list[str]]:
             for row in some:
                 if row.estimator == rival and row.seed in tested:
                     by_clip[row.clip].append(row)
-            best = min(by_clip.values(), key=lambda runs: float(squared(errors_of(runs)).mean()))
-            cells.append(ratio([tested[row.seed] for row in best], best))
+            best = min(by_clip.values(), key=lambda runs: float(squared(errors_of(runs)).mean()), default=None)
+            cells.append("-" if best is None else ratio([tested[row.seed] for row in best], best))
         yield [*map(str, case), str(len(tested)), *cells]
 
 
 def ratio(ours: Sequence[Row], theirs: Sequence[Row]) -> str:
-    """Return the ratio of two mean squared errors of the same seeds, and its 95 % interval, seeds drawn for both."""
+    """Return the ratio of two mean squared errors of the same seeds, and its 95 % interval, seeds drawn for both.
+
+    Where both have overflowed there is none.
+    """
     mine, other = squared(errors_of(ours)), squared(errors_of(theirs))
     drawn = np.random.default_rng(0).integers(0, len(mine), (RESAMPLES, len(mine)))
     with np.errstate(invalid="ignore", divide="ignore"):
         value = mine.mean() / other.mean()
-        low, high = np.nanquantile(mine[drawn].mean(axis=1) / other[drawn].mean(axis=1), [0.025, 0.975])
+        of_draws = mine[drawn].mean(axis=1) / other[drawn].mean(axis=1)
+    if np.isnan(of_draws).any():
+        return "-"
+    low, high = np.quantile(of_draws, [0.025, 0.975], method="nearest")
     return f"{value:.2g} [{low:.2g}, {high:.2g}]"
 
 

@@ -197,7 +197,9 @@ def cells(rows: list[Row]) -> Iterator[list[str]]:
 
 
 def quartiles(values: list[float]) -> str:
-    """Return the median, and the quartiles in brackets."""
+    """Return the median, and the quartiles in brackets; a single value as it is."""
+    if len(values) == 1:
+        return f"{values[0]:,.0f}"
     low, middle, high = np.percentile(values, [25, 50, 75])
     return f"{middle:,.0f} ({low:,.0f} - {high:,.0f})"
 

@@ -1,5 +1,6 @@
 """How far estimates of values are off: rows that are kept, and what is refused before anything is run."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,28 @@ def test_estimates_beyond_all_numbers_are_shown() -> None:
     (cells,) = tables.ratios([row(*tables.TESTED, 11.0), *huge])
     assert cells[5:] == ["0 [0, 0]"] * 3 + ["1 [1, 1]", "0.25 [0.25, 0.25]"]
     assert tables.errors_table(list(tables.summary(huge))).row_count == len(huge)
+
+
+def test_a_ratio_of_what_has_overflowed_on_both_sides_is_none() -> None:
+    rows = [row(*tables.TESTED, 11.0), row(*tables.TESTED, np.inf, seed=2)]
+    rivals = [
+        row("V", 0.0, 12.0),
+        row("V", 0.0, np.nan, seed=2),
+        row("fitted Q", 0.0, 8.0),
+        row("fitted Q", 0.0, 8.0, 2),
+    ]
+    (cells,) = tables.ratios(rows + rivals)
+    assert cells[5:] == ["-", "inf [0.25, inf]", "-", "-", "-"]
+
+
+def test_a_single_episode_has_no_normalised_estimate() -> None:
+    (one,) = tables.summary([row(tables.RIVALS[3], 2.0, 11.0)])
+    assert np.isnan(one.of_one_episode)
+
+
+@pytest.mark.parametrize("settings", ["", "input_noise=1.0"])
+def test_what_is_measured_so_far_is_drawn(settings: str, tmp_path: Path) -> None:
+    rows = [row(name, 2.0, 11.0) for name in tables.RIVALS]
+    rows += [dataclasses.replace(one, pair="another pair", quality="poor") for one in rows]
+    tables.draw(list(tables.summary([dataclasses.replace(one, settings=settings) for one in rows])), tmp_path / "a.png")
+    assert (tmp_path / "a.png").exists() == (settings == "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transreward_baselines.devices import DeviceName, require_device
-from transreward_baselines.meta.family import Family, draw_family
+from transreward_baselines.meta.family import Family, draw_family, near
 from transreward_envs.errors import require_count, require_non_negative, require_positive, require_share
 
 
@@ -145,6 +145,9 @@ class MetaArgs:
         require_device(self.device)
         for name, least in {"train_tasks": 2, "test_tasks": 1, "task_seed": 0}.items():
             require_count(name, getattr(self, name), at_least=least)
+        require_count("horizon", self.horizon, at_least=1)
+        if self.distance is None:
+            object.__setattr__(self, "distance", near(self.suite, self.robot, self.horizon))
         self.family()
         if self.tasks_per_update > self.train_tasks:
             raise ValueError(

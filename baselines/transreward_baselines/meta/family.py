@@ -19,6 +19,7 @@ from transreward_baselines.lanes import Array, Lanes
 from transreward_envs import Pair, get_suite
 from transreward_envs.batched.domain import BatchedDomain
 from transreward_envs.errors import require_count, require_finite, require_positive, unknown
+from transreward_envs.robots import get_robot
 from transreward_envs.shifts import Shift, SparseReward
 from transreward_envs.shifts.base import ScaledShift
 
@@ -97,6 +98,12 @@ class SparseFamily:
         return (next_observations[:, 0] >= self.distances[tasks]).astype(np.float64)
 
 
+def near(suite: str, robot: str, horizon: int) -> float | None:
+    """Return where rewards begin in episodes shorter than those of suite ``sparse`` [m]; ``None`` is a suite's own."""
+    shorter = suite == "sparse" and robot in NEAR and horizon < get_robot(robot).max_episode_steps
+    return NEAR[robot] if shorter else None
+
+
 def draw_family(
     suite: str,
     robot: str,
@@ -119,8 +126,7 @@ def draw_family(
         train: Tasks to learn from.
         test: Tasks held out.
         horizon: Time limit of an episode [steps].
-        distance: Where rewards begin [m]; when left out, the suite's for episodes as long as the suite's, and that of
-            `NEAR` for shorter ones.
+        distance: Where rewards begin [m]; the suite's when left out.
         distance_spread: A task's distance is up to so many times farther or nearer; 1 for the same in all [-].
         stretch: Power to which each factor is raised; 2 squares how far the tasks lie apart [-].
         seed: Of the draws.
@@ -138,8 +144,6 @@ def draw_family(
         raise ValueError(f"`distance_spread` must be at least 1, which is none; got {distance_spread!r}.")
     pairs = _pairs(suite, robot)
     sparse = next(shift for shift in pairs[0].source if isinstance(shift, SparseReward))
-    if distance is None and horizon < pairs[0].max_episode_steps("target"):
-        distance = NEAR.get(robot)
     if distance is not None:
         sparse = SparseReward(distance=distance)
     laws = _laws(pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, fields
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ class ModelArgs(OfflineArgs):
         require_share("real_share", self.real_share)
         if self.elites > self.members:
             raise ValueError(f"There can be no more `elites` than `members`; got {self.elites} of {self.members}.")
+
+    @property
+    def actions_each(self) -> int:
+        """Transitions of the models' batch for each of the policy's: theirs are the largest networks."""
+        return ceil(self.model_batch_size / self.batch_size)
 
     def model_identity(self) -> dict[str, Any]:
         """Return what fitted models depend on, as JSON types."""

@@ -61,8 +61,9 @@ def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:
 def require_room(networks: torch.nn.Module, *, runs: int, rows: int, device: torch.device) -> None:
     """Raise ``MemoryError`` where networks, and what training them takes, would be larger than memory.
 
-    Counted are weights, gradients and Adam's two moments, and what the widest network's layers give in the largest pass
-    that is learned from, with the gradients of that. Networks on PyTorch's device ``meta`` take none themselves.
+    Counted are weights, gradients and Adam's two moments, what is kept beside them, and what the layers of the
+    widest network give in the largest pass that is learned from, with the gradients of that. Networks on PyTorch's device ``meta`` take
+    none themselves.
 
     Args:
         networks: All, each with its runs side by side.
@@ -72,7 +73,8 @@ def require_room(networks: torch.nn.Module, *, runs: int, rows: int, device: tor
     """
     weights = sum(one.numel() * (1 + 3 * one.requires_grad) for one in networks.parameters())
     outputs = max(sum(one.numel() for one in part.parameters() if is_bias(one)) for part in networks.children())
-    needed, free = 4 * (weights + 2 * rows * outputs), free_memory(device)
+    kept = sum(one.numel() for one in networks.buffers())
+    needed, free = 4 * (weights + kept + 2 * rows * outputs), free_memory(device)
     if needed > free:
         raise MemoryError(
             f"{runs} runs at once take about {needed / 2**30:.1f} GiB on {device} beside their data, which has "

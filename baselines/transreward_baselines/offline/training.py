@@ -84,9 +84,9 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
     if args.finetune_steps:
         data.reserve(args.finetune_steps, args.online_share)
-    with torch.device("meta"):
-        draft = make_agent(args, data, Streams(seeds, torch.device("meta")))
-    require_room(draft.networks, runs=len(seeds), rows=args.batch_size * args.actions_each, device=device)
+    require_room(
+        _draft(args, data, make_agent), runs=len(seeds), rows=args.batch_size * args.actions_each, device=device
+    )
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)
@@ -100,6 +100,13 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
         training.load()
         training.go()
     return training.rows
+
+
+def _draft(args: OfflineArgs, data: OfflineData, make_agent: MakeAgent) -> torch.nn.Module:
+    """Return networks that take no memory, as large as those to be."""
+    nowhere = torch.device("meta")
+    with nowhere:
+        return make_agent(args, data, Streams([run.seed for run in args.runs], nowhere)).networks
 
 
 class _Training:

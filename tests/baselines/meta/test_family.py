@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from transreward_baselines.lanes import Lanes
+from transreward_baselines.meta.args import MetaArgs
 from transreward_baselines.meta.batches import relabelled_rewards
 from transreward_baselines.meta.episodes import Act, play
 from transreward_baselines.meta.family import NEAR, SparseFamily, draw_family
@@ -33,7 +34,7 @@ def uniform(lanes: Lanes, seed: int = 0) -> Act:
 def test_tasks_differ_as_the_pairs_of_the_suite_do() -> None:
     drawn = family(train=200)
     rewards, masses, frictions = zip(*drawn.shifts, strict=True)
-    assert set(rewards) == {SparseReward(distance=2.5)}
+    assert set(rewards) == {SparseReward(distance=8.0)}
     for kind, shifts in ((MassShift, masses), (FrictionShift, frictions)):
         assert all(type(shift) is kind for shift in shifts)
         scales = np.array([shift.scale for shift in shifts])
@@ -93,7 +94,7 @@ def test_relabelled_rewards_are_what_the_other_tasks_environment_pays() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("robot", NEAR)
 def test_random_actions_hardly_ever_succeed_and_the_expert_nearly_always_does(robot: str) -> None:
-    drawn = draw_family("sparse", robot, train=100, test=100, horizon=200)
+    drawn = draw_family("sparse", robot, train=100, test=100, horizon=200, distance=NEAR[robot])
     expert, generator = load_policy(robot), np.random.default_rng(0)
     nothing = np.zeros(200, np.float32)
     with closing(drawn.lanes(range(200), threads=1)) as lanes:
@@ -108,9 +109,11 @@ def test_random_actions_hardly_ever_succeed_and_the_expert_nearly_always_does(ro
 
 
 def test_reward_begins_where_a_robot_gets_to_in_the_time_that_it_has() -> None:
-    assert set(family("Walker2d", horizon=999).distances) == {NEAR["Walker2d"]}
-    assert set(family("Walker2d", horizon=1_000).distances) == {2.0}, "the suite's own"
-    assert set(family("Walker2d", horizon=200, distance=0.5).distances) == {0.5}
+    told = {horizon: MetaArgs(robot="Walker2d", horizon=horizon) for horizon in (200, 999, 1_000)}
+    assert [args.distance for args in told.values()] == [NEAR["Walker2d"], NEAR["Walker2d"], None]
+    assert set(told[200].family().distances) == {NEAR["Walker2d"]}
+    assert set(told[1_000].family().distances) == {2.0}, "the suite's own"
+    assert MetaArgs(robot="Walker2d", distance=0.5).distance == 0.5
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from transreward_wrappers.dtw.kept import episodes_of, episodes_tensors, referen
 from transreward_wrappers.dtw.labels import Labeller, Labels, identity
 from transreward_wrappers.dtw.settings import FOLLOWING, DTWSettings
 from transreward_wrappers.dtw.stitching import Stitcher
-from transreward_wrappers.dtw.target import Kinds, TargetModel, first_episodes
+from transreward_wrappers.dtw.target import PRIOR_SHARE, Kinds, TargetModel, first_episodes
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.policies import unscale_actions
 from transreward_wrappers.regression import Regression
@@ -138,7 +138,8 @@ class DTW(DTWSettings, Compensation):
         """Return both domains, the settings, and what the references depend on."""
         given = self._target.digest() if self._target is not None else None
         references = self.reference_data().key(pair)
-        return {**super().fit_key(pair), "references": references, "world_model": given, "labels": LABELS}
+        prior = {"prior": PRIOR_SHARE} if self.world_model == "rssm" else {}
+        return {**super().fit_key(pair), "references": references, "world_model": given, "labels": LABELS, **prior}
 
     def fit(self, source: Env, target: Env) -> None:
         """Gather references; for ``model``, make the first target steps, and fit both models to them.

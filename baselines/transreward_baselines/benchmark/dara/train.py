@@ -34,7 +34,6 @@ def train(group: Group, args: TableArgs, directory: Path) -> list[Row]:
     sets = [(args.sets(Cell(group.pair, quality)), amount) for quality, amount in group.entries]
     for of_cell, amount in sets:
         of_cell.build(amount, group.seeds)
-    _free_memory()
     script = load_algorithm(group.algorithm)
     settings, spent = _settings(group, args), 0.0
     updates = args.updates
@@ -77,6 +76,7 @@ def _last(
     script: Any, settings: dict[str, Any], *, updates: int, evaluations: int, **more: Any
 ) -> list[OfflineEvaluation]:
     """Train, and return the last evaluation of each run."""
+    _free_memory()
     every = ceil(updates / evaluations)
     rows = script.main(script.Args(updates=updates, eval_every=every, **settings, **more))
     return [row for row in rows if row.update == updates]
