@@ -61,9 +61,9 @@ def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:
 def require_room(networks: torch.nn.Module, *, runs: int, rows: int, device: torch.device) -> None:
     """Raise ``MemoryError`` where networks, and what training them takes, would be larger than memory.
 
-    Counted are weights, gradients and Adam's two moments, what is kept beside them, and what the layers of the
-    widest network give in the largest pass that is learned from, with the gradients of that. Networks on PyTorch's device ``meta`` take
-    none themselves.
+    Counted are weights, gradients and Adam's two moments, what is kept beside them, and what the layers of the widest
+    network give in the largest pass that is learned from, with the gradients of that. Networks on PyTorch's device
+    ``meta`` take none themselves.
 
     Args:
         networks: All, each with its runs side by side.

@@ -84,9 +84,8 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
     if args.finetune_steps:
         data.reserve(args.finetune_steps, args.online_share)
-    require_room(
-        _draft(args, data, make_agent), runs=len(seeds), rows=args.batch_size * args.actions_each, device=device
-    )
+    rows = args.batch_size * args.actions_each
+    require_room(_draft(args, data, make_agent), runs=len(seeds), rows=rows, device=device)
     streams = Streams(seeds, device)
     agent = make_agent(args, data, streams)
     agent.networks.to(device)
