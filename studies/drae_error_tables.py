@@ -175,10 +175,12 @@ def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> Non
                 axes.plot(places, given, marker, color=colour, label=f"{what}, horizon {horizon}", markersize=5)
         axes.set(yscale="log", title=f"{pair}\n{quality} V and Q, value {mine[0].truth:.0f}")
         axes.title.set_fontsize(9)
-        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+        axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names], rotation=90, fontsize=7)
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.tick_params(axis="y", which="both", labelsize=7)
         axes.grid(alpha=0.3)
     handles, labels = max((axes.get_legend_handles_labels() for axes in grid.flat), key=lambda pair: len(pair[0]))
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(horizons), fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=max(len(pairs) - 1, 1), fontsize=8)
     save(figure, path)
 
 
@@ -206,7 +208,7 @@ def ratios(rows: Sequence[Row]) -> Iterator[list[str]]:
 def ratio(ours: Sequence[Row], theirs: Sequence[Row]) -> str:
     """Return the ratio of two mean squared errors of the same seeds, and its 95 % interval, seeds drawn for both.
 
-    Where both have overflowed there is none.
+    Where both have overflowed there is none, and of one seed no interval.
     """
     mine, other = squared(errors_of(ours)), squared(errors_of(theirs))
     drawn = np.random.default_rng(0).integers(0, len(mine), (RESAMPLES, len(mine)))
@@ -215,6 +217,8 @@ def ratio(ours: Sequence[Row], theirs: Sequence[Row]) -> str:
         of_draws = mine[drawn].mean(axis=1) / other[drawn].mean(axis=1)
     if np.isnan(of_draws).any():
         return "-"
+    if len(mine) == 1:
+        return f"{value:.2g}"
     low, high = np.quantile(of_draws, [0.025, 0.975], method="nearest")
     return f"{value:.2g} [{low:.2g}, {high:.2g}]"
 

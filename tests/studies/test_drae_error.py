@@ -85,7 +85,7 @@ def test_estimates_beyond_all_numbers_are_shown() -> None:
         for name, estimate in zip(tables.RIVALS, (1e200, np.nan, np.inf, 9.0, 8.0), strict=True)
     ]
     (cells,) = tables.ratios([row(*tables.TESTED, 11.0), *huge])
-    assert cells[5:] == ["0 [0, 0]"] * 3 + ["1 [1, 1]", "0.25 [0.25, 0.25]"]
+    assert cells[5:] == ["0"] * 3 + ["1", "0.25"]
     assert tables.errors_table(list(tables.summary(huge))).row_count == len(huge)
 
 
