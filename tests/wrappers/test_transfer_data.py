@@ -301,5 +301,5 @@ def test_a_dataset_with_other_actions_is_refused_in_words(datasets: Path) -> Non
     walker = get_pair("Walker2d-mass-2.0").make("source")
     hopper = HOPPER.make("source")
     walker.unwrapped.action_space = hopper.action_space
-    with pytest.raises(ValueError, match="must have its spaces; the action space of"):
-        require_domain(other, walker, get_pair("Walker2d-mass-2.0"), "source")
+    with pytest.raises(ValueError, match="must have its spaces; the action space of .* Give another as `source_data`"):
+        require_domain(other, walker, get_pair("Walker2d-mass-2.0"), "source", setting="source_data")
