@@ -8,7 +8,14 @@ from gymnasium.spaces import Box
 
 from tests.wrappers.transitions import SOURCE, TARGET, LinearGaussian
 from transreward_envs import get_pair, make_pair
-from transreward_wrappers.darc.offline import fit, relabel_source, relabel_source_by_seeds, require_source_and_target
+from transreward_wrappers.darc import DARA
+from transreward_wrappers.darc.offline import (
+    fit,
+    prepare,
+    relabel_source,
+    relabel_source_by_seeds,
+    require_source_and_target,
+)
 from transreward_wrappers.datasets import Dataset, DatasetError, DatasetWriter, Episode
 from transreward_wrappers.datasets.relabel import relabel
 
@@ -193,6 +200,6 @@ def test_a_dataset_that_is_relabelled_again_tells_of_both_times(tmp_path: Path) 
 
 
 def test_data_that_are_too_few_are_refused_before_anything_is_learned(tmp_path: Path) -> None:
-    source, short = (dataset(tmp_path / str(count), SOURCE, count, seed=0) for count in (60, 1))
-    with pytest.raises(DatasetError, match="need half a batch, 128 transitions, .* got 6000 and 100"):
-        fit(source, short, updates=1, settings={})
+    source, short = (dataset(tmp_path / str(count), SOURCE, count, seed=0) for count in (5, 1))
+    with pytest.raises(DatasetError, match="need half a batch, 128 transitions, .* got 500 and 100"):
+        prepare(DARA, source, short, updates=1, settings={})
