@@ -217,6 +217,12 @@ def test_a_recurrent_world_model_serves_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert updates == [6, 1], "three quarters of the model's, and a quarter of that in the second round"
 
 
+@pytest.mark.parametrize(("world_model", "learns"), [("ensemble", False), ("rssm", True)])
+def test_a_fit_depends_on_how_its_prior_learns_if_it_does(world_model: str, learns: bool) -> None:
+    compensation = gym.make(ID, **{**TINY, "world_model": world_model}).get_wrapper_attr("compensation")
+    assert ("prior" in compensation.fit_key(get_pair(PAIR))) == learns
+
+
 def test_a_path_names_references_as_its_string_does(tmp_path: Path) -> None:
     recorded = Reference(observations=np.zeros((5, 4)), rewards=np.ones(5))
     save_reference(tmp_path / "one.npz", recorded)

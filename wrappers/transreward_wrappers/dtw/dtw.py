@@ -138,7 +138,8 @@ class DTW(DTWSettings, Compensation):
         """Return both domains, the settings, and what the references depend on."""
         given = self._target.digest() if self._target is not None else None
         references = self.reference_data().key(pair)
-        prior = {"prior": PRIOR_SHARE} if self.world_model == "rssm" else {}
+        learns = self._target is not None and self._target.prior.kind != "identity"
+        prior = {"prior": PRIOR_SHARE} if learns else {}
         return {**super().fit_key(pair), "references": references, "world_model": given, "labels": LABELS, **prior}
 
     def fit(self, source: Env, target: Env) -> None:
