@@ -3,8 +3,8 @@
 From source episodes of one policy and a tenth as many of the target, the value of another, less noisy one is estimated
 at the target's starts: by V alone, fitted Q evaluation (Le et al., 2019, arXiv:1903.08738), importance sampling alone,
 as it is and with weights that are normalised, the direct doubly robust form with unit ratios of dynamics, and DRaE's
-residual form with every kind of ratio and several clips. V and Q are good, or poor, with a fifth of the gradient steps.
-Of a horizon, episodes are cut there, and V stands for the rest; importance sampling, which has no V, is over whole
+residual form with every kind of ratio and several clips, as it is and with weights that are normalised (Thomas and
+Brunskill, 2016, arXiv:1604.00923). V and Q are good, or poor, with a fifth of the gradient steps. Of a horizon, episodes are cut there, and V stands for the rest; importance sampling, which has no V, is over whole
 episodes at any. Values are discounted, over an episode's time limit.
 
     python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
@@ -33,7 +33,7 @@ from studies.claim import claim
 from studies.drae_episodes import GAMMA, dataset_of, policies, truth_of
 from studies.drae_error_tables import NORMALISED, Errors, Row, draw, errors_table, ratios_table, summary
 from studies.fitted_q import FittedQ
-from studies.importance_sampling import sampled
+from studies.importance_sampling import corrected, sampled
 from transreward_baselines.results import read_table, write_table
 from transreward_baselines.script import errors_told
 from transreward_baselines.settings import parse_settings
@@ -109,6 +109,10 @@ def estimates(
         yield "direct, unit ratios", clip, _guarded(steps, q, form=direct, ratio=ratios["one"], **given)[first]
         for kind in KINDS:
             yield f"DRaE, {kind}", clip, _guarded(steps, q, ratio=ratios[kind], **given)[first]
+        for kind in KINDS:
+            if not ratios[kind].slides:  # which needs what follows in an episode, whose weights have no scale any more
+                weights = given["policy_weight"] * ratios[kind].low
+                yield f"DRaE, {kind}{NORMALISED}", clip, corrected(steps, q, weights, gamma=GAMMA, normalised=True)
 
 
 def _guarded(

@@ -1,9 +1,11 @@
-"""Importance sampling over whole episodes, which DRaE's estimates are compared with."""
+"""Importance sampling over whole episodes, of rewards, and of what values did not foresee."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from transreward_wrappers.drae import Trajectories
 
 Array = NDArray[np.float64]
 
@@ -36,4 +38,24 @@ def sampled(reward: Array, weight: Array, ends: NDArray[np.bool_], *, gamma: flo
         if normalised:
             weights /= np.maximum(weights.mean(axis=0), np.finfo(np.float64).tiny)
         found: Array = np.where(rewards == 0.0, 0.0, weights * rewards).sum(axis=1)
+    return found
+
+
+def corrected(steps: Trajectories, baseline: Array, weight: Array, *, gamma: float, normalised: bool) -> Array:
+    """Return the values of trajectories' starts, corrected by what came otherwise, as ``(trajectories,)``.
+
+    As it is, that is :func:`transreward_wrappers.drae.residual`; normalised, the weighted doubly robust estimator
+    (Thomas and Brunskill, 2016, arXiv:1604.00923), whose weights at a step make 1 on average however long the
+    trajectories are.
+
+    Args:
+        steps: The trajectories.
+        baseline: ``b``, as ``(N,)``.
+        weight: Of each transition: the ratio of policies times that of dynamics, as ``(N,)``.
+        gamma: Discount.
+        normalised: See :func:`sampled`.
+    """
+    first: NDArray[np.bool_] = np.append(True, steps.ends[:-1])
+    surprise = steps.reward + gamma * steps.goes_on * steps.next_value - baseline
+    found: Array = steps.value[first] + sampled(surprise, weight, steps.ends, gamma=gamma, normalised=normalised)
     return found

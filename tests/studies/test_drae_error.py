@@ -26,7 +26,7 @@ def test_each_estimator_has_a_row_in_each_case(measured: Path) -> None:
     rows = read_table(measured / "errors.csv", drae_error.Row)
     assert {(row.quality, row.horizon) for row in rows} == {(q, h) for q in ("poor", "good") for h in (5, 10)}
     kinds = {row.estimator for row in rows}
-    assert {*tables.RIVALS, tables.TESTED[0], "DRaE, slide"} <= kinds
+    assert {*tables.RIVALS, tables.TESTED[0], "DRaE, slide", f"{tables.TESTED[0]}{tables.NORMALISED}"} <= kinds
     assert len({(row.quality, row.horizon, row.estimator, row.clip) for row in rows}) == len(rows)
     assert np.isfinite([row.estimate for row in rows if row.estimator == "V"]).all()
     assert len({row.truth for row in rows}) == 1

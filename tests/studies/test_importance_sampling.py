@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.importance_sampling import sampled
+from studies.importance_sampling import corrected, sampled
+from transreward_wrappers.drae import DynamicsRatio, Trajectories, residual
 
 ENDS = np.array([False, False, True, True])
 REWARD, WEIGHT = np.array([1.0, 2.0, 4.0, 8.0]), np.array([0.5, 3.0, 2.0, 0.25])
@@ -44,3 +45,24 @@ def test_weights_beyond_all_numbers_are_no_error_and_weights_of_nothing_earn_not
     assert sampled(many, many, ends, gamma=1.0, normalised=False).tolist() == [np.inf, np.inf]
     assert sampled(many, many, ends, gamma=1.0, normalised=True).tolist() == [2e6, 2e6]
     assert sampled(many, 0.0 * many, ends, gamma=1.0, normalised=True).tolist() == [0.0, 0.0]
+
+
+@given(st.lists(st.floats(0.0, 4.0), min_size=4, max_size=4), st.booleans())
+def test_values_are_corrected_as_by_the_residual_form(weights: list[float], terminated: bool) -> None:
+    next_value = np.array([3.0, 1.0, 2.0, 5.0])
+    over = np.array([False, False, False, terminated])
+    steps = Trajectories(
+        reward=REWARD, value=np.array([1.0, 3.0, 1.0, 2.5]), next_value=next_value, terminated=over, ends=ENDS
+    )
+    q, weight = np.array([2.0, 4.0, 1.5, 3.0]), np.array(weights)
+    whole = residual(steps, q, gamma=0.9, ratio=DynamicsRatio(low=weight, high=weight))
+    found = corrected(steps, q, weight, gamma=0.9, normalised=False)
+    assert found == pytest.approx(whole[[0, 3]])
+
+
+def test_normalised_corrections_are_of_one_size_however_small_the_weights() -> None:
+    zeros = np.zeros(6)
+    ends = np.array([False, False, True] * 2)
+    steps = Trajectories(reward=np.ones(6), value=zeros, next_value=zeros, terminated=ends, ends=ends)
+    found = corrected(steps, zeros, np.full(6, 1e-3), gamma=1.0, normalised=True)
+    assert found.tolist() == pytest.approx([3.0, 3.0])
