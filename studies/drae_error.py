@@ -10,7 +10,7 @@ episodes at any. Values are discounted, over an episode's time limit.
     python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
 
 A second table divides the mean squared error of DRaE as it is by default by that of each rival, of which the clip that
-has come out best in that very case is taken. Rows are written as they come, those of a pair, a seed and a quality of
+has come out best in that very case is taken. A third divides that of each kind and clip by V's, over all cases. Rows are written as they come, those of a pair, a seed and a quality of
 values at a time; the command goes on where it was interrupted, and the tables are of all rows. Several such commands,
 for other seeds or pairs, may fill one directory at once.
 """
@@ -31,7 +31,8 @@ from rich.console import Console
 
 from studies.claim import claim
 from studies.drae_episodes import GAMMA, dataset_of, policies, truth_of
-from studies.drae_error_tables import NORMALISED, Errors, Row, draw, errors_table, ratios_table, summary
+from studies.drae_error_figure import draw
+from studies.drae_error_tables import NORMALISED, QUALITIES, Errors, Row, errors_table, kinds_table, ratios_table, summary
 from studies.fitted_q import FittedQ
 from studies.importance_sampling import corrected, sampled
 from transreward_baselines.results import read_table, write_table
@@ -55,9 +56,6 @@ from transreward_wrappers.drae import (
 from transreward_wrappers.drae.offline import PolicyRatio, fit
 
 PAIRS = ("Hopper-mass-2.0", "Hopper-friction-2.0", "HalfCheetah-mass-2.0", "HalfCheetah-friction-2.0")
-QUALITIES = {"poor": 1, "good": 5}
-"""Gradient steps of V and Q for each of the classifiers'."""
-
 KINDS, CLIPS = ("one", "classifier", "interval", "slide"), (1.0, 2.0, 5.0)
 SIZES: dict[str, Any] = {"gamma": GAMMA, "batch_size": 256, "fit_decay": True}
 Array = NDArray[np.float64]
@@ -215,6 +213,7 @@ def main(words: Sequence[str] | None = None) -> None:
     write_table(given.out / "summary.csv", found, Errors)
     console.print(errors_table(found))
     console.print(ratios_table(rows))
+    console.print(kinds_table(rows))
     draw(found, given.out / "errors.png")
 
 

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from transreward_baselines.benchmark.figures import save
-from transreward_baselines.plot import colours_of
 from transreward_wrappers.drae import DRaE
 
 TESTED = (f"DRaE, {DRaE.kind}", DRaE.clip)
@@ -26,6 +17,11 @@ TESTED = (f"DRaE, {DRaE.kind}", DRaE.clip)
 
 NORMALISED = ", normalised"
 RIVALS = ("V", "fitted Q", "importance sampling", f"importance sampling{NORMALISED}", "direct, unit ratios")
+QUALITIES = {"poor": 1, "good": 5}
+"""Gradient steps of V and Q for each of the classifiers'."""
+
+HEADS = ("pair", "settings", "V and Q", "horizon", "seeds", *RIVALS)
+KINDS_HEADS = ("settings", "estimator", "clip", *(f"{quality} V and Q" for quality in QUALITIES))
 RESAMPLES = 2_000
 Array = NDArray[np.float64]
 
@@ -72,6 +68,10 @@ def squared(values: Array) -> Array:
     """Return squares, which may be infinite."""
     with np.errstate(over="ignore"):
         return np.square(values)
+
+
+Cases = Mapping[Hashable, Mapping[int, Row]]
+"""Rows of one estimator, by case and seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,47 +143,6 @@ def errors_table(found: Sequence[Errors]) -> Table:
     return shown
 
 
-def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> None:
-    """Draw bias and standard deviation of each estimator at one clip, a panel a pair and a line of them a quality.
-
-    Args:
-        found: Those of the usual settings are drawn, if there are any.
-        path: Of the figure.
-        clip: That is drawn, where there are several.
-    """
-    shown = [one for one in found if one.clip in (0.0, clip) and not one.settings]
-    if not shown:
-        return
-    pairs, qualities = (list(dict.fromkeys(getattr(one, name) for one in shown)) for name in ("pair", "quality"))
-    size = (3.2 * len(pairs), 3.0 * len(qualities))
-    figure, grid = plt.subplots(
-        len(qualities), len(pairs), figsize=size, squeeze=False, layout="constrained", sharex=True, sharey="col"
-    )
-    horizons = sorted({one.horizon for one in shown})
-    for (quality, pair), axes in zip(product(qualities, pairs), grid.flat, strict=True):
-        mine = [one for one in shown if (one.pair, one.quality) == (pair, quality)]
-        if not mine:  # not measured yet
-            axes.set_axis_off()
-            continue
-        names = list(dict.fromkeys(one.estimator for one in mine))
-        for horizon, colour in zip(horizons, colours_of(map(str, horizons)).values(), strict=True):
-            at = {one.estimator: one for one in mine if one.horizon == horizon}
-            places = np.arange(len(names)) + 0.22 * (horizons.index(horizon) - (len(horizons) - 1) / 2)
-            for value, marker, what in (("bias", "o", "|bias|"), ("variance", "_", "standard deviation")):
-                given = np.array([getattr(at[name], value) for name in names])
-                given = np.abs(given) if value == "bias" else np.sqrt(given)
-                axes.plot(places, given, marker, color=colour, label=f"{what}, horizon {horizon}", markersize=5)
-        axes.set(yscale="log", title=f"{pair}\n{quality} V and Q, value {mine[0].truth:.0f}")
-        axes.title.set_fontsize(9)
-        axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names], rotation=90, fontsize=7)
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.tick_params(axis="y", which="both", labelsize=7)
-        axes.grid(alpha=0.3)
-    handles, labels = max((axes.get_legend_handles_labels() for axes in grid.flat), key=lambda pair: len(pair[0]))
-    figure.legend(handles, labels, loc="outside upper center", ncols=max(len(pairs) - 1, 1), fontsize=8)
-    save(figure, path)
-
-
 def ratios(rows: Sequence[Row]) -> Iterator[list[str]]:
     """Yield, of each case, what DRaE's mean squared error is divided by that of each rival (95 % interval over seeds).
 
@@ -193,31 +152,44 @@ def ratios(rows: Sequence[Row]) -> Iterator[list[str]]:
     for row in rows:
         cases[row.case].append(row)
     for case, some in cases.items():
-        tested = {row.seed: row for row in some if (row.estimator, row.clip) == TESTED}
+        tested = [row for row in some if (row.estimator, row.clip) == TESTED]
         cells = []
         for rival in RIVALS:
             by_clip: dict[float, list[Row]] = defaultdict(list)
             for row in some:
-                if row.estimator == rival and row.seed in tested:
+                if row.estimator == rival and row.seed in by_seed(tested):
                     by_clip[row.clip].append(row)
             best = min(by_clip.values(), key=lambda runs: float(squared(errors_of(runs)).mean()), default=None)
-            cells.append("-" if best is None else ratio([tested[row.seed] for row in best], best))
+            cells.append("-" if best is None else ratio(*({case: by_seed(runs)} for runs in (tested, best))))
         yield [*map(str, case), str(len(tested)), *cells]
 
 
-def ratio(ours: Sequence[Row], theirs: Sequence[Row]) -> str:
-    """Return the ratio of two mean squared errors of the same seeds, and its 95 % interval, seeds drawn for both.
+def by_seed(rows: Sequence[Row]) -> dict[int, Row]:
+    """Return rows of one estimator in one case, by their seeds."""
+    return {row.seed: row for row in rows}
 
-    Where both have overflowed there is none, and of one seed no interval.
+
+def ratio(ours: Cases, theirs: Cases) -> str:
+    """Return the ratio of two mean squared errors, and its 95 % interval, seeds drawn for both.
+
+    Of several cases it is the geometric mean. Where both have overflowed there is none, and of one seed no interval.
     """
-    mine, other = squared(errors_of(ours)), squared(errors_of(theirs))
-    drawn = np.random.default_rng(0).integers(0, len(mine), (RESAMPLES, len(mine)))
+    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in ours.values())))
+    if not seeds:
+        return "-"
+    mine, other = (
+        squared(np.stack([errors_of([cases[case][seed] for seed in seeds]) for case in ours]))
+        for cases in (ours, theirs)
+    )
+    drawn = np.random.default_rng(0).integers(0, len(seeds), (RESAMPLES, len(seeds)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = mine.mean() / other.mean()
-        of_draws = mine[drawn].mean(axis=1) / other[drawn].mean(axis=1)
+        value, *of_draws = (
+            np.exp((np.log(mine[:, some].mean(axis=1)) - np.log(other[:, some].mean(axis=1))).mean())
+            for some in (np.arange(len(seeds)), *drawn)
+        )
     if np.isnan(of_draws).any():
         return "-"
-    if len(mine) == 1:
+    if len(seeds) == 1:
         return f"{value:.2g}"
     low, high = np.quantile(of_draws, [0.025, 0.975], method="nearest")
     return f"{value:.2g} [{low:.2g}, {high:.2g}]"
@@ -231,4 +203,25 @@ def ratios_table(rows: Sequence[Row]) -> Table:
     return shown
 
 
-HEADS = ("pair", "settings", "V and Q", "horizon", "seeds", *RIVALS)
+def kinds(rows: Sequence[Row]) -> Iterator[list[str]]:
+    """Yield, of each estimator and clip, its mean squared error over V's, a column a quality of V and Q.
+
+    Over pairs and horizons it is the geometric mean, with a 95 % interval over the seeds that all of these have.
+    """
+    found: dict[tuple[str, str, float], dict[str, dict[Hashable, dict[int, Row]]]] = {}
+    for row in rows:
+        qualities = found.setdefault((row.settings, row.estimator, row.clip), {})
+        qualities.setdefault(row.quality, {}).setdefault((row.pair, row.horizon), {})[row.seed] = row
+    for (settings, estimator, clip), qualities in found.items():
+        if estimator != "V":
+            values = found[settings, "V", 0.0]
+            cells = (ratio(qualities[name], values[name]) if name in qualities else "-" for name in QUALITIES)
+            yield [settings, estimator, f"{clip:g}" * (clip > 0), *cells]
+
+
+def kinds_table(rows: Sequence[Row]) -> Table:
+    """Return what :func:`kinds` yields, to be printed."""
+    shown = Table(*KINDS_HEADS, title="mean squared error over that of V: geometric mean over pairs and horizons")
+    for cells in kinds(rows):
+        shown.add_row(*cells)
+    return shown

@@ -9,6 +9,7 @@ from PIL import Image
 
 from studies import drae_error
 from studies import drae_error_tables as tables
+from studies.drae_error_figure import draw
 from transreward_baselines.results import read_table
 from transreward_baselines.run_directory import RunDirectoryError
 
@@ -79,6 +80,16 @@ def test_a_rival_has_the_clip_that_is_best_for_it() -> None:
     assert cells[5:] == ["0.25 [0.25, 0.25]"] * len(tables.RIVALS)
 
 
+def test_kinds_are_compared_with_v_over_all_cases() -> None:
+    rows = []
+    for seed, off in ((1, 1.0), (2, -1.0)):
+        for horizon, factor in ((10, 2.0), (100, 8.0)):
+            values, ours = row("V", 0.0, 10.0 + off, seed), row(*tables.TESTED, 10.0 + factor * off, seed)
+            rows += [dataclasses.replace(one, horizon=horizon) for one in (values, ours)]
+    (cells,) = tables.kinds(rows)
+    assert cells == ["", tables.TESTED[0], "2", "-", "16 [16, 16]"]  # the geometric mean of 4 and 64
+
+
 def test_estimates_beyond_all_numbers_are_shown() -> None:
     huge = [
         row(name, 2.0, estimate, spread=1e200)
@@ -110,5 +121,5 @@ def test_a_single_episode_has_no_normalised_estimate() -> None:
 def test_what_is_measured_so_far_is_drawn(settings: str, tmp_path: Path) -> None:
     rows = [row(name, 2.0, 11.0) for name in tables.RIVALS]
     rows += [dataclasses.replace(one, pair="another pair", quality="poor") for one in rows]
-    tables.draw(list(tables.summary([dataclasses.replace(one, settings=settings) for one in rows])), tmp_path / "a.png")
+    draw(list(tables.summary([dataclasses.replace(one, settings=settings) for one in rows])), tmp_path / "a.png")
     assert (tmp_path / "a.png").exists() == (settings == "")
