@@ -2,12 +2,13 @@
 
 `drat.py` trains with DRaE-weighted values, by the direct doubly robust form with unit ratios, by plain relabelling and
 by none, and without a context, all else the same: steps, seeds, tasks. Its last meta-test counts: returns after 0, 1, 2
-and 3 episodes of adaptation, means over held-out tasks. Where the learner without relabelling does not beat the one
-without a context, meta-learning did not work, and the comparison says nothing.
+and 3 episodes of adaptation, means over held-out tasks. How soon it got there is told by the mean over all meta-tests,
+after all episodes of adaptation. Where the learner without relabelling does not beat the one without a context,
+meta-learning did not work, and the comparison says nothing.
 
     python -m studies.drat --seeds 1 2 3 --out runs/drat
 
-Rows are written as they come, one a run. A run goes on where it was interrupted and is skipped once it is finished; the
+Rows are written as they come, one a meta-test. A run goes on where it was interrupted and is skipped once it is finished; the
 table, the CSV and the figure are of all finished runs, those of earlier commands too. Several such commands, for other
 seeds or methods, may fill one directory at once, each on a core of its own.
 """
@@ -15,8 +16,10 @@ seeds or methods, may fill one directory at once, each on a core of its own.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -55,18 +59,22 @@ COMPARED = (("none", "no context"), ("plain", "none"), ("direct", "none"), ("dra
 EPISODES = 3
 """Of adaptation."""
 
+HEADS = ("method", "seeds", *(f"after {count}" for count in range(EPISODES + 1)), "over training", "success")
+
 OWN = {"robot", "seed", "total_steps", "adaptation_episodes", "checkpoint_every", "out", "context", "relabelling"}
 """Settings of drat.py that are not for `--set`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One run: mean returns over held-out tasks of its last meta-test."""
+    """One meta-test of a run: mean returns over held-out tasks."""
 
     robot: str
     method: str
     seed: int
     steps: int
+    """Of meta-training so far, of all tasks together."""
+
     return_0: float
     return_1: float
     return_2: float
@@ -76,7 +84,7 @@ class Row:
     """Share of episodes that earned anything, after all episodes of adaptation."""
 
     seconds: float
-    """Of training [s]."""
+    """Of training so far [s]."""
 
     @property
     def returns(self) -> list[float]:
@@ -98,24 +106,20 @@ def settings_of(words: Sequence[str]) -> dict[str, Any]:
 
 
 def perform(args: drat.Args, method: str, finished: Path) -> None:
-    """Train, unless that is done, and write the row of it."""
+    """Train, unless that is done, and write its rows."""
     if finished.exists():
         return
-    last = drat.main(args)[-EPISODES - 1 :]
-    row = Row(
-        robot=args.robot,
-        method=method,
-        seed=args.seed,
-        steps=last[-1].step,
-        **{f"return_{one.adaptation_episodes}": one.return_mean for one in last},
-        success=last[-1].success,
-        seconds=last[-1].seconds,
-    )
-    write_table(finished, [row], Row)
+    rows = []
+    for step, found in groupby(drat.main(args), attrgetter("step")):
+        *_, last = tests = list(found)
+        returns = {f"return_{one.adaptation_episodes}": one.return_mean for one in tests}
+        about = {"robot": args.robot, "method": method, "seed": args.seed, "steps": step}
+        rows.append(Row(**about, **returns, success=last.success, seconds=last.seconds))
+    write_table(finished, rows, Row)
 
 
 def intervals(returns: Sequence[Sequence[float]]) -> list[Estimate]:
-    """Return mean and 95 % bootstrap interval over seeds, of each number of episodes of adaptation."""
+    """Return mean and 95 % bootstrap interval over seeds, of each column."""
     of_seeds: NDArray[np.float64] = np.array(returns, dtype=np.float64)
     return [estimate(lambda drawn: drawn.mean(axis=-1), [column]) for column in of_seeds.T]
 
@@ -125,38 +129,66 @@ def told(found: Estimate) -> str:
     return f"{found.value:.1f}" + ("" if found.low is None else f" ({found.low:.1f} - {found.high:.1f})")
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """Return returns of each method, and what one earns more than another, seed by seed."""
-    columns = ("method", "seeds", *(f"after {count}" for count in range(EPISODES + 1)), "success")
-    shown = Table(*columns, title="return on held-out tasks: mean (95 % interval over seeds)", box=None)
-    by_method = {name: {row.seed: row for row in rows if row.method == name} for name in METHODS}
-    for name, runs in by_method.items():
-        if runs:
-            found = intervals([row.returns for row in runs.values()])
-            success = np.mean([row.success for row in runs.values()])
-            shown.add_row(name, str(len(runs)), *map(told, found), f"{success:.2f}")
+def by_seed(rows: Sequence[Row], method: str) -> dict[int, list[Row]]:
+    """Return the meta-tests of each seed of a method, in their order."""
+    found: dict[int, list[Row]] = {}
+    for row in sorted((row for row in rows if row.method == method), key=lambda row: row.steps):
+        found.setdefault(row.seed, []).append(row)
+    return found
+
+
+def figures(tests: Sequence[Row]) -> list[float]:
+    """Return what counts of a run: returns of its last meta-test, and the mean over all of them."""
+    return [*tests[-1].returns, float(np.mean([test.returns[-1] for test in tests]))]
+
+
+def cells(rows: Sequence[Row]) -> Iterator[list[str]]:
+    """Yield the table: what each method earns, and what one earns more than another, seed by seed."""
+    runs = {name: by_seed(rows, name) for name in METHODS}
+    for name, mine in runs.items():
+        if mine:
+            found = intervals([figures(tests) for tests in mine.values()])
+            success = np.mean([tests[-1].success for tests in mine.values()])
+            yield [name, str(len(mine)), *map(told, found), f"{success:.2f}"]
     for ours, theirs in COMPARED:
-        if both := sorted(by_method[ours].keys() & by_method[theirs].keys()):
-            more = [np.subtract(by_method[ours][seed].returns, by_method[theirs][seed].returns) for seed in both]
-            shown.add_row(f"{ours} - {theirs}", str(len(both)), *map(told, intervals(more)), "")
+        if both := sorted(runs[ours].keys() & runs[theirs].keys()):
+            more = [np.subtract(figures(runs[ours][seed]), figures(runs[theirs][seed])) for seed in both]
+            yield [f"{ours} - {theirs}", str(len(both)), *map(told, intervals(more)), ""]
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Return what :func:`cells` yields, to be printed."""
+    shown = Table(*HEADS, title="return on held-out tasks: mean (95 % interval over seeds)", box=None)
+    for row in cells(rows):
+        shown.add_row(*row)
     return shown
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """Draw returns after episodes of adaptation."""
-    figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    """Draw returns after all episodes of adaptation over training, and those of the last meta-test after each."""
+    figure, (over_training, adapted) = plt.subplots(1, 2, figsize=(10.0, 4.0), layout="constrained")
     for name, colour in colours_of(METHODS).items():
-        if found := [row.returns for row in rows if row.method == name]:
-            points, counts = intervals(found), np.arange(EPISODES + 1)
-            axes.plot(counts, [point.value for point in points], marker="o", color=colour, label=name)
-            if len(found) > 1:
-                low, high = ([getattr(point, side) for point in points] for side in ("low", "high"))
-                axes.fill_between(counts, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.set(xlabel="episodes of adaptation", ylabel="return on held-out tasks")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.3)
-    axes.legend(title="mean, band: 95 % interval over seeds", fontsize=8, title_fontsize=8)
+        if runs := list(by_seed(rows, name).values()):
+            there = min(map(len, runs))
+            steps = [test.steps for test in runs[0][:there]]
+            learnt = intervals([[test.returns[-1] for test in tests[:there]] for tests in runs])
+            band(over_training, steps, learnt, color=colour, label=name)
+            band(adapted, range(EPISODES + 1), intervals([tests[-1].returns for tests in runs]), color=colour)
+    over_training.set(xlabel="steps of meta-training", ylabel=f"return after {EPISODES} episodes of adaptation")
+    adapted.set(xlabel="episodes of adaptation", ylabel="return at the end of training")
+    adapted.xaxis.get_major_locator().set_params(integer=True)
+    for axes in (over_training, adapted):
+        axes.grid(alpha=0.3)
+    over_training.legend(title="mean, band: 95 % interval over seeds", fontsize=8, title_fontsize=8)
     save(figure, path)
+
+
+def band(axes: Axes, places: Sequence[int], found: Sequence[Estimate], *, color: Any, label: str | None = None) -> None:
+    """Draw estimates, and their intervals where there are any."""
+    axes.plot(places, [point.value for point in found], marker="o", markersize=4, color=color, label=label)
+    if all(point.low is not None for point in found):
+        low, high = ([getattr(point, side) for point in found] for side in ("low", "high"))
+        axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -192,7 +224,7 @@ def main(words: Sequence[str] | None = None) -> None:
     Console(width=140).print(table(rows))
     write_table(given.out / "drat.csv", rows, Row)
     draw(rows, given.out / "drat.png")
-    print(f"A row a run is in {given.out / 'drat.csv'}, the figure in {given.out / 'drat.png'}.")
+    print(f"A row a meta-test is in {given.out / 'drat.csv'}, the figure in {given.out / 'drat.png'}.")
 
 
 if __name__ == "__main__":

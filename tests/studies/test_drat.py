@@ -12,10 +12,11 @@ from transreward_baselines.results import read_table
 TINY = [
     *("--steps", "60", "--set", "horizon=5", "train_tasks=2", "test_tasks=1", "tasks_per_update=2"),
     *("warmup_episodes=2", "hidden=8", "lookahead=2", "classifier_burst=1", "eval_lanes=1"),
+    "eval_every=30",
 ]
 
 
-def test_rows_come_one_a_run_and_finished_runs_are_not_run_again(
+def test_rows_come_one_a_meta_test_and_finished_runs_are_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [*TINY, "--out", str(tmp_path), "--methods", "none", "drae", "--seeds"]
@@ -23,26 +24,31 @@ def test_rows_come_one_a_run_and_finished_runs_are_not_run_again(
     monkeypatch.setattr(comparison.drat, "main", lambda args: pytest.fail("a finished run was run again"))
     comparison.main([*words, "1"])
     rows = read_table(tmp_path / "drat.csv", comparison.Row)
-    assert sorted((row.method, row.seed) for row in rows) == [("drae", 1), ("none", 1)]
-    assert {row.steps for row in rows} == {60}
+    assert sorted((row.method, row.seed, row.steps) for row in rows) == [
+        (method, 1, steps) for method in ("drae", "none") for steps in (30, 60)
+    ]
     assert (tmp_path / "drat.png").stat().st_size > 0
     assert "drae - none" in capsys.readouterr().out
 
 
-def row(method: str, seed: int, *returns: float) -> comparison.Row:
+def row(method: str, seed: int, *returns: float, steps: int = 2) -> comparison.Row:
     told = {f"return_{count}": value for count, value in enumerate(returns)}
-    return comparison.Row(robot="Hopper", method=method, seed=seed, steps=1, success=1.0, seconds=1.0, **told)
+    return comparison.Row(robot="Hopper", method=method, seed=seed, steps=steps, success=1.0, seconds=1.0, **told)
 
 
 def test_the_table_has_means_intervals_and_differences_of_seeds() -> None:
     rows = [row("none", seed, 0.0, 1.0, 2.0, float(seed)) for seed in (1, 2, 3)]
     rows += [row("drae", seed, 0.0, 1.0, 2.0, float(seed) + 2.0) for seed in (3, 2)]
+    rows += [row(name, seed, 9.0, 9.0, 9.0, float(seed), steps=1) for name in ("none", "drae") for seed in (1, 2, 3)]
+    rows = [one for one in rows if (one.method, one.seed) != ("drae", 1)]
     text = io.StringIO()
     Console(file=text, width=140).print(comparison.table(rows))
     lines = {line.split("  ")[0].strip(): line for line in text.getvalue().splitlines()}
     assert "2.0 (1.0 - 3.0)" in lines["none"]
     assert "4.5 (4.0 - 5.0)" in lines["drae"]
-    assert "2.0 (2.0 - 2.0)" in lines["drae - none"]
+    assert lines["drae - none"].split()[4:] == "0.0 (0.0 - 0.0) 0.0 (0.0 - 0.0) 0.0 (0.0 - 0.0)".split() + (
+        "2.0 (2.0 - 2.0) 1.0 (1.0 - 1.0)".split()
+    )
     assert "plain - none" not in lines
 
 
