@@ -4,15 +4,17 @@ From source episodes of one policy and a tenth as many of the target, the value 
 at the target's starts: by V alone, fitted Q evaluation (Le et al., 2019, arXiv:1903.08738), importance sampling alone,
 as it is and with weights that are normalised, the direct doubly robust form with unit ratios of dynamics, and DRaE's
 residual form with every kind of ratio and several clips, as it is and with weights that are normalised (Thomas and
-Brunskill, 2016, arXiv:1604.00923). V and Q are good, or poor, with a fifth of the gradient steps. Of a horizon, episodes are cut there, and V stands for the rest; importance sampling, which has no V, is over whole
-episodes at any. Values are discounted, over an episode's time limit.
+Brunskill, 2016, arXiv:1604.00923). V and Q are good, or poor, with a fifth of the gradient steps. Of a horizon,
+episodes are cut there, and V stands for the rest; importance sampling, which has no V, is over whole episodes at any.
+Values are discounted, over an episode's time limit.
 
     python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
 
 A second table divides the mean squared error of DRaE as it is by default by that of each rival, of which the clip that
-has come out best in that very case is taken. A third divides that of each kind and clip by V's, over all cases. Rows are written as they come, those of a pair, a seed and a quality of
-values at a time; the command goes on where it was interrupted, and the tables are of all rows. Several such commands,
-for other seeds or pairs, may fill one directory at once.
+has come out best in that very case is taken. A third divides that of each kind and clip by V's, over all cases. Rows
+are written as they come, those of a pair, a seed and a quality of values at a time; the command goes on where it was
+interrupted, and the tables are of all rows. Several such commands, for other seeds or pairs, may fill one directory at
+once.
 """
 
 from __future__ import annotations
@@ -32,7 +34,16 @@ from rich.console import Console
 from studies.claim import claim
 from studies.drae_episodes import GAMMA, dataset_of, policies, truth_of
 from studies.drae_error_figure import draw
-from studies.drae_error_tables import NORMALISED, QUALITIES, Errors, Row, errors_table, kinds_table, ratios_table, summary
+from studies.drae_error_tables import (
+    NORMALISED,
+    QUALITIES,
+    Errors,
+    Row,
+    errors_table,
+    kinds_table,
+    ratios_table,
+    summary,
+)
 from studies.fitted_q import FittedQ
 from studies.importance_sampling import corrected, sampled
 from transreward_baselines.results import read_table, write_table

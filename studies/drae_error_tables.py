@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from transreward_baselines.benchmark.statistics import Estimate
 from transreward_wrappers.drae import DRaE
 
 TESTED = (f"DRaE, {DRaE.kind}", DRaE.clip)
@@ -24,6 +25,10 @@ HEADS = ("pair", "settings", "V and Q", "horizon", "seeds", *RIVALS)
 KINDS_HEADS = ("settings", "estimator", "clip", *(f"{quality} V and Q" for quality in QUALITIES))
 RESAMPLES = 2_000
 Array = NDArray[np.float64]
+Case = tuple[str, str, str, int]
+"""Pair, settings, quality and horizon."""
+
+NONE = Estimate(value=float("nan"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +58,7 @@ class Row:
     episodes: int
 
     @property
-    def case(self) -> tuple[str, str, str, int]:
+    def case(self) -> Case:
         """What all estimators are compared in."""
         return self.pair, self.settings, self.quality, self.horizon
 
@@ -103,7 +108,7 @@ class Errors:
 
 def summary(rows: Sequence[Row]) -> Iterator[Errors]:
     """Yield the errors of each estimator in each case."""
-    groups: dict[tuple[tuple[str, str, str, int], str, float], list[Row]] = defaultdict(list)
+    groups: dict[tuple[Case, str, float], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.case, row.estimator, row.clip].append(row)
     generator = np.random.default_rng(0)
@@ -143,25 +148,25 @@ def errors_table(found: Sequence[Errors]) -> Table:
     return shown
 
 
-def ratios(rows: Sequence[Row]) -> Iterator[list[str]]:
-    """Yield, of each case, what DRaE's mean squared error is divided by that of each rival (95 % interval over seeds).
+def ratios(rows: Sequence[Row]) -> Iterator[tuple[Case, int, dict[str, Estimate]]]:
+    """Yield, of each case, its seeds and DRaE's mean squared error over that of each rival.
 
     Of a rival with several clips, it is the clip with the least error in that case.
     """
-    cases: dict[tuple[str, str, str, int], list[Row]] = defaultdict(list)
+    cases: dict[Case, list[Row]] = defaultdict(list)
     for row in rows:
         cases[row.case].append(row)
     for case, some in cases.items():
         tested = [row for row in some if (row.estimator, row.clip) == TESTED]
-        cells = []
+        found = {}
         for rival in RIVALS:
             by_clip: dict[float, list[Row]] = defaultdict(list)
             for row in some:
                 if row.estimator == rival and row.seed in by_seed(tested):
                     by_clip[row.clip].append(row)
-            best = min(by_clip.values(), key=lambda runs: float(squared(errors_of(runs)).mean()), default=None)
-            cells.append("-" if best is None else ratio(*({case: by_seed(runs)} for runs in (tested, best))))
-        yield [*map(str, case), str(len(tested)), *cells]
+            best = min(by_clip.values(), key=lambda runs: float(squared(errors_of(runs)).mean()), default=[])
+            found[rival] = ratio(*({case: by_seed(runs)} for runs in (tested, best)))
+        yield case, len(tested), found
 
 
 def by_seed(rows: Sequence[Row]) -> dict[int, Row]:
@@ -169,14 +174,14 @@ def by_seed(rows: Sequence[Row]) -> dict[int, Row]:
     return {row.seed: row for row in rows}
 
 
-def ratio(ours: Cases, theirs: Cases) -> str:
+def ratio(ours: Cases, theirs: Cases) -> Estimate:
     """Return the ratio of two mean squared errors, and its 95 % interval, seeds drawn for both.
 
-    Of several cases it is the geometric mean. Where both have overflowed there is none, and of one seed no interval.
+    Of several cases it is the geometric mean. Where both have overflowed it is NaN, and of one seed has no interval.
     """
-    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in ours.values())))
+    seeds = sorted(set.intersection(*map(set, (*ours.values(), *theirs.values()))))
     if not seeds:
-        return "-"
+        return NONE
     mine, other = (
         squared(np.stack([errors_of([cases[case][seed] for seed in seeds]) for case in ours]))
         for cases in (ours, theirs)
@@ -188,18 +193,25 @@ def ratio(ours: Cases, theirs: Cases) -> str:
             for some in (np.arange(len(seeds)), *drawn)
         )
     if np.isnan(of_draws).any():
-        return "-"
+        return NONE
     if len(seeds) == 1:
-        return f"{value:.2g}"
+        return Estimate(value=float(value))
     low, high = np.quantile(of_draws, [0.025, 0.975], method="nearest")
-    return f"{value:.2g} [{low:.2g}, {high:.2g}]"
+    return Estimate(value=float(value), low=float(low), high=float(high))
+
+
+def told(found: Estimate) -> str:
+    """Return an estimate, and its interval where there is one; a dash for none."""
+    if np.isnan(found.value):
+        return "-"
+    return f"{found.value:.2g}" + ("" if found.low is None else f" [{found.low:.2g}, {found.high:.2g}]")
 
 
 def ratios_table(rows: Sequence[Row]) -> Table:
     """Return what :func:`ratios` yields, to be printed."""
     shown = Table(*HEADS, title=f"mean squared error of {TESTED[0]}, clip {TESTED[1]:g}, over that of each rival")
-    for cells in ratios(rows):
-        shown.add_row(*cells)
+    for case, seeds, found in ratios(rows):
+        shown.add_row(*map(str, case), str(seeds), *map(told, found.values()))
     return shown
 
 
@@ -215,8 +227,8 @@ def kinds(rows: Sequence[Row]) -> Iterator[list[str]]:
     for (settings, estimator, clip), qualities in found.items():
         if estimator != "V":
             values = found[settings, "V", 0.0]
-            cells = (ratio(qualities[name], values[name]) if name in qualities else "-" for name in QUALITIES)
-            yield [settings, estimator, f"{clip:g}" * (clip > 0), *cells]
+            found_by = (ratio(qualities[name], values[name]) if name in qualities else NONE for name in QUALITIES)
+            yield [settings, estimator, f"{clip:g}" * (clip > 0), *map(told, found_by)]
 
 
 def kinds_table(rows: Sequence[Row]) -> Table:

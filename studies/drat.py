@@ -8,9 +8,9 @@ meta-learning did not work, and the comparison says nothing.
 
     python -m studies.drat --seeds 1 2 3 --out runs/drat
 
-Rows are written as they come, one a meta-test. A run goes on where it was interrupted and is skipped once it is finished; the
-table, the CSV and the figure are of all finished runs, those of earlier commands too. Several such commands, for other
-seeds or methods, may fill one directory at once, each on a core of its own.
+Rows are written as they come, one a meta-test. A run goes on where it was interrupted and is skipped once it is
+finished; the table, the CSV and the figure are of all finished runs, those of earlier commands too. Several such
+commands, for other seeds or methods, may fill one directory at once, each on a core of its own.
 """
 
 from __future__ import annotations

@@ -76,8 +76,9 @@ def test_a_rival_has_the_clip_that_is_best_for_it() -> None:
     for seed, off in ((1, 1.0), (2, -1.0)):
         rows += [row(*tables.TESTED, 10.0 + off, seed)]
         rows += [row(name, clip, 10.0 + clip * off, seed) for name in tables.RIVALS for clip in (2.0, 4.0)]
-    (cells,) = tables.ratios(rows)
-    assert cells[5:] == ["0.25 [0.25, 0.25]"] * len(tables.RIVALS)
+    ((_, seeds, found),) = tables.ratios(rows)
+    assert seeds == 2
+    assert [tables.told(found[name]) for name in tables.RIVALS] == ["0.25 [0.25, 0.25]"] * len(tables.RIVALS)
 
 
 def test_kinds_are_compared_with_v_over_all_cases() -> None:
@@ -95,8 +96,8 @@ def test_estimates_beyond_all_numbers_are_shown() -> None:
         row(name, 2.0, estimate, spread=1e200)
         for name, estimate in zip(tables.RIVALS, (1e200, np.nan, np.inf, 9.0, 8.0), strict=True)
     ]
-    (cells,) = tables.ratios([row(*tables.TESTED, 11.0), *huge])
-    assert cells[5:] == ["0"] * 3 + ["1", "0.25"]
+    ((*_, found),) = tables.ratios([row(*tables.TESTED, 11.0), *huge])
+    assert [tables.told(found[name]) for name in tables.RIVALS] == ["0"] * 3 + ["1", "0.25"]
     assert tables.errors_table(list(tables.summary(huge))).row_count == len(huge)
 
 
@@ -108,8 +109,9 @@ def test_a_ratio_of_what_has_overflowed_on_both_sides_is_none() -> None:
         row("fitted Q", 0.0, 8.0),
         row("fitted Q", 0.0, 8.0, 2),
     ]
-    (cells,) = tables.ratios(rows + rivals)
-    assert cells[5:] == ["-", "inf [0.25, inf]", "-", "-", "-"]
+    ((*_, found),) = tables.ratios(rows + rivals)
+    assert [tables.told(found[name]) for name in tables.RIVALS] == ["-", "inf [0.25, inf]", "-", "-", "-"]
+    assert tables.ratios_table(rows + rivals).row_count == 1
 
 
 def test_a_single_episode_has_no_normalised_estimate() -> None:
