@@ -12,6 +12,7 @@ import numpy as np
 
 from transreward_baselines.lanes import Lanes, make_lanes
 from transreward_envs import Pair
+from transreward_envs.pairs import Role
 from transreward_wrappers.datasets import Dataset, DatasetWriter, Episode
 from transreward_wrappers.policies import GaussianPolicy, load_policy
 from transreward_wrappers.policies.scaling import scale_actions
@@ -34,7 +35,7 @@ def policies(pair: Pair) -> dict[str, GaussianPolicy]:
     }
 
 
-def lanes_of(pair: Pair, role: str, count: int) -> Lanes:
+def lanes_of(pair: Pair, role: Role, count: int) -> Lanes:
     """Return lanes of a domain."""
     return Lanes(make_lanes(pair.spec(role).id, count, threads=1))
 
@@ -45,7 +46,8 @@ def truth_of(pair: Pair, rollouts: int, out: Path) -> tuple[float, float]:
     if path.exists():
         mean, error = json.loads(path.read_text())
         return mean, error
-    policy, generator, returns = policies(pair)["policy"], np.random.default_rng(0), []
+    policy, generator = policies(pair)["policy"], np.random.default_rng(0)
+    returns: list[float] = []
     with closing(lanes_of(pair, "target", min(rollouts, 250))) as lanes:
         while len(returns) < rollouts:
             episodes = first_episodes(policy, lanes, generator, seed=10_000 + len(returns))
@@ -55,7 +57,7 @@ def truth_of(pair: Pair, rollouts: int, out: Path) -> tuple[float, float]:
     return found
 
 
-def dataset_of(pair: Pair, role: str, episodes: int, seed: int, out: Path) -> Dataset:
+def dataset_of(pair: Pair, role: Role, episodes: int, seed: int, out: Path) -> Dataset:
     """Return whole episodes of a domain under the behaviour, from a folder if they are there."""
     directory = out / "data" / f"{pair.name}-{role}-{episodes}-{seed}"
     if directory.exists():

@@ -58,6 +58,7 @@ from transreward_wrappers.datasets import Dataset
 from transreward_wrappers.drae import (
     DRaE,
     DynamicsRatio,
+    RatioKind,
     Trajectories,
     direct,
     dynamics_ratio,
@@ -67,7 +68,8 @@ from transreward_wrappers.drae import (
 from transreward_wrappers.drae.offline import PolicyRatio, fit
 
 PAIRS = ("Hopper-mass-2.0", "Hopper-friction-2.0", "HalfCheetah-mass-2.0", "HalfCheetah-friction-2.0")
-KINDS, CLIPS = ("one", "classifier", "interval", "slide"), (1.0, 2.0, 5.0)
+KINDS: tuple[RatioKind, ...] = ("one", "classifier", "interval", "slide")
+CLIPS = (1.0, 2.0, 5.0)
 SIZES: dict[str, Any] = {"gamma": GAMMA, "batch_size": 256, "fit_decay": True}
 Array = NDArray[np.float64]
 
@@ -146,7 +148,8 @@ def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row
     truth, truth_error = truth_of(pair, settings.rollouts, settings.out)
     source = dataset_of(pair, "source", settings.episodes, seed, settings.out)
     target = dataset_of(pair, "target", max(settings.episodes // 10, 1), 1_000 + seed, settings.out)
-    ratio = PolicyRatio(policy=policies(pair)["policy"], clip=5.0)
+    policy = policies(pair)["policy"]
+    ratio = PolicyRatio(policy=policy, clip=5.0)
     told = {**parse_settings(settings.changes), "seed": seed}
     drae = fit(source, target, updates=settings.updates, ratio=ratio, settings={**sizes_of(quality), **told})
     parts = [data.transitions().as_transitions(0) for data in (source, target)]
@@ -154,8 +157,9 @@ def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row
     both = Transitions(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
     space = drae_space(source)
     steps = settings.updates * QUALITIES[quality]
-    fitted = FittedQ(both, ratio.policy, space, gamma=GAMMA, updates=steps, seed=seed)
+    fitted = FittedQ(both, policy, space, gamma=GAMMA, updates=steps, seed=seed)
     logs = ratio.logs(source)
+    assert logs is not None, "there is a policy"
     flat = source.transitions()
     first_values = fitted(flat.observations[np.flatnonzero(np.diff(flat.episode, prepend=-1))])
     for horizon in settings.horizons:

@@ -20,7 +20,7 @@ from transreward_wrappers.drae import DRaE
 
 
 def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> None:
-    """Draw bias and standard deviation of each estimator at one clip, a panel a pair and a line of them a quality.
+    """Draw bias and deviation over seeds of each estimator at one clip, a panel a pair and a line of them a quality.
 
     Args:
         found: Those of the usual settings are drawn, if there are any.
@@ -30,10 +30,12 @@ def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> Non
     shown = [one for one in found if one.clip in (0.0, clip) and not one.settings]
     if not shown:
         return
-    pairs, qualities = (list(dict.fromkeys(getattr(one, name) for one in shown)) for name in ("pair", "quality"))
-    size = (3.2 * len(pairs), 3.0 * len(qualities))
+    pairs, qualities, names = (
+        list(dict.fromkeys(getattr(one, of) for one in shown)) for of in ("pair", "quality", "estimator")
+    )
+    size = (2.4 + 3.0 * len(pairs), 0.8 + (0.8 + 0.2 * len(names)) * len(qualities))
     figure, grid = plt.subplots(
-        len(qualities), len(pairs), figsize=size, squeeze=False, layout="constrained", sharex=True, sharey="col"
+        len(qualities), len(pairs), figsize=size, squeeze=False, layout="constrained", sharex="col", sharey=True
     )
     horizons = sorted({one.horizon for one in shown})
     for (quality, pair), axes in zip(product(qualities, pairs), grid.flat, strict=True):
@@ -41,20 +43,21 @@ def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> Non
         if not mine:  # not measured yet
             axes.set_axis_off()
             continue
-        names = list(dict.fromkeys(one.estimator for one in mine))
         for horizon, colour in zip(horizons, colours_of(map(str, horizons)).values(), strict=True):
             at = {one.estimator: one for one in mine if one.horizon == horizon}
-            places = np.arange(len(names)) + 0.22 * (horizons.index(horizon) - (len(horizons) - 1) / 2)
-            for value, marker, what in (("bias", "o", "|bias|"), ("variance", "_", "standard deviation")):
-                given = np.array([getattr(at[name], value) for name in names])
-                given = np.abs(given) if value == "bias" else np.sqrt(given)
-                axes.plot(places, given, marker, color=colour, label=f"{what}, horizon {horizon}", markersize=5)
-        axes.set(yscale="log", title=f"{pair}\n{quality} V and Q, value {mine[0].truth:.0f}")
+            there = [name for name in names if name in at]
+            shifted = 0.2 * (horizons.index(horizon) - (len(horizons) - 1) / 2)
+            places = np.array([names.index(name) for name in there]) + shifted
+            bias, variance = (np.array([getattr(at[name], of) for name in there]) for of in ("bias", "variance"))
+            axes.plot(np.abs(bias), places, "o", color=colour, label=f"|bias|, horizon {horizon}", markersize=4)
+            axes.plot(np.sqrt(variance), places, "|", color=colour, label=f"deviation, horizon {horizon}", markersize=6)
+        axes.set(xscale="log", title=f"{pair}\n{quality} V and Q, value {mine[0].truth:.0f}")
         axes.title.set_fontsize(9)
-        axes.set_xticks(range(len(names)), [name.replace(", ", ",\n") for name in names], rotation=90, fontsize=7)
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.tick_params(axis="y", which="both", labelsize=7)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.tick_params(axis="x", which="both", labelsize=7)
         axes.grid(alpha=0.3)
+    grid[0, 0].invert_yaxis()
     handles, labels = max((axes.get_legend_handles_labels() for axes in grid.flat), key=lambda pair: len(pair[0]))
-    figure.legend(handles, labels, loc="outside upper center", ncols=max(len(pairs) - 1, 1), fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(horizons), fontsize=8)
     save(figure, path)

@@ -165,7 +165,7 @@ def ratios(rows: Sequence[Row]) -> Iterator[tuple[Case, int, dict[str, Estimate]
                 if row.estimator == rival and row.seed in by_seed(tested):
                     by_clip[row.clip].append(row)
             best = min(by_clip.values(), key=lambda runs: float(squared(errors_of(runs)).mean()), default=[])
-            found[rival] = ratio(*({case: by_seed(runs)} for runs in (tested, best)))
+            found[rival] = ratio({case: by_seed(tested)}, {case: by_seed(best)})
         yield case, len(tested), found
 
 

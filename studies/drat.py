@@ -113,8 +113,8 @@ def perform(args: drat.Args, method: str, finished: Path) -> None:
     for step, found in groupby(drat.main(args), attrgetter("step")):
         *_, last = tests = list(found)
         returns = {f"return_{one.adaptation_episodes}": one.return_mean for one in tests}
-        about = {"robot": args.robot, "method": method, "seed": args.seed, "steps": step}
-        rows.append(Row(**about, **returns, success=last.success, seconds=last.seconds))
+        told = {"success": last.success, "seconds": last.seconds, **returns}
+        rows.append(Row(robot=args.robot, method=method, seed=args.seed, steps=step, **told))
     write_table(finished, rows, Row)
 
 
@@ -152,7 +152,7 @@ def cells(rows: Sequence[Row]) -> Iterator[list[str]]:
             yield [name, str(len(mine)), *map(told, found), f"{success:.2f}"]
     for ours, theirs in COMPARED:
         if both := sorted(runs[ours].keys() & runs[theirs].keys()):
-            more = [np.subtract(figures(runs[ours][seed]), figures(runs[theirs][seed])) for seed in both]
+            more = [list(np.subtract(figures(runs[ours][seed]), figures(runs[theirs][seed]))) for seed in both]
             yield [f"{ours} - {theirs}", str(len(both)), *map(told, intervals(more)), ""]
 
 
@@ -174,7 +174,8 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             learnt = intervals([[test.returns[-1] for test in tests[:there]] for tests in runs])
             band(over_training, steps, learnt, color=colour, label=name)
             band(adapted, range(EPISODES + 1), intervals([tests[-1].returns for tests in runs]), color=colour)
-    over_training.set(xlabel="steps of meta-training", ylabel=f"return after {EPISODES} episodes of adaptation")
+    over_training.xaxis.set_major_formatter(lambda steps, _: f"{steps / 1_000:g}")
+    over_training.set(xlabel="steps of meta-training, in thousands", ylabel=f"return after {EPISODES} episodes of adaptation")
     adapted.set(xlabel="episodes of adaptation", ylabel="return at the end of training")
     adapted.xaxis.get_major_locator().set_params(integer=True)
     for axes in (over_training, adapted):
@@ -206,20 +207,21 @@ def main(words: Sequence[str] | None = None) -> None:
     runs = []
     for seed in given.seeds:  # seed by seed, so that an unfinished experiment has a bit of everything
         for method in given.methods:
+            name = f"{method.replace(' ', '-')}-{seed}"
             args = drat.Args(
                 robot=given.robot,
                 seed=seed,
                 total_steps=given.steps,
                 adaptation_episodes=EPISODES,
                 checkpoint_every=20_000,
-                out=given.out / "runs" / f"{method.replace(' ', '-')}-{seed}",
+                out=given.out / "runs" / name,
                 **METHODS[method],
                 **settings,
             )
-            runs.append((args, method))
+            runs.append((args, method, given.out / "rows" / f"{name}.csv"))
     claim(given.out, {"robot": given.robot, "steps": given.steps, "settings": given.settings})
-    for args, method in runs:
-        perform(args, method, given.out / "rows" / f"{args.out.name}.csv")
+    for run in runs:
+        perform(*run)
     rows = [row for path in sorted((given.out / "rows").glob("*.csv")) for row in read_table(path, Row)]
     Console(width=140).print(table(rows))
     write_table(given.out / "drat.csv", rows, Row)

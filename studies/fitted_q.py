@@ -43,7 +43,7 @@ class FittedQ:
                 goal = reward + kept * following
             loss = (self._ask(self._net, some.observation, some.action) - goal).square().mean()
             adam.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             adam.step()
             with torch.no_grad():
                 torch._foreach_lerp_(list(self._slow.parameters()), list(self._net.parameters()), 0.01)

@@ -23,7 +23,7 @@ def sampled(reward: Array, weight: Array, ends: NDArray[np.bool_], *, gamma: flo
     Returns:
         As ``(episodes,)``. Not finite, where weights have multiplied beyond all numbers.
     """
-    episode = np.cumsum(ends) - ends
+    episode: NDArray[np.int64] = np.cumsum(ends) - ends
     count = int(episode[-1]) + 1
     step = np.arange(len(reward)) - np.flatnonzero(np.diff(episode, prepend=-1))[episode]
     logs, rewards = np.zeros((2, count, int(step.max()) + 1))
