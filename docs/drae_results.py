@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from marks import between
@@ -27,9 +27,11 @@ def page() -> str:
     """Return the text of the page, with the tables that are published now."""
     rows = read_table(RESULTS / "drae-error" / "errors.csv", errors.Row)
     meta_tests = read_table(RESULTS / "drat" / "drat.csv", drat.Row)
-    text = between(PAGE.read_text(), "ratios", "\n".join(ratios(rows)))
-    text = between(text, "errors", "\n".join(biases(rows)))
-    text = between(text, "kinds", "\n".join(kinds(rows)))
+    usual = [row for row in rows if not row.settings]
+    text = between(PAGE.read_text(), "ratios", "\n".join(ratios(usual)))
+    text = between(text, "errors", "\n".join(biases(usual)))
+    text = between(text, "kinds", "\n".join(kinds(usual)))
+    text = between(text, "settings", "\n".join(settings(rows)))
     return between(text, "meta-tests", "\n".join(table(drat.HEADS, drat.cells(meta_tests), words=1)))
 
 
@@ -51,7 +53,7 @@ def ratios(rows: Sequence[errors.Row]) -> Iterator[str]:
 def biases(rows: Sequence[errors.Row]) -> Iterator[str]:
     """Yield the lines of the table of biases and deviations over seeds."""
     found = {}
-    for one in errors.summary([row for row in rows if row.horizon == HORIZON and not row.settings]):
+    for one in errors.summary([row for row in rows if row.horizon == HORIZON]):
         if one.clip in (0.0, errors.TESTED[1]):
             case = (f"`{one.pair}`", one.quality, f"{one.truth:.0f}")
             found.setdefault(case, {})[one.estimator] = f"{one.bias:+.0f} ± {one.variance**0.5:.0f}"
@@ -65,6 +67,20 @@ def biases(rows: Sequence[errors.Row]) -> Iterator[str]:
 def kinds(rows: Sequence[errors.Row]) -> Iterator[str]:
     """Yield the lines of the table of kinds of ratios and clips."""
     yield from table(errors.KINDS_HEADS[1:], (cells for _, *cells in errors.kinds(rows)), words=1)
+
+
+def settings(rows: Sequence[errors.Row]) -> Iterator[str]:
+    """Yield the lines of the table of errors under other settings, over those under the usual ones, of equal seeds."""
+    by: dict[tuple[str, str, float, str], dict[Hashable, dict[int, errors.Row]]] = {}
+    for row in rows:
+        kind = (row.settings, row.estimator, row.clip, row.quality)
+        by.setdefault(kind, {}).setdefault((row.pair, row.horizon), {})[row.seed] = row
+    found = []
+    for changed in dict.fromkeys(row.settings for row in rows if row.settings):
+        for estimator, clip in (("V", 0.0), errors.TESTED):
+            of = [[by[name, estimator, clip, quality] for name in (changed, "")] for quality in errors.QUALITIES]
+            found.append([f"`{changed}`", estimator, *(errors.told(errors.ratio(*pair)) for pair in of)])
+    yield from table(("settings", "estimator", *errors.KINDS_HEADS[3:]), found, words=2)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: int) -> Iterator[str]:

@@ -126,7 +126,7 @@ def intervals(returns: Sequence[Sequence[float]]) -> list[Estimate]:
 
 def told(found: Estimate) -> str:
     """Return a mean, and its interval where there is one."""
-    return f"{found.value:.1f}" + ("" if found.low is None else f" ({found.low:.1f} - {found.high:.1f})")
+    return f"{found.value:.1f}" + ("" if found.low is None else f" [{found.low:.1f}, {found.high:.1f}]")
 
 
 def by_seed(rows: Sequence[Row], method: str) -> dict[int, list[Row]]:
@@ -158,7 +158,7 @@ def cells(rows: Sequence[Row]) -> Iterator[list[str]]:
 
 def table(rows: Sequence[Row]) -> Table:
     """Return what :func:`cells` yields, to be printed."""
-    shown = Table(*HEADS, title="return on held-out tasks: mean (95 % interval over seeds)", box=None)
+    shown = Table(*HEADS, title="return on held-out tasks: mean [95 % interval over seeds]", box=None)
     for row in cells(rows):
         shown.add_row(*row)
     return shown
@@ -175,7 +175,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
             band(over_training, steps, learnt, color=colour, label=name)
             band(adapted, range(EPISODES + 1), intervals([tests[-1].returns for tests in runs]), color=colour)
     over_training.xaxis.set_major_formatter(lambda steps, _: f"{steps / 1_000:g}")
-    over_training.set(xlabel="steps of meta-training, in thousands", ylabel=f"return after {EPISODES} episodes of adaptation")
+    over_training.set(xlabel="thousands of steps of meta-training", ylabel=f"return after {EPISODES} episodes")
     adapted.set(xlabel="episodes of adaptation", ylabel="return at the end of training")
     adapted.xaxis.get_major_locator().set_params(integer=True)
     for axes in (over_training, adapted):

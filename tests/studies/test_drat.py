@@ -45,9 +45,9 @@ def test_the_table_has_means_intervals_and_differences_of_seeds() -> None:
     text = io.StringIO()
     Console(file=text, width=140).print(comparison.table(rows))
     lines = {line.split("  ")[0].strip(): line for line in text.getvalue().splitlines()}
-    assert "2.0 (1.0 - 3.0)" in lines["none"]
-    assert "4.5 (4.0 - 5.0)" in lines["drae"]
-    nothing, last, over_training = "0.0 (0.0 - 0.0)", "2.0 (2.0 - 2.0)", "1.0 (1.0 - 1.0)"
+    assert "2.0 [1.0, 3.0]" in lines["none"]
+    assert "4.5 [4.0, 5.0]" in lines["drae"]
+    nothing, last, over_training = "0.0 [0.0, 0.0]", "2.0 [2.0, 2.0]", "1.0 [1.0, 1.0]"
     assert re.split(r" {2,}", lines["drae - none"].strip())[2:] == [*[nothing] * 3, last, over_training]
     assert "plain - none" not in lines
 
