@@ -10,9 +10,10 @@ Values are discounted, over an episode's time limit.
 
     python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
 
-A second table divides the mean squared error of DRaE as it is by default by that of each rival, of which the clip that
-has come out best in that very case is taken. A third divides that of each kind and clip by V's, over all cases. Rows
-are written as they come, those of a pair, a seed and a quality of values at a time; the command goes on where it was
+V and Q learn with DRaE's usual ratio of dynamics, and ratios of policies up to 5, whatever an estimate then has. A second
+table divides the mean squared error of DRaE as it is by default by that of each rival, of which the ratio and clips that
+have come out best in that very case are taken. A third divides that of each estimator by V's, over all cases. Rows are
+written as they come, those of a pair, a seed and a quality of values at a time; the command goes on where it was
 interrupted, and the tables are of all rows. Several such commands, for other seeds or pairs, may fill one directory at
 once.
 """
@@ -69,7 +70,12 @@ from transreward_wrappers.drae.offline import PolicyRatio, fit
 
 PAIRS = ("Hopper-mass-2.0", "Hopper-friction-2.0", "HalfCheetah-mass-2.0", "HalfCheetah-friction-2.0")
 KINDS: tuple[RatioKind, ...] = ("one", "classifier", "interval", "slide")
-CLIPS = (1.0, 2.0, 5.0)
+RATIOS: tuple[RatioKind, ...] = ("one", "classifier", "interval")
+"""Those that are a number before what follows is known."""
+
+CLIPS = ((1.0, 1.0), (2.0, 1.0), (2.0, 2.0), (5.0, 5.0))
+"""Largest ratios of dynamics and of policies; the second is what DRaE has by default."""
+
 SIZES: dict[str, Any] = {"gamma": GAMMA, "batch_size": 256, "fit_decay": True}
 Array = NDArray[np.float64]
 
@@ -90,8 +96,8 @@ class Settings:
 
 def estimates(
     drae: DRaE, source: Dataset, logs: Array, first_values: Array, horizon: int
-) -> Iterator[tuple[str, float, Array]]:
-    """Yield estimator, clip, and the estimate of each episode."""
+) -> Iterator[tuple[str, tuple[float, float], Array]]:
+    """Yield estimator, clips, and the estimate of each episode."""
     flat = source.transitions()
     starts = np.flatnonzero(np.diff(flat.episode, prepend=-1))
     position = np.arange(len(flat)) - starts[flat.episode]
@@ -108,22 +114,24 @@ def estimates(
     all_log_ratios = drae.learner.classifiers.log_ratios(features_of(flat.as_transitions(0)))
     log_ratios = all_log_ratios[:, kept]
     first, q = position[kept] == 0, drae.action_value(batch)
-    yield "V", 0.0, steps.value[first]
-    yield "fitted Q", 0.0, first_values
-    for clip in CLIPS:
-        weights = weight(logs, clip=clip) * dynamics_ratio(all_log_ratios, "classifier", clip=clip).low
-        for name, normalised in (("importance sampling", False), (f"importance sampling{NORMALISED}", True)):
-            over = flat.terminated | flat.truncated
-            yield name, clip, sampled(flat.rewards, weights, over, gamma=GAMMA, normalised=normalised)
-        given = {"gamma": GAMMA, "policy_weight": weight(logs[kept], clip=clip)}
+    yield "V", (0.0, 0.0), steps.value[first]
+    yield "fitted Q", (0.0, 0.0), first_values
+    over = flat.terminated | flat.truncated
+    for clips in CLIPS:
+        clip, policy_clip = clips
+        for kind in RATIOS:
+            weights = weight(logs, clip=policy_clip) * dynamics_ratio(all_log_ratios, kind, clip=clip).low
+            for name, normalised in (("", False), (NORMALISED, True)):
+                found = sampled(flat.rewards, weights, over, gamma=GAMMA, normalised=normalised)
+                yield f"importance sampling, {kind}{name}", clips, found
+        given = {"gamma": GAMMA, "policy_weight": weight(logs[kept], clip=policy_clip)}
         ratios = {kind: dynamics_ratio(log_ratios, kind, clip=clip) for kind in KINDS}
-        yield "direct, unit ratios", clip, _guarded(steps, q, form=direct, ratio=ratios["one"], **given)[first]
+        yield "direct, unit ratios", clips, _guarded(steps, q, form=direct, ratio=ratios["one"], **given)[first]
         for kind in KINDS:
-            yield f"DRaE, {kind}", clip, _guarded(steps, q, ratio=ratios[kind], **given)[first]
-        for kind in KINDS:
-            if not ratios[kind].slides:  # which needs what follows in an episode, whose weights have no scale any more
-                weights = given["policy_weight"] * ratios[kind].low
-                yield f"DRaE, {kind}{NORMALISED}", clip, corrected(steps, q, weights, gamma=GAMMA, normalised=True)
+            yield f"DRaE, {kind}", clips, _guarded(steps, q, ratio=ratios[kind], **given)[first]
+        for kind in RATIOS:
+            weights = given["policy_weight"] * ratios[kind].low
+            yield f"DRaE, {kind}{NORMALISED}", clips, corrected(steps, q, weights, gamma=GAMMA, normalised=True)
 
 
 def _guarded(
@@ -163,7 +171,7 @@ def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row
     flat = source.transitions()
     first_values = fitted(flat.observations[np.flatnonzero(np.diff(flat.episode, prepend=-1))])
     for horizon in settings.horizons:
-        for estimator, clip, found in estimates(drae, source, logs, first_values, horizon):
+        for estimator, (clip, policy_clip), found in estimates(drae, source, logs, first_values, horizon):
             yield Row(
                 pair=pair.name,
                 seed=seed,
@@ -172,6 +180,7 @@ def run(pair: Pair, seed: int, quality: str, settings: Settings) -> Iterator[Row
                 horizon=horizon,
                 estimator=estimator,
                 clip=clip,
+                policy_clip=policy_clip,
                 estimate=float(found.mean()),
                 spread=float(found.std()),
                 truth=truth,

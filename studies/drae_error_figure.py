@@ -13,21 +13,19 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from studies.drae_error_tables import Errors
+from studies.drae_error_tables import TESTED, Errors
 from transreward_baselines.benchmark.figures import save
 from transreward_baselines.plot import colours_of
-from transreward_wrappers.drae import DRaE
 
 
-def draw(found: Sequence[Errors], path: Path, *, clip: float = DRaE.clip) -> None:
-    """Draw bias and deviation over seeds of each estimator at one clip, a panel a pair and a line of them a quality.
+def draw(found: Sequence[Errors], path: Path) -> None:
+    """Draw bias and deviation of each estimator at DRaE's clips, a panel a pair and a line of them a quality.
 
     Args:
         found: Those of the usual settings are drawn, if there are any.
         path: Of the figure.
-        clip: That is drawn, where there are several.
     """
-    shown = [one for one in found if one.clip in (0.0, clip) and not one.settings]
+    shown = [one for one in found if (one.clip, one.policy_clip) in ((0.0, 0.0), TESTED[1]) and not one.settings]
     if not shown:
         return
     pairs, qualities, names = (

@@ -12,17 +12,27 @@ from rich.table import Table
 
 from transreward_baselines.benchmark.statistics import Estimate
 from transreward_wrappers.drae import DRaE
+from transreward_wrappers.drae.offline import PolicyRatio
 
-TESTED = (f"DRaE, {DRaE.kind}", DRaE.clip)
-"""Estimator and clip that rivals are compared with: the defaults, chosen before anything was measured."""
+TESTED = (f"DRaE, {DRaE.kind}", (DRaE.clip, PolicyRatio().clip))
+"""Estimator and clips that rivals are compared with: the defaults, chosen before anything was measured."""
 
 NORMALISED = ", normalised"
-RIVALS = ("V", "fitted Q", "importance sampling", f"importance sampling{NORMALISED}", "direct, unit ratios")
+SAMPLING = tuple(f"importance sampling, {kind}" for kind in ("one", "classifier", "interval"))
+RIVALS = {
+    "V": ("V",),
+    "fitted Q": ("fitted Q",),
+    "importance sampling": SAMPLING,
+    f"importance sampling{NORMALISED}": tuple(f"{name}{NORMALISED}" for name in SAMPLING),
+    "direct, unit ratios": ("direct, unit ratios",),
+}
+"""Each with the estimators that it may be."""
+
 QUALITIES = {"poor": 1, "good": 5}
 """Gradient steps of V and Q for each of the classifiers'."""
 
 HEADS = ("pair", "settings", "V and Q", "horizon", "seeds", *RIVALS)
-KINDS_HEADS = ("settings", "estimator", "clip", *(f"{quality} V and Q" for quality in QUALITIES))
+KINDS_HEADS = ("settings", "estimator", "clips", *(f"{quality} V and Q" for quality in QUALITIES))
 RESAMPLES = 2_000
 Array = NDArray[np.float64]
 Case = tuple[str, str, str, int]
@@ -44,6 +54,10 @@ class Row:
     horizon: int
     estimator: str
     clip: float
+    """Of the ratio of dynamics; 0 where there is none."""
+
+    policy_clip: float
+    """Of the ratio of policies."""
 
     estimate: float
     """Mean over the source's episodes; what is not finite has overflowed."""
@@ -61,6 +75,11 @@ class Row:
     def case(self) -> Case:
         """What all estimators are compared in."""
         return self.pair, self.settings, self.quality, self.horizon
+
+    @property
+    def clips(self) -> tuple[float, float]:
+        """Of both ratios."""
+        return self.clip, self.policy_clip
 
 
 def errors_of(rows: Sequence[Row]) -> Array:
@@ -89,6 +108,7 @@ class Errors:
     horizon: int
     estimator: str
     clip: float
+    policy_clip: float
     seeds: int
     truth: float
 
@@ -101,6 +121,7 @@ class Errors:
 
     bias: float
     variance: float
+    """With the bias squared, it makes the error."""
 
     of_one_episode: float
     """Mean squared error of an estimate from a single episode; NaN of normalised weights, which are shares of many."""
@@ -108,11 +129,11 @@ class Errors:
 
 def summary(rows: Sequence[Row]) -> Iterator[Errors]:
     """Yield the errors of each estimator in each case."""
-    groups: dict[tuple[Case, str, float], list[Row]] = defaultdict(list)
+    groups: dict[tuple[Case, str, tuple[float, float]], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.case, row.estimator, row.clip].append(row)
+        groups[row.case, row.estimator, row.clips].append(row)
     generator = np.random.default_rng(0)
-    for ((pair, settings, quality, horizon), estimator, clip), some in groups.items():
+    for ((pair, settings, quality, horizon), estimator, (clip, policy_clip)), some in groups.items():
         errors = errors_of(some)
         drawn = squared(errors[generator.integers(0, len(errors), (RESAMPLES, len(errors)))]).mean(axis=1)
         low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
@@ -126,6 +147,7 @@ def summary(rows: Sequence[Row]) -> Iterator[Errors]:
             horizon=horizon,
             estimator=estimator,
             clip=clip,
+            policy_clip=policy_clip,
             seeds=len(some),
             truth=some[0].truth,
             squared=float(squared(errors).mean()),
@@ -139,32 +161,43 @@ def summary(rows: Sequence[Row]) -> Iterator[Errors]:
 
 def errors_table(found: Sequence[Errors]) -> Table:
     """Return a summary, to be printed."""
-    heads = ("pair", "settings", "V and Q", "horizon", "estimator", "clip", "MSE [95 %]", "bias", "variance")
+    heads = ("pair", "settings", "V and Q", "horizon", "estimator", "clips", "MSE [95 %]", "bias", "variance")
     shown = Table(*heads, "of one episode")
     for one in found:
-        named = (one.pair, one.settings, one.quality, str(one.horizon), one.estimator, f"{one.clip:g}" * (one.clip > 0))
+        clips = named_clips((one.clip, one.policy_clip))
+        named = (one.pair, one.settings, one.quality, str(one.horizon), one.estimator, clips)
         numbers = (f"{one.bias:+.3g}", f"{one.variance:.3g}", f"{one.of_one_episode:.3g}")
         shown.add_row(*named, f"{one.squared:.3g} [{one.low:.3g}, {one.high:.3g}]", *numbers)
     return shown
 
 
-def ratios(rows: Sequence[Row]) -> Iterator[tuple[Case, int, dict[str, Estimate]]]:
+def named_clips(clips: tuple[float, float]) -> str:
+    """Return clips as they are shown; nothing where there are none."""
+    return "" if clips == (0.0, 0.0) else f"{clips[0]:g}, {clips[1]:g}"
+
+
+def ratios(rows: Sequence[Row], *, equal_clips: bool = False) -> Iterator[tuple[Case, int, dict[str, Estimate]]]:
     """Yield, of each case, its seeds and DRaE's mean squared error over that of each rival.
 
-    Of a rival with several clips, it is the clip with the least error in that case.
+    Of a rival with several clips and ratios, it is those with the least error in that case.
+
+    Args:
+        rows: Of any cases.
+        equal_clips: Whether a rival has DRaE's own clips, if it has any.
     """
     cases: dict[Case, list[Row]] = defaultdict(list)
     for row in rows:
         cases[row.case].append(row)
     for case, some in cases.items():
-        tested = [row for row in some if (row.estimator, row.clip) == TESTED]
+        tested = [row for row in some if (row.estimator, row.clips) == TESTED]
         found = {}
-        for rival in RIVALS:
-            by_clip: dict[float, list[Row]] = defaultdict(list)
+        for rival, estimators in RIVALS.items():
+            forms: dict[tuple[str, tuple[float, float]], list[Row]] = defaultdict(list)
             for row in some:
-                if row.estimator == rival and row.seed in by_seed(tested):
-                    by_clip[row.clip].append(row)
-            best = min(by_clip.values(), key=lambda runs: float(squared(errors_of(runs)).mean()), default=[])
+                allowed = not equal_clips or row.clips in (TESTED[1], (0.0, 0.0))
+                if row.estimator in estimators and row.seed in by_seed(tested) and allowed:
+                    forms[row.estimator, row.clips].append(row)
+            best = min(forms.values(), key=lambda runs: float(squared(errors_of(runs)).mean()), default=[])
             found[rival] = ratio({case: by_seed(tested)}, {case: by_seed(best)})
         yield case, len(tested), found
 
@@ -179,11 +212,12 @@ def ratio(ours: Cases, theirs: Cases) -> Estimate:
 
     Of several cases it is the geometric mean. Where both have overflowed it is NaN, and of one seed has no interval.
     """
-    seeds = sorted(set.intersection(*map(set, (*ours.values(), *theirs.values()))))
+    both = [case for case in ours if case in theirs]
+    seeds = sorted(set.intersection(*(set(cases[case]) for case in both for cases in (ours, theirs)))) if both else []
     if not seeds:
         return NONE
     mine, other = (
-        squared(np.stack([errors_of([cases[case][seed] for seed in seeds]) for case in ours]))
+        squared(np.stack([errors_of([cases[case][seed] for seed in seeds]) for case in both]))
         for cases in (ours, theirs)
     )
     drawn = np.random.default_rng(0).integers(0, len(seeds), (RESAMPLES, len(seeds)))
@@ -209,26 +243,28 @@ def told(found: Estimate) -> str:
 
 def ratios_table(rows: Sequence[Row]) -> Table:
     """Return what :func:`ratios` yields, to be printed."""
-    shown = Table(*HEADS, title=f"mean squared error of {TESTED[0]}, clip {TESTED[1]:g}, over that of each rival")
+    shown = Table(
+        *HEADS, title=f"mean squared error of {TESTED[0]}, clips {named_clips(TESTED[1])}, over that of each rival"
+    )
     for case, seeds, found in ratios(rows):
         shown.add_row(*map(str, case), str(seeds), *map(told, found.values()))
     return shown
 
 
 def kinds(rows: Sequence[Row]) -> Iterator[list[str]]:
-    """Yield, of each estimator and clip, its mean squared error over V's, a column a quality of V and Q.
+    """Yield, of each estimator and its clips, the mean squared error over V's, a column a quality of V and Q.
 
     Over pairs and horizons it is the geometric mean, with a 95 % interval over the seeds that all of these have.
     """
-    found: dict[tuple[str, str, float], dict[str, dict[Hashable, dict[int, Row]]]] = {}
+    found: dict[tuple[str, str, tuple[float, float]], dict[str, dict[Hashable, dict[int, Row]]]] = {}
     for row in rows:
-        qualities = found.setdefault((row.settings, row.estimator, row.clip), {})
+        qualities = found.setdefault((row.settings, row.estimator, row.clips), {})
         qualities.setdefault(row.quality, {}).setdefault((row.pair, row.horizon), {})[row.seed] = row
-    for (settings, estimator, clip), qualities in found.items():
+    for (settings, estimator, clips), qualities in found.items():
         if estimator != "V":
-            values = found[settings, "V", 0.0]
+            values = found[settings, "V", (0.0, 0.0)]
             found_by = (ratio(qualities[name], values[name]) if name in qualities else NONE for name in QUALITIES)
-            yield [settings, estimator, f"{clip:g}" * (clip > 0), *map(told, found_by)]
+            yield [settings, estimator, named_clips(clips), *map(told, found_by)]
 
 
 def kinds_table(rows: Sequence[Row]) -> Table:

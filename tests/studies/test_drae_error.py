@@ -1,6 +1,7 @@
 """How far estimates of values are off: rows that are kept, and what is refused before anything is run."""
 
 import dataclasses
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from studies import drae_error_tables as tables
 from studies.drae_error_figure import draw
 from transreward_baselines.results import read_table
 from transreward_baselines.run_directory import RunDirectoryError
+from transreward_wrappers.drae import DRaE
 
 TINY = ["--pairs", "Hopper-mass-2.0", "--episodes", "2", "--rollouts", "2", "--updates", "2", "--seeds", "1"]
 
@@ -27,15 +29,16 @@ def test_each_estimator_has_a_row_in_each_case(measured: Path) -> None:
     rows = read_table(measured / "errors.csv", drae_error.Row)
     assert {(row.quality, row.horizon) for row in rows} == {(q, h) for q in ("poor", "good") for h in (5, 10)}
     kinds = {row.estimator for row in rows}
-    assert {*tables.RIVALS, tables.TESTED[0], "DRaE, slide", f"{tables.TESTED[0]}{tables.NORMALISED}"} <= kinds
-    assert len({(row.quality, row.horizon, row.estimator, row.clip) for row in rows}) == len(rows)
+    rivals = {name for names in tables.RIVALS.values() for name in names}
+    assert rivals | {tables.TESTED[0], "DRaE, slide", f"{tables.TESTED[0]}{tables.NORMALISED}"} <= kinds
+    assert len({(row.quality, row.horizon, row.estimator, row.clips) for row in rows}) == len(rows)
     assert np.isfinite([row.estimate for row in rows if row.estimator == "V"]).all()
     assert len({row.truth for row in rows}) == 1
     assert len(read_table(measured / "summary.csv", tables.Errors)) == len(rows)
     assert np.asarray(Image.open(measured / "errors.png")).std() > 10.0
     whole = [
-        {row.estimate for row in rows if (row.quality, row.estimator, row.clip) == ("good", name, 2.0)}
-        for name in ("importance sampling", "DRaE, interval")
+        {row.estimate for row in rows if (row.quality, row.estimator, row.clips) == ("good", name, (2.0, 2.0))}
+        for name in ("importance sampling, interval", "DRaE, interval")
     ]
     assert [len(found) for found in whole] == [1, 2], "importance sampling is over whole episodes at any horizon"
 
@@ -66,62 +69,73 @@ def test_a_setting_that_cannot_be_leaves_no_directory(setting: str, message: str
     assert not (tmp_path / "new").exists()
 
 
-def row(estimator: str, clip: float, estimate: float, seed: int = 1, spread: float = 1.0) -> tables.Row:
-    about = {"pair": "a pair", "settings": "", "quality": "good", "horizon": 10, "truth": 10.0, "truth_error": 0.1}
-    return tables.Row(estimator=estimator, clip=clip, estimate=estimate, seed=seed, spread=spread, episodes=5, **about)
+NO_CLIPS = (0.0, 0.0)
+FIRST = {rival: names[0] for rival, names in tables.RIVALS.items()}
 
 
-def test_a_rival_has_the_clip_that_is_best_for_it() -> None:
+def row(
+    estimator: str, clips: tuple[float, float], estimate: float, seed: int = 1, spread: float = 1.0, horizon: int = 10
+) -> tables.Row:
+    about = {"pair": "a pair", "settings": "", "quality": "good", "truth": 10.0, "truth_error": 0.1, "episodes": 5}
+    clip, policy_clip = clips
+    of = {"estimator": estimator, "clip": clip, "policy_clip": policy_clip, "horizon": horizon}
+    return tables.Row(estimate=estimate, seed=seed, spread=spread, **of, **about)
+
+
+def told(rows: list[tables.Row], *, equal_clips: bool = False) -> list[str]:
+    ((*_, found),) = tables.ratios(rows, equal_clips=equal_clips)
+    return [tables.told(found[rival]) for rival in tables.RIVALS]
+
+
+def test_drae_is_tested_as_it_is_by_default() -> None:
+    drae = inspect.signature(DRaE.trajectory_added).parameters
+    assert ("DRaE, interval", (2.0, drae["clip"].default)) == tables.TESTED
+
+
+@pytest.mark.parametrize(("equal_clips", "shown"), [(False, "0.25 [0.25, 0.25]"), (True, "0.062 [0.062, 0.062]")])
+def test_a_rival_has_the_ratio_and_clips_that_are_best_for_it(equal_clips: bool, shown: str) -> None:
     rows = []
     for seed, off in ((1, 1.0), (2, -1.0)):
         rows += [row(*tables.TESTED, 10.0 + off, seed)]
-        rows += [row(name, clip, 10.0 + clip * off, seed) for name in tables.RIVALS for clip in (2.0, 4.0)]
-    ((_, seeds, found),) = tables.ratios(rows)
-    assert seeds == 2
-    assert [tables.told(found[name]) for name in tables.RIVALS] == ["0.25 [0.25, 0.25]"] * len(tables.RIVALS)
+        rows += [row(names[0], tables.TESTED[1], 10.0 + 8.0 * off, seed) for names in tables.RIVALS.values()]
+        rows += [row(names[-1], tables.TESTED[1], 10.0 + 4.0 * off, seed) for names in tables.RIVALS.values()]
+        rows += [row(names[-1], (5.0, 5.0), 10.0 + 2.0 * off, seed) for names in tables.RIVALS.values()]
+    assert told(rows, equal_clips=equal_clips) == [shown] * len(tables.RIVALS)
 
 
 def test_kinds_are_compared_with_v_over_all_cases() -> None:
     rows = []
     for seed, off in ((1, 1.0), (2, -1.0)):
         for horizon, factor in ((10, 2.0), (100, 8.0)):
-            values, ours = row("V", 0.0, 10.0 + off, seed), row(*tables.TESTED, 10.0 + factor * off, seed)
-            rows += [dataclasses.replace(one, horizon=horizon) for one in (values, ours)]
+            rows.append(row("V", NO_CLIPS, 10.0 + off, seed, horizon=horizon))
+            rows.append(row(*tables.TESTED, 10.0 + factor * off, seed, horizon=horizon))
     (cells,) = tables.kinds(rows)
-    assert cells == ["", tables.TESTED[0], "2", "-", "16 [16, 16]"]  # the geometric mean of 4 and 64
+    assert cells == ["", tables.TESTED[0], "2, 1", "-", "16 [16, 16]"]  # the geometric mean of 4 and 64
 
 
 def test_estimates_beyond_all_numbers_are_shown() -> None:
-    huge = [
-        row(name, 2.0, estimate, spread=1e200)
-        for name, estimate in zip(tables.RIVALS, (1e200, np.nan, np.inf, 9.0, 8.0), strict=True)
-    ]
-    ((*_, found),) = tables.ratios([row(*tables.TESTED, 11.0), *huge])
-    assert [tables.told(found[name]) for name in tables.RIVALS] == ["0"] * 3 + ["1", "0.25"]
+    estimates = (1e200, np.nan, np.inf, 9.0, 8.0)
+    huge = [row(name, (2.0, 2.0), estimate, spread=1e200) for name, estimate in zip(FIRST.values(), estimates)]
+    assert told([row(*tables.TESTED, 11.0), *huge]) == ["0"] * 3 + ["1", "0.25"]
     assert tables.errors_table(list(tables.summary(huge))).row_count == len(huge)
 
 
 def test_a_ratio_of_what_has_overflowed_on_both_sides_is_none() -> None:
     rows = [row(*tables.TESTED, 11.0), row(*tables.TESTED, np.inf, seed=2)]
-    rivals = [
-        row("V", 0.0, 12.0),
-        row("V", 0.0, np.nan, seed=2),
-        row("fitted Q", 0.0, 8.0),
-        row("fitted Q", 0.0, 8.0, 2),
-    ]
-    ((*_, found),) = tables.ratios(rows + rivals)
-    assert [tables.told(found[name]) for name in tables.RIVALS] == ["-", "inf [0.25, inf]", "-", "-", "-"]
-    assert tables.ratios_table(rows + rivals).row_count == 1
+    rows += [row("V", NO_CLIPS, 12.0), row("V", NO_CLIPS, np.nan, seed=2)]
+    rows += [row("fitted Q", NO_CLIPS, 8.0, seed) for seed in (1, 2)]
+    assert told(rows) == ["-", "inf [0.25, inf]", "-", "-", "-"]
+    assert tables.ratios_table(rows).row_count == 1
 
 
 def test_a_single_episode_has_no_normalised_estimate() -> None:
-    (one,) = tables.summary([row(tables.RIVALS[3], 2.0, 11.0)])
+    (one,) = tables.summary([row(f"importance sampling, one{tables.NORMALISED}", (2.0, 2.0), 11.0)])
     assert np.isnan(one.of_one_episode)
 
 
 @pytest.mark.parametrize("settings", ["", "input_noise=1.0"])
 def test_what_is_measured_so_far_is_drawn(settings: str, tmp_path: Path) -> None:
-    rows = [row(name, 2.0, 11.0) for name in tables.RIVALS]
+    rows = [row(name, tables.TESTED[1], 11.0) for name in FIRST.values()]
     rows += [dataclasses.replace(one, pair="another pair", quality="poor") for one in rows]
     draw(list(tables.summary([dataclasses.replace(one, settings=settings) for one in rows])), tmp_path / "a.png")
     assert (tmp_path / "a.png").exists() == (settings == "")
