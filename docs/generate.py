@@ -1,8 +1,8 @@
 """Generate what the documentation says about pairs, from the table and from measurements: `make docs`.
 
 Writes a page a robot in docs/robots/, with the effective values of every pair, the tables of docs/references.md and
-docs/drae.md, those of docs/evidence.md and docs/drae-results.md from docs/results, what the demonstration found in
-docs/demo.md and README.md, and the table of suites in README.md.
+docs/drae.md, those of docs/evidence.md, docs/drae-results.md and docs/offline.md from docs/results, what the
+demonstration found in docs/demo.md and README.md, and the table of suites in README.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import demo_results
 import drae_bias
 import drae_results
 import evidence
+import offline_results
 import references
 from marks import between
 
@@ -30,7 +31,7 @@ def pages() -> dict[Path, str]:
     """Return the text of every generated file."""
     written = {ROOT / "docs" / "robots" / f"{robot}.md": robot_page(robot) for robot in ROBOTS}
     written[ROOT / "docs" / "robots" / "README.md"] = index()
-    for part in (demo_results, drae_bias, drae_results, evidence, references):
+    for part in (demo_results, drae_bias, drae_results, evidence, offline_results, references):
         written[part.PAGE] = part.page()
     readme = demo_results.readme((ROOT / "README.md").read_text())
     written[ROOT / "README.md"] = between(readme, "suites", suites_table())

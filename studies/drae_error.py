@@ -10,12 +10,12 @@ Values are discounted, over an episode's time limit.
 
     python -m studies.drae_error --seeds 1 2 3 4 5 --out runs/drae-error
 
-V and Q learn with DRaE's usual ratio of dynamics, and ratios of policies up to 5, whatever an estimate then has. A second
-table divides the mean squared error of DRaE as it is by default by that of each rival, of which the ratio and clips that
-have come out best in that very case are taken. A third divides that of each estimator by V's, over all cases. Rows are
-written as they come, those of a pair, a seed and a quality of values at a time; the command goes on where it was
-interrupted, and the tables are of all rows. Several such commands, for other seeds or pairs, may fill one directory at
-once.
+V and Q learn with DRaE's usual ratio of dynamics, and ratios of policies up to 5, whatever an estimate then has. A
+second table divides the mean squared error of DRaE as it is by default by that of each rival, of which the ratio and
+clips that have come out best in that very case are taken. A third divides that of each estimator by V's, over all
+cases. Rows are written as they come, those of a pair, a seed and a quality of values at a time; the command goes on
+where it was interrupted, and the tables are of all rows. Several such commands, for other seeds or pairs, may fill one
+directory at once.
 """
 
 from __future__ import annotations

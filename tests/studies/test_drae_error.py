@@ -115,7 +115,8 @@ def test_kinds_are_compared_with_v_over_all_cases() -> None:
 
 def test_estimates_beyond_all_numbers_are_shown() -> None:
     estimates = (1e200, np.nan, np.inf, 9.0, 8.0)
-    huge = [row(name, (2.0, 2.0), estimate, spread=1e200) for name, estimate in zip(FIRST.values(), estimates)]
+    pairs = zip(FIRST.values(), estimates, strict=True)
+    huge = [row(name, (2.0, 2.0), estimate, spread=1e200) for name, estimate in pairs]
     assert told([row(*tables.TESTED, 11.0), *huge]) == ["0"] * 3 + ["1", "0.25"]
     assert tables.errors_table(list(tables.summary(huge))).row_count == len(huge)
 
