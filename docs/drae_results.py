@@ -72,8 +72,16 @@ def biases(rows: Sequence[errors.Row]) -> Iterator[str]:
 
 
 def kinds(rows: Sequence[errors.Row]) -> Iterator[str]:
-    """Yield the lines of the table of kinds of ratios and clips."""
-    yield from table(errors.KINDS_HEADS[1:], (cells for _, *cells in errors.kinds(rows)), words=1)
+    """Yield the lines of the tables of kinds of ratios and clips, one a quality of V and Q."""
+    lines = list(errors.kinds(rows))
+    clips = list(dict.fromkeys(name for _, _, name, *_ in lines if name))
+    for place, quality in enumerate(errors.QUALITIES, start=3):
+        found: dict[str, dict[str, str]] = {}
+        for line in lines:
+            found.setdefault(line[1], {})[line[2]] = line[place]
+        cells = ([name, *(of.get(clip, of.get("", "-")) for clip in clips)] for name, of in found.items())
+        yield from table((f"{quality} V and Q; clips:", *clips), cells, words=1)
+        yield ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: int) -> Iterator[str]:

@@ -238,7 +238,12 @@ def told(found: Estimate) -> str:
     """Return an estimate, and its interval where there is one; a dash for none."""
     if np.isnan(found.value):
         return "-"
-    return f"{found.value:.2g}" + ("" if found.low is None else f" [{found.low:.2g}, {found.high:.2g}]")
+    value, *interval = (
+        f"{number:.0f}" if 100.0 <= number < 10_000.0 else f"{number:.2g}"
+        for number in (found.value, found.low, found.high)
+        if number is not None
+    )
+    return f"{value} [{', '.join(interval)}]" if interval else value
 
 
 def ratios_table(rows: Sequence[Row]) -> Table:
