@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from marks import between
+from marks import table as markdown
 
 from transreward_baselines.demo import VERSIONS as BEGUN_WITH
 from transreward_baselines.demo import DemoArgs, results_table
@@ -63,10 +64,8 @@ def table() -> Iterator[str]:
     """Yield the lines of the table that `make demo` shows."""
     runs = {method: [[last] for last in seeds] for method, seeds in last_evaluations().items()}
     shown = results_table(runs, DEMO.pair, title="")
-    yield f"| {' | '.join(str(column.header) for column in shown.columns)} |"
-    yield "|---" + "|---:" * (len(shown.columns) - 1) + "|"
-    for cells in zip(*(column.cells for column in shown.columns), strict=True):
-        yield f"| {' | '.join(map(str, cells))} |"
+    cells = zip(*(column.cells for column in shown.columns), strict=True)
+    yield from markdown([str(column.header) for column in shown.columns], (list(map(str, row)) for row in cells))
 
 
 def findings() -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from marks import between
+from marks import between, table
 
 from transreward_wrappers.drae import DynamicsRatio, direct, model_baseline, residual
 
@@ -33,12 +33,11 @@ def tables() -> Iterator[str]:
         worlds = Worlds.random(SEED, looks_ahead=looks_ahead)
         value = worlds.values()[0][0, 0]
         yield f"\nReward `{name}`; the target's value is {value:.3f}:\n"
-        yield f"| what V, Q and r_hat are | form | {' | '.join(f'`{weights}`' for weights in WEIGHTS)} |"
-        yield f"|---|---|{'---:|' * len(WEIGHTS)}"
-        yield from rows(worlds, value)
+        heads = ("what V, Q and r_hat are", "form", *(f"`{weights}`" for weights in WEIGHTS))
+        yield from table(heads, rows(worlds, value), words=2)
 
 
-def rows(worlds: Worlds, value: float) -> Iterator[str]:
+def rows(worlds: Worlds, value: float) -> Iterator[list[str]]:
     """Yield a row a case and form."""
     listed = worlds.listed()
     dynamics, policies = np.exp(listed.log_dynamics()), np.exp(listed.log_policies())
@@ -55,7 +54,7 @@ def rows(worlds: Worlds, value: float) -> Iterator[str]:
         biases = [
             listed.expected(estimate(DynamicsRatio(low=ratio, high=ratio), weight)) - value for ratio, weight in columns
         ]
-        yield f"| {models} | {form} | {' | '.join(shown(bias) for bias in biases)} |"
+        yield [models, form, *map(shown, biases)]
 
 
 def cases(worlds: Worlds, listed: Listed) -> Iterator[tuple[str, str, Estimate]]:

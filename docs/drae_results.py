@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from marks import between
+from marks import between, table
 
 from transreward_baselines.results import read_table
 
@@ -31,7 +31,7 @@ def page() -> str:
     text = between(text, "ratios", "\n".join(ratios(rows)))
     text = between(text, "errors", "\n".join(biases(rows)))
     text = between(text, "kinds", "\n".join(kinds(rows)))
-    return between(text, "meta-tests", "\n".join(table(drat.HEADS, drat.cells(meta_tests), words=1)))
+    return between(text, "meta-tests", "\n".join(table(drat.HEADS, drat.cells(meta_tests))))
 
 
 def aims(rows: Sequence[errors.Row]) -> Iterator[str]:
@@ -49,7 +49,7 @@ def aims(rows: Sequence[errors.Row]) -> Iterator[str]:
                 surely = sum(one.high is not None and one.high <= bound for one in those)
                 cells.append(f"{sum(one.value <= bound for one in those)} ({surely}) of {len(those)}")
             lines.append([f"{aim} that of {rival}", *cells])
-    yield from table(("DRaE's error is", *heads), lines, words=1)
+    yield from table(("DRaE's error is", *heads), lines)
 
 
 def ratios(rows: Sequence[errors.Row]) -> Iterator[str]:
@@ -80,17 +80,5 @@ def kinds(rows: Sequence[errors.Row]) -> Iterator[str]:
         for line in lines:
             found.setdefault(line[1], {})[line[2]] = line[place]
         cells = ([name, *(of.get(clip, of.get("", "-")) for clip in clips)] for name, of in found.items())
-        yield from table((f"{quality} V and Q; clips:", *clips), cells, words=1)
+        yield from table((f"{quality} V and Q; clips:", *clips), cells)
         yield ""
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: int) -> Iterator[str]:
-    """Yield the lines of a table, whose first columns are words and the others numbers."""
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{'---|' * words}{'---:|' * (len(heads) - words)}"
-    for cells in rows:
-        yield f"| {' | '.join(cells)} |"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from marks import between
+from marks import between, table
 
 from transreward_baselines.benchmark.report import figure
 from transreward_baselines.benchmark.summary import ALL, BASELINES, Summary
@@ -37,11 +37,12 @@ def page() -> str:
 
 def relabelling_table() -> Iterator[str]:
     """Yield the lines of the table of rewards that are frozen or compensated when drawn."""
-    yield f"| {' | '.join(['eta', *relabelling.HEADS])} |"
-    yield "|---:|---|---" + "|---:" * (len(relabelling.HEADS) - 2) + "|"
-    for eta in ETAS:
-        for row in relabelling.cells(read_table(RESULTS / "relabelling" / f"eta-{eta}.csv", relabelling.Row)):
-            yield f"| {' | '.join([eta, *row])} |"
+    rows = (
+        [eta, *row]
+        for eta in ETAS
+        for row in relabelling.cells(read_table(RESULTS / "relabelling" / f"eta-{eta}.csv", relabelling.Row))
+    )
+    yield from table(("eta", *relabelling.HEADS), rows, words=3)
 
 
 def tables(rows: Sequence[Summary]) -> Iterator[str]:
@@ -60,19 +61,26 @@ def tables(rows: Sequence[Summary]) -> Iterator[str]:
     heads = [f"P(> {METHOD_NAMES.get(name, name)}) [95 %]" for name in compared]
     yield f"With `{agent}`:\n"
     if together:
-        yield f"| {' | '.join(['contender', 'runs', f'{shown}: IQM [95 %]', *heads])} |"
-        yield "|---" + "|---:" * (2 + len(compared)) + "|"
-    for row in together:
-        chances = [estimate(row, f"over_{name}", 2) for name in compared]
-        yield f"| {' | '.join([contender_label(row.contender), str(row.runs), estimate(row, 'iqm', 1), *chances])} |"
+        lines = (
+            [
+                contender_label(row.contender),
+                str(row.runs),
+                estimate(row, "iqm", 1),
+                *(estimate(row, f"over_{name}", 2) for name in compared),
+            ]
+            for row in together
+        )
+        yield from table(("contender", "runs", f"{shown}: IQM [95 %]", *heads), lines)
     if len(pairs) == 1:
         return
-    yield f"{chr(10) * bool(together)}| {' | '.join(['IQM [95 %]', *(f'`{pair}`' for pair in pairs)])} |"
-    yield "|---" + "|---:" * len(pairs) + "|"
+    if together:
+        yield ""
+    scores = []
     for contender in dict.fromkeys(row.contender for row in rows):
         own = {row.pair: row for row in rows if row.contender == contender}
-        cells = [estimate(own[pair], "iqm", 1) if pair in own else "-" for pair in pairs]
-        yield f"| {contender_label(contender)} | {' | '.join(cells)} |"
+        cells = (estimate(own[pair], "iqm", 1) if pair in own else "-" for pair in pairs)
+        scores.append([contender_label(contender), *cells])
+    yield from table(("IQM [95 %]", *(f"`{pair}`" for pair in pairs)), scores)
 
 
 def estimate(row: Summary, name: str, digits: int) -> str:

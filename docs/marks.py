@@ -1,6 +1,8 @@
-"""The part of a page that `make docs` writes, between two marks."""
+"""The part of a page that `make docs` writes, between two marks, and tables in it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 
 
 def between(text: str, name: str, part: str) -> str:
@@ -14,3 +16,17 @@ def between(text: str, name: str, part: str) -> str:
         raise ValueError(f"A page has the marks {begin.strip()!r} and {end!r} once each.")
     before, rest = text.split(begin)
     return before + begin + part.rstrip("\n") + "\n" + end + rest.split(end)[1]
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> Iterator[str]:
+    """Yield the lines of a table, whose first columns are words, and the others numbers.
+
+    Args:
+        heads: Of the columns.
+        rows: Cells of each row.
+        words: Number of columns to the left of all numbers.
+    """
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * words}{'---:|' * (len(heads) - words)}"
+    for cells in rows:
+        yield f"| {' | '.join(cells)} |"

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from marks import between
+from marks import between, table
 
 from transreward_baselines.benchmark.dara.algorithms import ALGORITHMS
 from transreward_baselines.benchmark.dara.rows import read_runs
+from transreward_baselines.benchmark.report import figure
 from transreward_baselines.benchmark.statistics import estimate, mean
 
 ROOT = Path(__file__).parents[1]
@@ -24,14 +25,13 @@ def page() -> str:
 
 def levels() -> Iterator[str]:
     """Yield the lines of the table: what the last policies of each algorithm are worth."""
-    rows = list(read_runs(LEVELS).values())
-    yield "| algorithm | seeds | score: mean [95 %] | of each seed | return |"
-    yield "|---|---:|---:|---|---:|"
+    runs, rows = list(read_runs(LEVELS).values()), []
     for algorithm in ALGORITHMS:
-        if mine := sorted((row for row in rows if row.algorithm == algorithm), key=lambda row: row.seed):
+        if mine := sorted((row for row in runs if row.algorithm == algorithm), key=lambda row: row.seed):
             scores = np.array([row.score for row in mine])
             found = estimate(mean, [scores])
-            interval = "" if found.low is None else f" [{found.low:.1f}, {found.high:.1f}]"
             each = ", ".join(f"{score:.1f}" for score in scores)
-            returned = np.mean([row.return_mean for row in mine])
-            yield f"| `{algorithm}` | {len(mine)} | {found.value:.1f}{interval} | {each} | {returned:,.0f} |"
+            returned = f"{np.mean([row.return_mean for row in mine]):,.0f}"
+            score = figure(found.value, found.low, found.high, 1)
+            rows.append((f"`{algorithm}`", str(len(mine)), score, each, returned))
+    yield from table(("algorithm", "seeds", "score: mean [95 %]", "of each seed", "return"), rows)
