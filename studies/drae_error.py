@@ -38,6 +38,7 @@ from studies.drae_error_figure import draw
 from studies.drae_error_tables import (
     NORMALISED,
     QUALITIES,
+    RATIOS,
     Errors,
     Row,
     errors_table,
@@ -69,9 +70,7 @@ from transreward_wrappers.drae import (
 from transreward_wrappers.drae.offline import PolicyRatio, fit
 
 PAIRS = ("Hopper-mass-2.0", "Hopper-friction-2.0", "HalfCheetah-mass-2.0", "HalfCheetah-friction-2.0")
-KINDS: tuple[RatioKind, ...] = ("one", "classifier", "interval", "slide")
-RATIOS: tuple[RatioKind, ...] = ("one", "classifier", "interval")
-"""Those that are a number before what follows is known."""
+KINDS: tuple[RatioKind, ...] = (*RATIOS, "slide")
 
 CLIPS = ((1.0, 1.0), (2.0, 1.0), (2.0, 2.0), (5.0, 5.0))
 """Largest ratios of dynamics and of policies; the second is what DRaE has by default."""

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from transreward_baselines.benchmark.statistics import Estimate
-from transreward_wrappers.drae import DRaE
+from transreward_wrappers.drae import DRaE, RatioKind
 from transreward_wrappers.drae.offline import PolicyRatio
 
 TESTED = (f"DRaE, {DRaE.kind}", (DRaE.clip, PolicyRatio().clip))
 """Estimator and clips that rivals are compared with: the defaults, chosen before anything was measured."""
 
 NORMALISED = ", normalised"
-SAMPLING = tuple(f"importance sampling, {kind}" for kind in ("one", "classifier", "interval"))
+RATIOS: tuple[RatioKind, ...] = ("one", "classifier", "interval")
+"""Those that are a number before what follows is known."""
+
+SAMPLING = tuple(f"importance sampling, {kind}" for kind in RATIOS)
 RIVALS = {
     "V": ("V",),
     "fitted Q": ("fitted Q",),

@@ -37,6 +37,7 @@ from rich.table import Table
 
 from studies.claim import claim
 from transreward_baselines import drat
+from transreward_baselines.benchmark import report
 from transreward_baselines.benchmark.figures import save
 from transreward_baselines.benchmark.statistics import Estimate, estimate
 from transreward_baselines.plot import colours_of
@@ -126,7 +127,7 @@ def intervals(returns: Sequence[Sequence[float]]) -> list[Estimate]:
 
 def told(found: Estimate) -> str:
     """Return a mean, and its interval where there is one."""
-    return f"{found.value:.1f}" + ("" if found.low is None else f" [{found.low:.1f}, {found.high:.1f}]")
+    return report.figure(found.value, found.low, found.high, 1)
 
 
 def by_seed(rows: Sequence[Row], method: str) -> dict[int, list[Row]]:
