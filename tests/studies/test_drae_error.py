@@ -11,6 +11,7 @@ from PIL import Image
 from studies import drae_error
 from studies import drae_error_tables as tables
 from studies.drae_error_figure import draw
+from transreward_baselines.benchmark.statistics import Estimate
 from transreward_baselines.results import read_table
 from transreward_baselines.run_directory import RunDirectoryError
 from transreward_wrappers.drae import DRaE
@@ -92,13 +93,13 @@ def test_drae_is_tested_as_it_is_by_default() -> None:
     assert ("DRaE, interval", (2.0, drae["clip"].default)) == tables.TESTED
 
 
-@pytest.mark.parametrize(("equal_clips", "shown"), [(False, "0.25 [0.25, 0.25]"), (True, "0.062 [0.062, 0.062]")])
+@pytest.mark.parametrize(("equal_clips", "shown"), [(False, "0.25 [0.25, 0.25]"), (True, "0.04 [0.04, 0.04]")])
 def test_a_rival_has_the_ratio_and_clips_that_are_best_for_it(equal_clips: bool, shown: str) -> None:
     rows = []
-    for seed, off in ((1, 1.0), (2, -1.0)):
+    for seed, off in ((1, 1.0), (2, -3.0)):  # seeds drawn for one and not for the other would give an interval
         rows += [row(*tables.TESTED, 10.0 + off, seed)]
-        rows += [row(names[0], tables.TESTED[1], 10.0 + 8.0 * off, seed) for names in tables.RIVALS.values()]
-        rows += [row(names[-1], tables.TESTED[1], 10.0 + 4.0 * off, seed) for names in tables.RIVALS.values()]
+        rows += [row(names[0], tables.TESTED[1], 10.0 + 10.0 * off, seed) for names in tables.RIVALS.values()]
+        rows += [row(names[-1], tables.TESTED[1], 10.0 + 5.0 * off, seed) for names in tables.RIVALS.values()]
         rows += [row(names[-1], (5.0, 5.0), 10.0 + 2.0 * off, seed) for names in tables.RIVALS.values()]
     assert told(rows, equal_clips=equal_clips) == [shown] * len(tables.RIVALS)
 
@@ -127,6 +128,11 @@ def test_a_ratio_of_what_has_overflowed_on_both_sides_is_none() -> None:
     rows += [row("fitted Q", NO_CLIPS, 8.0, seed) for seed in (1, 2)]
     assert told(rows) == ["-", "inf [0.25, inf]", "-", "-", "-"]
     assert tables.ratios_table(rows).row_count == 1
+
+
+def test_large_and_small_ratios_are_told_alike() -> None:
+    assert tables.told(Estimate(value=163.2, low=97.4, high=12_345.0)) == "163 [97, 1.2e+04]"
+    assert tables.told(Estimate(value=0.000123)) == "0.00012"
 
 
 def test_a_single_episode_has_no_normalised_estimate() -> None:

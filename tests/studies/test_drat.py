@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from studies import drat as comparison
+from transreward_baselines.meta.evaluation import MetaEvaluation
 from transreward_baselines.results import read_table
 
 TINY = [
@@ -30,6 +31,31 @@ def test_rows_come_one_a_meta_test_and_finished_runs_are_not_run_again(
     ]
     assert (tmp_path / "drat.png").stat().st_size > 0
     assert "drae - none" in capsys.readouterr().out
+
+
+def test_a_row_has_the_returns_of_its_own_meta_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = comparison.drat.Args(seed=4)
+    found = [
+        MetaEvaluation(
+            step=step,
+            seconds=step / 10,
+            adaptation_episodes=count,
+            return_mean=float(step + count),
+            return_std=0.0,
+            success=count / 4,
+            episodes=20,
+        )
+        for step in (10, 20)
+        for count in range(comparison.EPISODES + 1)
+    ]
+    monkeypatch.setattr(comparison.drat, "main", lambda args: found)
+    comparison.perform(args, "plain", tmp_path / "plain-4.csv")
+    rows = read_table(tmp_path / "plain-4.csv", comparison.Row)
+    assert [(row.method, row.seed, row.steps, row.success, row.seconds) for row in rows] == [
+        ("plain", 4, 10, 0.75, 1.0),
+        ("plain", 4, 20, 0.75, 2.0),
+    ]
+    assert [row.returns for row in rows] == [[10.0, 11.0, 12.0, 13.0], [20.0, 21.0, 22.0, 23.0]]
 
 
 def row(method: str, seed: int, *returns: float, steps: int = 2) -> comparison.Row:
