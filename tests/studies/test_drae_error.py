@@ -44,6 +44,23 @@ def test_each_estimator_has_a_row_in_each_case(measured: Path) -> None:
     assert [len(found) for found in whole] == [1, 2], "importance sampling is over whole episodes at any horizon"
 
 
+def test_each_estimate_has_the_ratio_and_the_clips_that_it_is_named_for(measured: Path) -> None:
+    rows = read_table(measured / "errors.csv", drae_error.Row)
+    found = {(row.estimator, *row.clips): row.estimate for row in rows if (row.quality, row.horizon) == ("good", 10)}
+    for name in ("importance sampling, one", f"importance sampling, one{tables.NORMALISED}", "DRaE, one"):
+        assert found[name, 1.0, 1.0] == found[name, 2.0, 1.0], "where the ratio of dynamics is 1 its clip does nothing"
+        assert found[name, 2.0, 1.0] != found[name, 2.0, 2.0], "that of policies does"
+    for clips in drae_error.CLIPS:
+        assert found["DRaE, one", *clips] == pytest.approx(found["direct, unit ratios", *clips])
+        for name in (
+            "DRaE, {}",
+            "DRaE, {}, normalised",
+            "importance sampling, {}",
+            "importance sampling, {}, normalised",
+        ):
+            assert found[name.format("one"), *clips] != found[name.format("classifier"), *clips]
+
+
 def test_what_is_measured_is_not_measured_again(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (measured / "errors.csv").read_bytes()
     monkeypatch.setattr(drae_error, "run", lambda *_: pytest.fail("what is measured was measured again"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from studies.importance_sampling import corrected, sampled
@@ -47,12 +47,14 @@ def test_weights_beyond_all_numbers_are_no_error_and_weights_of_nothing_earn_not
     assert sampled(many, 0.0 * many, ends, gamma=1.0, normalised=True).tolist() == [0.0, 0.0]
 
 
-@given(st.lists(st.floats(0.0, 4.0), min_size=4, max_size=4), st.booleans())
+@pytest.mark.parametrize("terminated", [False, True])
+@given(weights=st.lists(st.floats(0.0, 4.0), min_size=4, max_size=4))
+@example(weights=WEIGHT.tolist())
 def test_values_are_corrected_as_by_the_residual_form(weights: list[float], terminated: bool) -> None:
-    next_value = np.array([3.0, 1.0, 2.0, 5.0])
+    next_value = np.array([3.0, 0.5, 2.0, 5.0])
     over = np.array([False, False, False, terminated])
     steps = Trajectories(
-        reward=REWARD, value=np.array([1.0, 3.0, 1.0, 2.5]), next_value=next_value, terminated=over, ends=ENDS
+        reward=REWARD, value=np.array([1.0, 3.0, 0.5, 2.5]), next_value=next_value, terminated=over, ends=ENDS
     )
     q, weight = np.array([2.0, 4.0, 1.5, 3.0]), np.array(weights)
     whole = residual(steps, q, gamma=0.9, ratio=DynamicsRatio(low=weight, high=weight))
