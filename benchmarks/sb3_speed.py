@@ -1,8 +1,8 @@
 """Steps a second of Stable-Baselines3's PPO, its learning included: on lanes, and on worker processes.
 
-The same agent (rollouts of 2,048 steps, minibatches of 256, 10 epochs) learns on 64 of our lanes and on `SubprocVecEnv`
-of Gymnasium's own environments, with several numbers of workers of which the best counts. Contenders learn by turns;
-medians and quartiles over rounds are put into the folder.
+The same agent (rollouts of 2,048 steps, minibatches of 256, 10 epochs: what `transreward train` has on HalfCheetah)
+learns on 64 of our lanes and on `SubprocVecEnv` of Gymnasium's own environments, with several numbers of workers of
+which the best counts. Contenders learn by turns; medians and quartiles over rounds are put into the folder.
 
     python -m benchmarks.sb3_speed --robots Hopper HalfCheetah
 """
@@ -17,33 +17,34 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import torch
+from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
 from benchmarks import machine, report
 from benchmarks.tables import put
-from transreward_baselines.config import RunConfig
-from transreward_baselines.sb3.agents import make_agent
 from transreward_baselines.sb3.lanes import make_vec
+from transreward_baselines.sb3.settings import ROLLOUT, agent_settings
 from transreward_baselines.script import errors_told
 
-PAIRS = {"Hopper": "Hopper-gravity-2.0", "HalfCheetah": "HalfCheetah-gravity-2.0", "Ant": "Ant-gravity-2.0"}
-ROLLOUT = 2048
+LEARNER = "HalfCheetah"
+"""Robot whose settings the agent has on all."""
 
 
-def agent_on(envs: VecEnv, robot: str) -> BaseAlgorithm:
-    """Return the agent that `transreward train` uses, on these environments."""
-    config = RunConfig(pair=PAIRS[robot], method="source", n_envs=envs.num_envs)
-    return make_agent(config, VecNormalize(envs, gamma=0.98))
+def agent_on(envs: VecEnv) -> BaseAlgorithm:
+    """Return the agent, on these environments."""
+    settings = agent_settings("sb3-ppo", LEARNER)
+    normalised = VecNormalize(envs, gamma=settings["gamma"])
+    return PPO("MlpPolicy", normalised, seed=0, n_steps=ROLLOUT // envs.num_envs, device="cpu", **settings)
 
 
 def contenders(robot: str, lanes: int, workers: list[int]) -> dict[str, BaseAlgorithm]:
     """Return the agents, each on environments of its own, after a first rollout."""
-    agents = {f"{lanes} lanes": agent_on(make_vec(f"TransReward/{robot}-v0", lanes, seed=0, reports=False), robot)}
+    agents = {f"{lanes} lanes": agent_on(make_vec(f"TransReward/{robot}-v0", lanes, seed=0, reports=False))}
     for count in workers:
         envs = make_vec_env(lambda: gym.make(f"{robot}-v5"), count, seed=0, vec_env_cls=SubprocVecEnv)
-        agents[f"{count} workers"] = agent_on(envs, robot)
+        agents[f"{count} workers"] = agent_on(envs)
     for agent in agents.values():
         agent.learn(ROLLOUT)
     return agents

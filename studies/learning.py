@@ -37,8 +37,9 @@ from studies.claim import claim
 from transreward_baselines import ppo, sac
 from transreward_baselines.evaluation import evaluate_id
 from transreward_baselines.results import Evaluation, read_table
-from transreward_baselines.sb3.agents import _PPO, _PPO_ROLLOUT, _SAC, policy_of
+from transreward_baselines.sb3.agents import policy_of
 from transreward_baselines.sb3.lanes import make_vec
+from transreward_baselines.sb3.settings import ROLLOUT, agent_settings
 from transreward_baselines.script import errors_told
 from transreward_baselines.tuned import tuned
 
@@ -117,8 +118,9 @@ def sb3_ppo(lanes: int) -> Callable[[Job], Iterator[Evaluation]]:
 
     def make(job: Job) -> BaseAlgorithm:
         envs = make_vec(job.env_id, lanes, seed=job.seed, reports=False, threads=job.threads)
-        normalised = VecNormalize(envs, gamma=_PPO["gamma"])
-        return PPO("MlpPolicy", normalised, seed=job.seed, n_steps=_PPO_ROLLOUT // lanes, device="cpu", **_PPO)
+        settings = agent_settings("sb3-ppo", job.task)
+        normalised = VecNormalize(envs, gamma=settings["gamma"])
+        return PPO("MlpPolicy", normalised, seed=job.seed, n_steps=ROLLOUT // lanes, device="cpu", **settings)
 
     return lambda job: sb3(job, make, eval_every=25_000)
 
@@ -129,7 +131,7 @@ def sb3_sac(job: Job) -> Iterator[Evaluation]:
     def make(job: Job) -> BaseAlgorithm:
         env: VecEnv = DummyVecEnv([lambda: gym.make(job.env_id)])
         env.seed(job.seed)
-        return SAC("MlpPolicy", env, seed=job.seed, device="cpu", **_SAC)
+        return SAC("MlpPolicy", env, seed=job.seed, device="cpu", **agent_settings("sb3-sac", job.task))
 
     return sb3(job, make, eval_every=2_000)
 

@@ -18,9 +18,17 @@ from transreward_baselines.config import RunConfig, read_config
 from transreward_baselines.evaluation import Policy
 from transreward_baselines.parts.replay import require_arrays
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints, new_checkpoint
-from transreward_baselines.sb3.agents import has_ledger, make_agent, make_plain_env, policy_of, training_steps
+from transreward_baselines.sb3.agents import (
+    has_ledger,
+    make_agent,
+    make_plain_env,
+    policy_of,
+    settings_of,
+    training_steps,
+)
 from transreward_baselines.sb3.drae import DRaEReplayBuffer
 from transreward_baselines.sb3.replay import CompensatedReplayBuffer
+from transreward_baselines.sb3.settings import as_json
 from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.storage import (
     Tensors,
@@ -39,7 +47,8 @@ _REPLAY_ARRAYS = ("observations", "next_observations", "actions", "rewards", "do
 def save_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) -> None:
     """Write a checkpoint as a whole, and then delete the one before it."""
     with new_checkpoint(directory, agent.num_timesteps) as draft:
-        save_tensors(draft / "agent.safetensors", _agent_tensors(agent), {"agent": config.agent})
+        about = {"agent": config.agent, "settings": as_json(settings_of(config))}
+        save_tensors(draft / "agent.safetensors", _agent_tensors(agent), about)
         if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer):
             save_tensors(draft / "replay.safetensors", _replay_tensors(buffer), {})
         if config.compensated:
@@ -61,14 +70,13 @@ def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
     """Put an agent and its environments back to the newest checkpoint; ``False`` if there is none.
 
     Raises:
-        RunDirectoryError: The checkpoint cannot be read.
+        RunDirectoryError: The checkpoint cannot be read, or is of an agent with other settings.
     """
     if not (found := checkpoints(directory)):
         return False
     path = found[-1]
     try:
-        tensors, _ = load_tensors(path / "agent.safetensors")
-        _load_agent_tensors(agent, tensors)
+        _restore_agent(agent, config, path)
         if isinstance(buffer := getattr(agent, "replay_buffer", None), ReplayBuffer) and agent.env is not None:
             _load_replay_tensors(buffer, load_tensors(path / "replay.safetensors")[0])
         progress = json.loads((path / "progress.json").read_text())
@@ -79,6 +87,8 @@ def load_checkpoint(agent: BaseAlgorithm, config: RunConfig, directory: Path) ->
             agent.env.env_method("restore_steps", indices=[0], **progress["spent"])
         if config.compensated:
             agent.env.env_method("load_state", str(path / "compensation.safetensors"), indices=[0])
+    except RunDirectoryError:
+        raise
     except (CorruptFileError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise RunDirectoryError(f"The checkpoint {path} cannot be read ({error}). Delete it to start again.") from error
     agent.num_timesteps, agent._n_updates = progress["steps"], progress["updates"]
@@ -98,7 +108,9 @@ def load_policy(directory: Path) -> tuple[RunConfig, Policy]:
     acting = replace(config, steps=1, n_envs=1, relabel=False, learn_from="both", whole_episodes=False)
     agent = make_agent(acting, make_plain_env(config))
     try:
-        _load_agent_tensors(agent, load_tensors(found[-1] / "agent.safetensors")[0])
+        _restore_agent(agent, config, found[-1])
+    except RunDirectoryError:
+        raise
     except (CorruptFileError, OSError, KeyError, RuntimeError) as error:
         raise RunDirectoryError(f"The checkpoint {found[-1]} cannot be read ({error}).") from error
     return config, policy_of(agent)
@@ -117,6 +129,23 @@ def _agent_tensors(agent: BaseAlgorithm) -> Tensors:
     if (normalise := agent.get_vec_normalize_env()) is not None:
         tensors.update(with_prefix("normalize", _statistics(normalise)))
     return tensors
+
+
+def _restore_agent(agent: BaseAlgorithm, config: RunConfig, checkpoint: Path) -> None:
+    """Put an agent back to a checkpoint, which one of the same settings has left.
+
+    Raises:
+        RunDirectoryError: It was one of other settings.
+    """
+    tensors, about = load_tensors(checkpoint / "agent.safetensors")
+    mine = as_json(settings_of(config))
+    if (theirs := about.get("settings")) != mine:
+        raise RunDirectoryError(
+            f"A run goes on with the settings that its agent began with: {checkpoint} is of {theirs or 'others'}, and "
+            f"{config.agent} now has {mine} on this robot. Take the version of this package that began it, or give the "
+            "run a new directory."
+        )
+    _load_agent_tensors(agent, tensors)
 
 
 def _load_agent_tensors(agent: BaseAlgorithm, tensors: Tensors) -> None:

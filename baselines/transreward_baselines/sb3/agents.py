@@ -9,7 +9,6 @@ import gymnasium as gym
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
-from torch import nn
 
 from transreward_baselines.config import RunConfig
 from transreward_baselines.evaluation import Policy
@@ -17,21 +16,10 @@ from transreward_baselines.lanes import make_lanes
 from transreward_baselines.sb3.drae import DRaEReplayBuffer, drae_replay
 from transreward_baselines.sb3.lanes import VectorEnvAdapter
 from transreward_baselines.sb3.replay import compensated_replay
+from transreward_baselines.sb3.settings import ROLLOUT, agent_settings
 from transreward_baselines.training_ids import evaluation_places, with_agents_own
 from transreward_envs import METHODS, get_pair
 from transreward_envs.pairs import ROLES, Role
-
-_PPO: dict[str, Any] = {
-    "batch_size": 256,
-    "n_epochs": 10,
-    "learning_rate": 1e-3,
-    "gamma": 0.98,
-    "gae_lambda": 0.92,
-    "policy_kwargs": {"log_std_init": -2.0, "ortho_init": False, "activation_fn": nn.ReLU, "net_arch": [64, 64]},
-}
-_SAC: dict[str, Any] = {"batch_size": 256, "learning_rate": 3e-4, "gamma": 0.99}
-_PPO_ROLLOUT = 2048
-"""Steps of all lanes together, about: what is collected and never learned from would be wasted target steps."""
 
 
 def make_training_env(config: RunConfig) -> VecEnv:
@@ -40,7 +28,12 @@ def make_training_env(config: RunConfig) -> VecEnv:
     made = make_lanes(get_pair(config.pair).id(config.method), config.n_envs, settings=kwargs)
     lanes = VectorEnvAdapter(made, reports=config.relabel)
     lanes.seed(config.seed)
-    return VecNormalize(lanes, gamma=_PPO["gamma"]) if config.agent == "sb3-ppo" else lanes
+    return VecNormalize(lanes, gamma=settings_of(config)["gamma"]) if config.agent == "sb3-ppo" else lanes
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """Return the settings of a run's agent, which are those of its pair's robot."""
+    return agent_settings(config.agent, get_pair(config.pair).robot)
 
 
 def training_keywords(config: RunConfig) -> dict[str, Any]:
@@ -48,8 +41,7 @@ def training_keywords(config: RunConfig) -> dict[str, Any]:
     keywords = dict(config.settings)
     if config.target_budget is not None:
         keywords["target_budget"] = config.target_budget
-    gamma = (_PPO if config.agent == "sb3-ppo" else _SAC)["gamma"]
-    return with_agents_own(config.method, keywords, seed=config.seed, gamma=gamma)
+    return with_agents_own(config.method, keywords, seed=config.seed, gamma=settings_of(config)["gamma"])
 
 
 def places_of(config: RunConfig) -> dict[Role, tuple[str, dict[str, Any]]]:
@@ -66,12 +58,13 @@ def make_plain_env(config: RunConfig) -> VecEnv:
 
 def make_agent(config: RunConfig, env: VecEnv) -> BaseAlgorithm:
     """Make the agent of a run."""
+    shared = {**settings_of(config), "seed": config.seed, "device": "cpu"}
     if config.agent == "sb3-ppo":
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="You have specified a mini-batch size", category=UserWarning)
-            return PPO("MlpPolicy", env, seed=config.seed, n_steps=rollout_steps(config), device="cpu", **_PPO)
+            return PPO("MlpPolicy", env, n_steps=rollout_steps(config), **shared)
     size = min(config.steps, 1_000_000)
-    agent = SAC("MlpPolicy", env, seed=config.seed, buffer_size=size, device="cpu", **_replay(config, env), **_SAC)
+    agent = SAC("MlpPolicy", env, buffer_size=size, **_replay(config, env), **shared)
     if isinstance(agent.replay_buffer, DRaEReplayBuffer):
         agent.replay_buffer.follow(agent)
     return agent
@@ -90,7 +83,7 @@ def rollout_steps(config: RunConfig) -> int:
 
     A run that acts in the target alone ends where its budget does, and a rollout that is cut short is not learned from.
     """
-    usual = max(_PPO_ROLLOUT // config.n_envs, 1)
+    usual = max(ROLLOUT // config.n_envs, 1)
     if config.target_budget is None or not acts_in_target_alone(config):
         return usual
     each = min(config.target_budget, config.steps) // config.n_envs
