@@ -23,6 +23,7 @@ PPO: Mapping[str, Any] = {
 }
 
 TUNED: Mapping[str, Mapping[str, Any]] = {
+    "Hopper": {"batch_size": 64},
     "HalfCheetah": {
         "n_epochs": 10,
         "learning_rate": 1e-3,
@@ -31,7 +32,7 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
         "gae_lambda": 0.92,
         "max_grad_norm": 0.5,
         "policy_kwargs": {"log_std_init": -2.0, "ortho_init": False, "activation_fn": nn.ReLU, "net_arch": [64, 64]},
-    }
+    },
 }
 """Settings of PPO by robot, where they differ."""
 
