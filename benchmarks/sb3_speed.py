@@ -29,7 +29,7 @@ from transreward_baselines.sb3.settings import ROLLOUT, agent_settings
 from transreward_baselines.script import errors_told
 
 LEARNER = "HalfCheetah"
-"""Robot whose settings the agent has on all."""
+"""Robot whose settings the agent has, on all robots."""
 
 
 def agent_on(envs: VecEnv) -> BaseAlgorithm:

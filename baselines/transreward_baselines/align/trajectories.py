@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import torch
 from gymnasium.vector import SyncVectorEnv
 
 from transreward_envs import Pair
@@ -72,9 +71,13 @@ def imagine(pair: Pair, settings: Mapping[str, Any], *, seed: int) -> tuple[Refe
         env.reset(seed=seed)
         dtw = env.get_wrapper_attr("compensation")
         assert isinstance(dtw, DTW)
-        piece = next(iter(dtw.imagine(1, seed=seed)))
-    observations = piece.plan.observations.to(torch.float64).numpy()
-    return piece.reference, Reference(observations=observations, rewards=piece.labels[0].rewards)
+        piece = next(iter(dtw.imagine(1, seed=seed)), None)
+    if piece is None:
+        raise ValueError(
+            f"What is imagined starts from states that the world model knows, and of {pair.name!r} it knows none that "
+            f"the references go through, with trust={dtw.trust:g}. Give a larger `trust`, or more `fit_budget`."
+        )
+    return piece.reference, Reference(observations=piece.found.observations, rewards=piece.found.rewards)
 
 
 def _acted(word: str, pair: Pair, role: Role, seed: int) -> Reference:

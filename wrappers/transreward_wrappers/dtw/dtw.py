@@ -26,10 +26,12 @@ from transreward_envs.methods import ActsIn
 from transreward_envs.pairs import Pair, Role
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.compensation import Compensation, Env, Float, Follower, Transitions
+from transreward_wrappers.datasets import Episode
 from transreward_wrappers.dtw.follower import FollowReference
 from transreward_wrappers.dtw.imagination import Imagination, Imagined
 from transreward_wrappers.dtw.kept import episodes_of, episodes_tensors, references_of, references_tensors
 from transreward_wrappers.dtw.labels import Labeller, Labels, identity
+from transreward_wrappers.dtw.recorded import Recorded
 from transreward_wrappers.dtw.settings import FOLLOWING, DTWSettings
 from transreward_wrappers.dtw.stitching import Stitcher
 from transreward_wrappers.dtw.target import PRIOR_SHARE, Kinds, TargetModel, first_episodes
@@ -41,7 +43,7 @@ from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix
 RECENT = 5_000
 """Newest steps of the agent's on which a new reward model pays as much, on average, as the one before it."""
 
-LABELS = 2
+LABELS = 3
 """Counts the ways in which observations have been paid: a fit that was kept of another one is made anew."""
 
 MOST_UNIT = 10.0
@@ -96,7 +98,7 @@ class DTW(DTWSettings, Compensation):
         self._reward = Regression(observation_size, settings=self.fit_settings(), name="the aligned reward")
         self._range, self._unit = (0.0, 0.0), 1.0
         self._own = Stitcher(self.capacity)
-        self._steps, self._rounds = 0, 0
+        self._steps, self._rounds, self._imagined = 0, 0, 0
         self._target: TargetModel | None = None
         if self.imagines and self._map is None:
             assert self._pair is not None, "check(pair) comes before bind"
@@ -204,12 +206,14 @@ class DTW(DTWSettings, Compensation):
             )
 
     def diagnostics(self) -> dict[str, float]:
-        """Return the rounds of learning so far, and how far the world model sees."""
+        """Return the rounds of learning so far, how far the world model sees, and from how many of its steps rewards learn."""
         figures = {"rounds": float(self._rounds)} if self.reward == "model" else {}
-        return figures | (self._target.figures() if self._target is not None else {})
+        if self._target is None:
+            return figures
+        return {**figures, **self._target.figures(), "imagined_steps": float(self._imagined)}
 
     def imagine(self, segments: int, *, seed: int) -> Iterator[Imagined]:
-        """Yield pieces of references, and what the world model imagines in their place.
+        """Yield pieces of references, and what the world model imagines in their place; none where it knows too little.
 
         Args:
             segments: Number of pieces.
@@ -229,6 +233,8 @@ class DTW(DTWSettings, Compensation):
             labeller=self._labeller,
             settings=self.plan_settings(),
             bad=self.bad,
+            trust=self.trust,
+            recorded=Recorded(self._episodes(), self.horizon),
         )
         return imagination(self._references, segments, seed=seed)
 
@@ -243,8 +249,9 @@ class DTW(DTWSettings, Compensation):
             tensors |= with_prefix(f"first.{kind}", episodes_tensors(episodes))
         if self._actions is not None:
             tensors["actions"] = torch.from_numpy(np.stack([self._actions.low, self._actions.high]))
-        counts = {"steps": self._steps, "rounds": self._rounds, "range": self._range, "unit": self._unit}
-        about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, "labels": LABELS, **counts}
+        counts = {"steps": self._steps, "rounds": self._rounds, "imagined": self._imagined}
+        paid = {"range": self._range, "unit": self._unit}
+        about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, "labels": LABELS, **counts, **paid}
         about["first"] = list(self._first)  # in the order that seeded draws go by
         if self._target is not None and self._target.fitted:
             tensors |= with_prefix("model", self._target.tensors())
@@ -271,21 +278,26 @@ class DTW(DTWSettings, Compensation):
             low, high = tensors["actions"].numpy()
             self._actions = Box(low, high, dtype=low.dtype.type)
         self._own.restore(episodes_of(without_prefix("own", tensors)))
-        self._steps, self._rounds = about["steps"], about["rounds"]
+        self._steps, self._rounds, self._imagined = about["steps"], about["rounds"], about["imagined"]
         self._range, self._unit = tuple(about["range"]), about["unit"]
         if self._target is not None:
             self._target.restore(path, without_prefix("model", tensors), about["model"])
 
     def _learn(self) -> None:
         """Fit the reward model to all episodes there are, and to what is imagined."""
-        episodes = [*chain.from_iterable(self._first.values()), *self._own.episodes()]
-        joined = Labels.join([*self._labeller.of_episodes(episodes, self._references), *self._imagined_labels()])
+        joined = Labels.join(
+            [*self._labeller.of_episodes(self._episodes(), self._references), *self._imagined_labels()]
+        )
         recent = self._own.recent(RECENT)
         before = self._paid(recent).mean() if len(recent) else 0.0
         self._reward.fit(joined.observations.astype(np.float32), joined.rewards)
         self._range, self._unit = (float(joined.rewards.min()), float(joined.rewards.max())), 1.0
         if len(recent) and (now := self._paid(recent).mean()) > 0.0:
             self._unit = float(np.clip(before / now, 1.0 / MOST_UNIT, MOST_UNIT))
+
+    def _episodes(self) -> list[Episode]:
+        """Return the target's episodes, the agent's own among them."""
+        return [*chain.from_iterable(self._first.values()), *self._own.episodes()]
 
     def _paid(self, observations: Float) -> Float:
         """Return what arriving at each observation is paid, as ``(B,)``."""
@@ -296,4 +308,6 @@ class DTW(DTWSettings, Compensation):
         if self._target is None:
             return []
         pieces = self.imagine(self.segments, seed=self.seed + self._rounds)
-        return [label for piece in pieces for label in piece.labels]
+        labels = [label for piece in pieces for label in piece.labels]
+        self._imagined = sum(len(label.rewards) for label in labels)
+        return labels

@@ -89,7 +89,10 @@ class DTWSettings:
     """Sequences of actions in an iteration."""
 
     disagreement: float = 1.0
-    """Of the search, on the world model's spread [score per standard deviation of observations]."""
+    """Of the search, on the world model's spread [cost a step for each time that it is what it is on held-out data]."""
+
+    trust: float = 3.0
+    """What is imagined counts where the world model's spread is at most so many times that on held-out data [-]."""
 
     bad: int = 4
     """Random sequences that are imagined and paid for beside each that was searched."""
@@ -145,7 +148,8 @@ class DTWSettings:
             require_non_negative(name, getattr(self, name))
         for name in ("gamma", "random_share"):
             require_share(name, getattr(self, name))
-        require_positive("learning_rate", self.learning_rate)
+        for name in ("learning_rate", "trust"):
+            require_positive(name, getattr(self, name))
         if self.tau is not None:
             require_positive("tau", self.tau)
         require_correspondence(self.correspondence)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 STEPS = (1, 5, 10, 25)
 """Steps ahead at which a model is judged."""
 
@@ -57,6 +59,13 @@ class ModelReport:
         """Return the model's error as a share of persistence's on a kind of data, by steps ahead."""
         errors = self.errors[kind]
         return {step: errors.ratio(index) for index, step in enumerate(STEPS[: len(errors.model)])}
+
+    def spread_ahead(self, steps: int) -> list[float]:
+        """Return the mean spread after each of so many steps, in between as between its neighbours; 1 where unknown."""
+        if not self.spread:
+            return [1.0] * steps
+        judged = STEPS[: len(self.spread)]
+        return [float(one) for one in np.interp(np.arange(1, steps + 1), judged, self.spread)]
 
     def poor_kinds(self, horizon: int) -> dict[str, float]:
         """Return the kinds of data, and ratios, on which the model is too poor to plan so many steps ahead."""
