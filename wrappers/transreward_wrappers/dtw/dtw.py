@@ -206,7 +206,7 @@ class DTW(DTWSettings, Compensation):
             )
 
     def diagnostics(self) -> dict[str, float]:
-        """Return the rounds of learning so far, how far the world model sees, and from how many of its steps rewards learn."""
+        """Return the rounds of learning so far, how far the world model sees, and how many imagined steps count."""
         figures = {"rounds": float(self._rounds)} if self.reward == "model" else {}
         if self._target is None:
             return figures
