@@ -1,8 +1,8 @@
 """Generate what the documentation says about pairs, from the table and from measurements: `make docs`.
 
 Writes a page a robot in docs/robots/, with the effective values of every pair, the tables of docs/references.md and
-docs/drae.md, those of docs/evidence.md, docs/drae-results.md and docs/offline.md from docs/results, what the
-demonstration found in docs/demo.md and README.md, and the table of suites in README.md.
+docs/drae.md, those of docs/evidence.md, docs/drae-results.md, docs/offline.md and docs/reward-free.md from
+docs/results, what the demonstration found in docs/demo.md and README.md, and the table of suites in README.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import drae_results
 import evidence
 import offline_results
 import references
+import reward_free_results
 from marks import between
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +32,8 @@ def pages() -> dict[Path, str]:
     """Return the text of every generated file."""
     written = {ROOT / "docs" / "robots" / f"{robot}.md": robot_page(robot) for robot in ROBOTS}
     written[ROOT / "docs" / "robots" / "README.md"] = index()
-    for part in (demo_results, drae_bias, drae_results, evidence, offline_results, references):
+    parts = (demo_results, drae_bias, drae_results, evidence, offline_results, references, reward_free_results)
+    for part in parts:
         written[part.PAGE] = part.page()
     readme = demo_results.readme((ROOT / "README.md").read_text())
     written[ROOT / "README.md"] = between(readme, "suites", suites_table())
