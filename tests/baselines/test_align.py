@@ -90,6 +90,15 @@ def test_a_world_model_imagines_the_target(tmp_path: Path, monkeypatch: pytest.M
     assert told["source steps"] <= 10
 
 
+def test_a_world_model_that_knows_no_state_of_the_references_imagines_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRANSREWARD_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit):
+        main(["align", "--pair", PAIR, "--target", "imagined", "--set", *TINY, "trust=1e-9", "--out", str(tmp_path)])
+    assert "trust=1e-09. Give a larger `trust`, or more `fit_budget`" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

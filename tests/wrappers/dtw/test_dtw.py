@@ -251,6 +251,21 @@ def test_a_piece_of_a_reference_is_imagined_from_the_state_that_it_has_there() -
         next(iter(gym.make(ID, **{**TINY, "segments": 0}).get_wrapper_attr("compensation").imagine(1, seed=0)))
 
 
+@pytest.mark.parametrize(("trust", "steps"), [(1e6, 2 * 2 * 5), (1e-9, 0)])
+def test_rewards_learn_from_what_is_imagined_where_the_model_is_trusted(
+    trust: float, steps: int, tmp_path: Path
+) -> None:
+    env = gym.make(ID, **TINY, trust=trust)
+    env.reset(seed=0)
+    assert env.get_wrapper_attr("diagnostics")["imagined_steps"] == steps
+    assert bool(list(env.get_wrapper_attr("compensation").imagine(1, seed=0))) == (steps > 0)
+    env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
+    again = gym.make(ID, **TINY, trust=trust)
+    again.get_wrapper_attr("load_state")(str(tmp_path / "state"))
+    assert again.get_wrapper_attr("diagnostics")["imagined_steps"] == steps
+    assert all(np.isfinite(reward) for reward, _ in walk(env, 10))
+
+
 def test_robots_that_differ_are_aligned_in_the_sources_observations() -> None:
     env = gym.make("TransReward/Walker2d-from-Hopper-dtw-v0", **{**TINY, "fit_budget": 60})
     compensation = env.get_wrapper_attr("compensation")

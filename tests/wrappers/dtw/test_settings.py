@@ -21,6 +21,7 @@ from transreward_wrappers.dtw import DTW
         ({"gamma": 1.5}, r"`gamma` must .*got 1.5"),
         ({"candidates": 1}, "`candidates` must be an integer >= 2; got 1"),
         ({"penalty": float("nan")}, "`penalty` must be finite and >= 0; got nan"),
+        ({"trust": 0.0}, "`trust` must be finite and > 0; got 0.0"),
         ({"correspondence": "bones"}, "Unknown correspondence 'bones'"),
     ],
 )

@@ -25,7 +25,6 @@ from transreward_wrappers.world_models.model import AnyModel
 RUN = 8
 """Observations of a reference from which its piece's initial state is inferred."""
 
-
 STD = 0.3
 """Of the first Gaussian of a search about recorded actions, in each number [-]."""
 
