@@ -10,7 +10,7 @@ from marks import between, table
 from numpy.typing import NDArray
 
 from transreward_baselines.benchmark.report import figure
-from transreward_baselines.benchmark.statistics import Estimate, estimate, mean
+from transreward_baselines.benchmark.statistics import estimate, mean, ratio_of_means
 from transreward_baselines.benchmark.table import RESULTS, RunRow
 from transreward_baselines.results import read_table
 
@@ -32,8 +32,6 @@ CONTENDERS = {
 
 ENOUGH, SHARE = 60.0, 0.8
 """Score that the true reward has to make for a pair to count, and share of it that is aimed at."""
-
-RESAMPLES = 2_000
 
 Scores = Mapping[str, NDArray[np.float64]]
 """Of the runs of each contender, by seed."""
@@ -89,14 +87,8 @@ def _told(runs: NDArray[np.float64] | None, seeds: int) -> str:
 
 
 def _share(runs: NDArray[np.float64], true: NDArray[np.float64]) -> str:
-    """Return the mean as a share of the true reward's, with an interval that draws the runs of both."""
-    generator = np.random.default_rng(0)
-    drawn = [one[generator.integers(0, len(one), (RESAMPLES, len(one)))].mean(axis=1) for one in (runs, true)]
-    low, high = np.percentile(drawn[0] / drawn[1], [2.5, 97.5])
-    several = min(len(runs), len(true)) > 1
-    found = Estimate(
-        value=float(runs.mean() / true.mean()), low=low if several else None, high=high if several else None
-    )
+    """Return the mean as a share of the true reward's."""
+    found = ratio_of_means(runs, true)
     return figure(found.value, found.low, found.high, 2)
 
 

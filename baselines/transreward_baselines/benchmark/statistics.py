@@ -76,6 +76,16 @@ def mean_of_means(strata: Strata, groups: Strata) -> Estimate:
     return _with_interval(value, means.mean(axis=0))
 
 
+def ratio_of_means(ours: Array, theirs: Array) -> Estimate:
+    """Return the mean of our runs over that of theirs, as ``(runs,)`` each, with an interval that draws both."""
+    value = float(ours.mean() / theirs.mean())
+    if min(len(ours), len(theirs)) < 2:
+        return Estimate(value=value)
+    generator = np.random.default_rng(0)
+    drawn, rivals = (_resampled(runs, generator).mean(axis=-1) for runs in (ours, theirs))
+    return _with_interval(value, drawn / rivals)
+
+
 def probability_of_improvement(ours: Strata, theirs: Strata) -> Estimate:
     """Return the probability that a run of ours beats one of theirs in a pair drawn at random, ties counting a half.
 

@@ -48,6 +48,15 @@ def test_the_interval_of_two_runs_is_from_one_to_the_other() -> None:
     assert found == Estimate(value=4.0, low=3.0, high=5.0)  # both draws are the lower one in a quarter of all
 
 
+def test_a_ratio_of_means_has_an_interval_that_draws_both() -> None:
+    ours, theirs = np.array([1.0, 3.0]), np.array([2.0, 8.0])
+    found = statistics.ratio_of_means(ours, theirs)
+    assert (found.value, found.low, found.high) == (0.4, 0.125, 1.5)
+    fixed = statistics.ratio_of_means(ours, np.full(4, 2.0))
+    assert (fixed.value, fixed.low, fixed.high) == (1.0, 0.5, 1.5)
+    assert statistics.ratio_of_means(ours, theirs[:1]).low is None
+
+
 def test_one_run_of_a_pair_has_no_interval() -> None:
     assert estimate(interquartile_mean, [np.array([3.0]), np.array([1.0, 5.0])]) == Estimate(value=3.0)
     found = probability_of_improvement([np.array([3.0])], [np.array([1.0, 5.0])])
