@@ -1,6 +1,7 @@
 """Imagination: only what the world model knows counts, and a search sets out from what has been seen."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import torch
 
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.datasets import Episode
+from transreward_wrappers.dtw import imagination as imagination_module
 from transreward_wrappers.dtw.imagination import Imagination
 from transreward_wrappers.dtw.labels import Labeller, identity
 from transreward_wrappers.dtw.recorded import NEAREST, Recorded
-from transreward_wrappers.world_models import PlanSettings
+from transreward_wrappers.world_models import PlanSettings, plan
 from transreward_wrappers.world_models.priors import StateGuess
 from transreward_wrappers.world_models.report import Errors, ModelReport
 
@@ -149,6 +151,44 @@ def test_recorded_actions_are_those_of_the_best_outcome_that_begins_near() -> No
     lowest = recorded.actions(np.array([0.0]), lambda observations: -highest(observations), scale=np.array([0.05]))
     assert lowest is not None
     assert set(lowest[:, 0].tolist()) == {-1.0}
+
+
+def test_recorded_actions_go_with_their_own_outcomes() -> None:
+    random = np.random.default_rng(0)
+    episodes = [
+        Episode(
+            observations=random.standard_normal((steps + 1, 1)),
+            actions=random.uniform(-1.0, 1.0, (steps, 1)),
+            rewards=np.zeros(steps),
+            terminated=False,
+        )
+        for steps in (12, HORIZON - 1, 15, HORIZON)
+    ]
+    recorded = Recorded(episodes, HORIZON)
+    for episode in episodes:
+        for place in range(len(episode) - HORIZON + 1):
+            outcome = torch.tensor(episode.observations[place + 1 : place + HORIZON + 1]).float()
+
+            def alike(observations: torch.Tensor, outcome: torch.Tensor = outcome) -> torch.Tensor:
+                return -(observations - outcome).abs().sum(dim=(1, 2))
+
+            found = recorded.actions(episode.observations[place], alike, scale=np.ones(1))
+            assert found is not None
+            assert np.allclose(found.numpy(), episode.actions[place : place + HORIZON])
+
+
+def test_a_search_about_what_has_been_seen_stays_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+
+    def planned(*args: Any, settings: PlanSettings, **more: Any) -> Any:
+        told.append(settings.std)
+        return plan(*args, settings=settings, **more)
+
+    monkeypatch.setattr(imagination_module, "plan", planned)
+    imagination(Integrator()).piece(line(), 0, generator())
+    imagination(Integrator(), recorded=Recorded([going(0.0, 1.0)], HORIZON)).piece(line(), 0, generator())
+    assert told == [PlanSettings().std, imagination_module.STD]
+    assert told[1] < told[0]
 
 
 def test_episodes_shorter_than_the_horizon_start_no_search() -> None:
