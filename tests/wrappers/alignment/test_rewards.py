@@ -78,6 +78,69 @@ def test_the_gate_tells_a_copy_from_an_agent_that_stands_still() -> None:
     assert transport(still, reference.rewards).sum() < 3.0
 
 
+@pytest.mark.parametrize("method", METHODS)
+@given(matrix=costs(most=6), data=st.data(), tau=taus)
+@pytest.mark.filterwarnings("ignore:Sinkhorn")
+def test_a_mean_lies_within_the_rewards_it_is_of_and_a_gate_makes_no_more_of_it(
+    method: str, matrix: np.ndarray, data: st.DataObject, tau: float
+) -> None:
+    rewards = data.draw(arrays(matrix.shape[1]))
+    found = align(matrix, method)
+    matched = found.weights.sum(axis=1) > 0
+    assert matched.all() or method == "orca"
+    paid = transport(found, rewards, carry="mean", tau=None)
+    for row, amount in zip(found.weights[matched], paid[matched], strict=True):
+        assert rewards[row > 0].min() - 1e-9 <= amount <= rewards[row > 0].max() + 1e-9
+    assert (paid[~matched] == 0.0).all()
+    gated = transport(found, rewards, carry="mean", tau=tau)
+    shifted = transport(found, rewards - min(rewards.min(), 0.0), carry="mean", tau=None)
+    assert (gated >= 0).all()
+    assert (gated <= shifted + 1e-9).all()
+
+
+@given(matrix=costs(), data=st.data(), tau=taus)
+def test_a_mean_is_the_formula_cell_by_cell(matrix: np.ndarray, data: st.DataObject, tau: float) -> None:
+    rewards = np.abs(data.draw(arrays(matrix.shape[1])))
+    found = align(matrix, "soft_dtw")
+    right = np.zeros(len(matrix))
+    for i, j in np.ndindex(*matrix.shape):
+        right[i] += found.weights[i, j] / found.weights[i].sum() * rewards[j] * np.exp(-matrix[i, j] / tau)
+    np.testing.assert_allclose(transport(found, rewards, carry="mean", tau=tau), right, atol=1e-9)
+
+
+@given(matrix=costs(), data=st.data(), tau=taus)
+def test_what_is_balanced_is_the_formula_cell_by_cell(matrix: np.ndarray, data: st.DataObject, tau: float) -> None:
+    rewards = np.abs(data.draw(arrays(matrix.shape[1])))
+    found = align(matrix, "soft_dtw")
+    right = np.zeros(len(matrix))
+    for i, j in np.ndindex(*matrix.shape):
+        sums = found.weights[i].sum() * found.weights[:, j].sum()
+        right[i] += found.weights[i, j] / np.sqrt(sums) * rewards[j] * np.exp(-matrix[i, j] / tau)
+    np.testing.assert_allclose(transport(found, rewards, carry="balanced", tau=tau), right, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@given(matrix=costs(most=6))
+@pytest.mark.filterwarnings("ignore:Sinkhorn")
+def test_what_is_balanced_lies_between_the_total_and_the_mean(method: str, matrix: np.ndarray) -> None:
+    found = align(matrix, method)
+    assert (found.balanced <= np.maximum(found.shares, found.averages) + 1e-12).all()
+    assert (found.balanced >= np.minimum(found.shares, found.averages) - 1e-12).all()
+
+
+@given(pace=st.integers(1, 4), steps=st.integers(2, 8), data=st.data())
+def test_a_slow_copy_earns_as_much_a_step_by_the_mean_as_much_in_all_by_the_total_and_between_when_balanced(
+    pace: int, steps: int, data: st.DataObject
+) -> None:
+    rewards = np.abs(data.draw(arrays(steps)))
+    there = 10.0 * np.arange(steps)
+    found = align((np.repeat(there, pace)[:, None] - there) ** 2)
+    np.testing.assert_allclose(transport(found, rewards, carry="mean"), np.repeat(rewards, pace), atol=1e-9)
+    np.testing.assert_allclose(transport(found, rewards), np.repeat(rewards, pace) / pace, atol=1e-9)
+    balanced = transport(found, rewards, carry="balanced")
+    np.testing.assert_allclose(balanced, np.repeat(rewards, pace) / np.sqrt(pace), atol=1e-9)
+
+
 def test_a_path_shares_out_what_it_stretches_and_adds_up_what_it_squeezes() -> None:
     matrix = np.abs(np.subtract.outer([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])) * 100.0
     np.testing.assert_allclose(transport(align(matrix), [4.0, 1.0, 2.0], tau=None), [2.0, 2.0, 3.0])
@@ -91,6 +154,8 @@ def test_transport_refuses_what_does_not_fit() -> None:
         transport(found, [0.0, np.nan, 0.0, 0.0])
     with pytest.raises(ValueError, match="`tau` must be finite and > 0; got 0.0"):
         transport(found, np.zeros(4), tau=0.0)
+    with pytest.raises(ValueError, match="Unknown carry 'sum'"):
+        transport(found, np.zeros(4), carry="sum")  # type: ignore[arg-type]
 
 
 def episode(reference: Reference, seen: np.ndarray) -> list[RowState]:

@@ -67,7 +67,7 @@ def imagination(
     return Imagination(
         model=model,
         prior=AtTheLast(),
-        labeller=Labeller(to_source=identity, method="dtw", tau=1.0, window=HORIZON),
+        labeller=Labeller(to_source=identity, method="dtw", carry="mean", tau=1.0, window=HORIZON),
         settings=settings,
         recorded=recorded or Recorded([], HORIZON),
         **{"bad": 2, "trust": 3.0, **changes},

@@ -6,12 +6,13 @@ from transreward_wrappers.alignment.distance import dtw_distance
 from transreward_wrappers.alignment.methods import METHODS, MethodName, align
 from transreward_wrappers.alignment.orca import coverage
 from transreward_wrappers.alignment.reference import Reference, on_one_floor
-from transreward_wrappers.alignment.rewards import increment, potential, progress, shaping, transport
+from transreward_wrappers.alignment.rewards import Carry, increment, potential, progress, shaping, transport
 from transreward_wrappers.alignment.rows import RowState, StreamingRows
 
 __all__ = [
     "METHODS",
     "Alignment",
+    "Carry",
     "MethodName",
     "Reference",
     "RowState",

@@ -29,8 +29,17 @@ class Alignment:
     @property
     def shares(self) -> Float:
         """W with its columns divided by their sums, as ``(T, T_ref)``; those of unmatched source steps stay 0."""
-        sums = self.weights.sum(axis=0)
-        return self.weights / np.where(sums > 0, sums, 1.0)
+        return _normalised(self.weights, axis=0)
+
+    @property
+    def averages(self) -> Float:
+        """W with its rows divided by their sums, as ``(T, T_ref)``; those of unmatched target steps stay 0."""
+        return _normalised(self.weights, axis=1)
+
+    @property
+    def balanced(self) -> Float:
+        """W divided by the roots of its rows' and columns' sums: the geometric mean of both, as ``(T, T_ref)``."""
+        return np.sqrt(self.shares * self.averages)
 
 
 def along(path: NDArray[np.int64], costs: Float, total: float) -> Alignment:
@@ -38,3 +47,9 @@ def along(path: NDArray[np.int64], costs: Float, total: float) -> Alignment:
     weights = np.zeros_like(costs)
     weights[path[:, 0], path[:, 1]] = 1.0
     return Alignment(costs=costs, weights=weights, total=total, path=path)
+
+
+def _normalised(weights: Float, axis: int) -> Float:
+    """Return weights divided by their sums along an axis, where these are not 0."""
+    sums = weights.sum(axis=axis, keepdims=True)
+    return weights / np.where(sums > 0, sums, 1.0)

@@ -2,7 +2,7 @@
 
 In hindsight, over the alignment of an episode:
 
-    transport   r'_i = sum_j W_ij r_j exp(-c_ij / tau)      W's columns sum to 1
+    transport   r'_i = sum_j W_ij r_j exp(-c_ij / tau)      W's columns sum to 1, or its rows, or between
 
 Step by step, over the row of :class:`~transreward_wrappers.alignment.StreamingRows`, with D_t its minimum and J_t the
 source steps that are first covered at t:
@@ -17,25 +17,40 @@ the reference's floor, and are at least 0.
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from transreward_envs.errors import require_non_negative, require_positive, require_share
+from transreward_envs.errors import require_non_negative, require_positive, require_share, unknown
 from transreward_wrappers.alignment.alignment import Alignment
 from transreward_wrappers.alignment.rows import RowState
 from transreward_wrappers.alignment.sequences import require_finite_array
 from transreward_wrappers.compensation import Float
 
+Carry = Literal["total", "mean", "balanced"]
+"""What is kept of the source's rewards: their total, how much they are a step, or what lies between."""
 
-def transport(alignment: Alignment, rewards: ArrayLike, *, tau: float | None = 1.0, floor: float = 0.0) -> Float:
+
+def transport(
+    alignment: Alignment, rewards: ArrayLike, *, carry: Carry = "total", tau: float | None = 1.0, floor: float = 0.0
+) -> Float:
     """Return the reward of each target step, as ``(T,)``.
 
-    Plain, the rewards of all source steps that are matched are paid in full, however bad the match: an agent that
-    stands still earns as much as a perfect copy. Gated, they are shifted, and paid in full where the cost is 0 alone.
+    ``total`` pays each source step once, shared out among the target steps that go with it: a slow copy earns as much
+    as the source did, in more steps. ``mean`` pays each target step the mean of what the source steps that go with it
+    were paid (the barycentric projection of optimal transport): a slow copy earns as much a step, and more in all.
+    ``balanced`` divides by the roots of both sums: standing beside one source step for n steps earns 1/n of its reward
+    a step by the total, all of it by the mean, and 1/sqrt(n) so. By the total, staying alive is worth too little to
+    learn to; by the mean, being slow costs nothing.
+
+    Plain, ``total`` pays the rewards of all source steps that are matched, however bad the match: an agent that stands
+    still earns as much as a perfect copy. Gated, they are shifted, and paid in full where the cost is 0 alone.
 
     Args:
         alignment: Of a target sequence with the reference.
         rewards: Of the reference, as ``(T_ref,)``.
+        carry: ``total``, ``mean`` or ``balanced``.
         tau: Cost at which the gate pays 1/e; a sum over features, so the observation's size is a start. ``None`` for no
             gate.
         floor: What a gate pays from; lowered to the least reward, if that is below. Pieces of one reference need the
@@ -43,16 +58,20 @@ def transport(alignment: Alignment, rewards: ArrayLike, *, tau: float | None = 1
 
     Raises:
         TypeError: ``tau`` is not a number.
-        ValueError: It is not finite or not above 0, or rewards are of another length or not finite.
+        ValueError: It is not finite or not above 0, ``carry`` is unknown, or rewards are of another length or not
+            finite.
     """
+    if carry not in (kept := get_args(Carry)):
+        raise ValueError(unknown("carry", carry, kept))
     values = np.asarray(rewards, dtype=np.float64)
     if values.shape != alignment.costs.shape[1:]:
         raise ValueError(f"`rewards` must have the shape ({alignment.costs.shape[1]},); got {values.shape}.")
     require_finite_array("rewards", values)
+    weights = {"total": alignment.shares, "mean": alignment.averages, "balanced": alignment.balanced}[carry]
     if tau is None:
-        return alignment.shares @ values
+        return weights @ values
     require_positive("tau", tau)
-    return (alignment.shares * np.exp(-alignment.costs / tau)) @ (values - min(floor, float(values.min())))
+    return (weights * np.exp(-alignment.costs / tau)) @ (values - min(floor, float(values.min())))
 
 
 def progress(before: RowState, after: RowState, *, tau: float | None = 1.0, penalty: float = 0.1) -> Float:

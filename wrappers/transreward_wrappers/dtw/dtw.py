@@ -2,10 +2,10 @@
 
     r'(s') = mean_k f_k(s'),   f fitted to  (s'_i, sum_j W_ij r_j exp(-c_ij / tau))
 
-where W aligns target observations with a recorded source trajectory, its columns summing to 1, c are the costs, and r
-the source's rewards. What is aligned are the target's own episodes, good and bad, and what a world model of the target
-imagines of actions that were searched to follow the source. The step-by-step forms are in
-:mod:`transreward_wrappers.alignment.rewards`.
+where W aligns target observations with a recorded source trajectory, divided by the roots of its rows' and columns'
+sums (or by either, see ``carry``), c are the costs, and r the source's rewards. What is aligned are the target's own
+episodes, good and bad, and what a world model of the target imagines of actions that were searched to follow the
+source. The step-by-step forms are in :mod:`transreward_wrappers.alignment.rewards`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix
 RECENT = 5_000
 """Newest steps of the agent's on which a new reward model pays as much, on average, as the one before it."""
 
-LABELS = 3
+LABELS = 4
 """Counts the ways in which observations have been paid: a fit that was kept of another one is made anew."""
 
 MOST_UNIT = 10.0
@@ -92,6 +92,7 @@ class DTW(DTWSettings, Compensation):
         self._labeller = Labeller(
             to_source=self._map.observation if self._map else identity,
             method=self.alignment,
+            carry=self.carry,
             tau=self.tau or float(self._features),
             window=self.horizon,
         )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from transreward_wrappers.alignment import MethodName, Reference, align, transport
+from transreward_wrappers.alignment import Carry, MethodName, Reference, align, transport
 from transreward_wrappers.compensation import Float
 from transreward_wrappers.datasets import Episode
 
@@ -54,6 +54,9 @@ class Labeller:
     method: MethodName
     """What aligns."""
 
+    carry: Carry
+    """What is kept of the source's rewards."""
+
     tau: float
     """Cost at which the gate pays 1/e."""
 
@@ -64,7 +67,7 @@ class Labeller:
         """Return what a sequence, as ``(T, observation_size)``, is worth beside a piece of a reference."""
         settings = {"open_end": True} if self.method == "dtw" else {}  # a slow one stops short of the piece's end
         found = align(piece.costs(self.to_source(observations)), self.method, **settings)
-        paid = transport(found, piece.rewards, tau=self.tau, floor=piece.floor)
+        paid = transport(found, piece.rewards, carry=self.carry, tau=self.tau, floor=piece.floor)
         return Labels(observations=observations, rewards=paid)
 
     def of_episodes(self, episodes: Iterable[Episode], references: Sequence[Reference]) -> list[Labels]:

@@ -14,7 +14,7 @@ from transreward_envs.errors import (
     require_share,
     unknown,
 )
-from transreward_wrappers.alignment import METHODS, MethodName
+from transreward_wrappers.alignment import METHODS, Carry, MethodName
 from transreward_wrappers.dtw.references import ReferenceData
 from transreward_wrappers.regression import FitSettings
 from transreward_wrappers.world_models import MODELS, PlanSettings
@@ -51,6 +51,11 @@ class DTWSettings:
     alignment: MethodName = "dtw"
     """What aligns episodes with references for ``model``: ``dtw``, ``soft_dtw``, ``ot``, ``temporal_ot``, ``orca`` or
     ``min_distance``."""
+
+    carry: Carry = "balanced"
+    """What is kept of the source's rewards for ``model``: with ``total``, a source step is paid once, however many
+    target steps go with it; with ``mean``, each of them is paid as much; ``balanced`` lies between (see
+    :func:`~transreward_wrappers.alignment.transport`)."""
 
     tau: float | None = None
     """Cost at which the gate pays 1/e [squared standard deviations of the reference, summed]; the number of features
@@ -138,6 +143,8 @@ class DTWSettings:
             require_name(name, getattr(self, name))
         if self.alignment not in METHODS:
             raise ValueError(unknown("alignment", self.alignment, METHODS))
+        if self.carry not in (kept := get_args(Carry)):
+            raise ValueError(unknown("carry", self.carry, kept))
         for name in ("reference_count", "reference_steps", "fit_budget", "horizon", "capacity", "hidden", "batch_size"):
             require_count(name, getattr(self, name), at_least=1)
         for name in ("segments", "bad", "model_updates", "refit_every", "fit_updates", "seed"):
