@@ -46,7 +46,9 @@ def test_two_files_are_aligned(method: str, walks: tuple[str, str], tmp_path: Pa
     assert told["transport, plain"] == pytest.approx(30.0)
     if method == "dtw":
         assert told["total"] == 0.0
-        assert told["transport, gated"] == told["progress"] == pytest.approx(30.0)
+        assert told["transport, gated, total"] == told["progress"] == pytest.approx(30.0)
+        assert told["transport, gated, mean"] == pytest.approx(60.0)
+        assert told["transport, gated, balanced"] == pytest.approx(60.0 / np.sqrt(2.0))
 
 
 def test_a_part_of_the_source_pays_from_the_floor_of_the_whole(tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_a_part_of_the_source_pays_from_the_floor_of_the_whole(tmp_path: Path) -
     save_reference(tmp_path / "walk.npz", Reference(observations=walk, rewards=rewards))
     both = ["--source", str(tmp_path / "walk.npz"), "--target", str(tmp_path / "walk.npz")]
     told = aligned(tmp_path, *both, "--steps", "10")
-    assert told["transport, gated"] == told["progress"] == pytest.approx(10 * 8.0)
+    assert told["transport, gated, total"] == told["progress"] == pytest.approx(10 * 8.0)
 
 
 def test_what_follows_once_the_source_is_over_costs_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.table import Table
 
@@ -46,8 +46,8 @@ def align(
     """
     from transreward_baselines.align.figure import plot_alignment, streamed
     from transreward_baselines.align.trajectories import IMAGINED, imagine, load_trajectory
+    from transreward_wrappers.alignment import Carry, transport
     from transreward_wrappers.alignment import align as align_costs
-    from transreward_wrappers.alignment import transport
     from transreward_wrappers.storage import write_json
 
     if method != "dtw" and (open_end or band is not None):
@@ -85,6 +85,10 @@ def align(
     of_dtw = {"open_end": open_end or target == IMAGINED, "band": band} if method == "dtw" else {}
     found = align_costs(followed.costs(following.observations), method, **of_dtw)
     gate = float(followed.size) if tau is None else tau
+    gated = {
+        carry: float(transport(found, followed.rewards, carry=carry, tau=gate, floor=followed.floor).sum())
+        for carry in get_args(Carry)
+    }
     figures = {
         "source steps": len(followed),
         "target steps": len(following),
@@ -92,7 +96,7 @@ def align(
         "total a target step": found.total / len(following),
         "source's reward": float(followed.rewards.sum()),
         "transport, plain": float(transport(found, followed.rewards, tau=None).sum()),
-        "transport, gated": float(transport(found, followed.rewards, tau=gate, floor=followed.floor).sum()),
+        **{f"transport, gated, {carry}": amount for carry, amount in gated.items()},
         "progress": float(streamed(followed, following, gate).sum()),
     }
     name = pair or "two trajectories"

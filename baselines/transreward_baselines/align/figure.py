@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from transreward_wrappers.alignment import Alignment, Reference, StreamingRows, progress, transport
+from transreward_wrappers.alignment import Alignment, Carry, Reference, StreamingRows, progress, transport
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -20,6 +20,9 @@ JOINTS = 60
 """Lines that join the two trajectories, at most."""
 
 SOURCE, TARGET = "#1f77b4", "#d62728"
+
+STYLES: dict[Carry, str] = {"total": "--", "balanced": "-", "mean": "-."}
+"""Of the lines of what is paid."""
 
 
 def plot_alignment(
@@ -84,9 +87,11 @@ def _draw_curves(axes: Any, alignment: Alignment, source: Reference, target: Ref
 def _draw_rewards(axes: Any, alignment: Alignment, source: Reference, target: Reference, tau: float) -> None:
     """Draw what the source was paid, and what is paid for the target, added up."""
     axes.plot(np.cumsum(source.rewards), color=SOURCE, label="source, its own")
-    plain, gated = (transport(alignment, source.rewards, tau=gate, floor=source.floor) for gate in (None, tau))
+    plain = transport(alignment, source.rewards, tau=None)
     axes.plot(np.cumsum(plain), color=TARGET, linestyle=":", label="transport, plain")
-    axes.plot(np.cumsum(gated), color=TARGET, label="transport, gated")
+    for carry, style in STYLES.items():
+        gated = transport(alignment, source.rewards, carry=carry, tau=tau, floor=source.floor)
+        axes.plot(np.cumsum(gated), color=TARGET, linestyle=style, label=f"transport, gated, {carry}")
     axes.plot(np.cumsum(streamed(source, target, tau)), color="#2ca02c", label="progress")
     axes.set(xlabel="step", title="reward so far")
     axes.legend(fontsize=8)
