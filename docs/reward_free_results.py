@@ -30,6 +30,15 @@ CONTENDERS = {
 }
 """What the page calls each contender; the first two of DTW are what is tested."""
 
+TOTALS = {
+    "dtw:carry=total,segments=32": MODEL,
+    "dtw:carry=total,segments=0": EPISODES,
+    "dtw:alignment=min_distance,carry=total": NEAREST,
+    "dtw:alignment=ot,carry=total": "ot",
+    "dtw:alignment=orca,carry=total": "orca",
+}
+"""The same with the source's total kept, as it was measured first."""
+
 ENOUGH, SHARE = 60.0, 0.8
 """Score that the true reward has to make for a pair to count, and share of it that is aimed at."""
 
@@ -39,16 +48,18 @@ Scores = Mapping[str, NDArray[np.float64]]
 
 def page() -> str:
     """Return the text of the page, with the runs that are published now."""
-    found = scores(read_table(RUNS / RESULTS, RunRow))
-    text = between(PAGE.read_text(), "scores", "\n".join(levels(found)))
+    rows = read_table(RUNS / RESULTS, RunRow)
+    found, totals = scores(rows, CONTENDERS), scores(rows, TOTALS)
+    text = between(PAGE.read_text(), "scores", "\n".join(levels(found, CONTENDERS)))
+    text = between(text, "totals", "\n".join(levels(totals, TOTALS)))
     return between(text, "shares", "\n".join(shares(found)))
 
 
-def scores(rows: list[RunRow]) -> dict[str, Scores]:
+def scores(rows: list[RunRow], contenders: Mapping[str, str]) -> dict[str, Scores]:
     """Return the scores of each pair's contenders, seed by seed."""
     found: dict[str, dict[str, NDArray[np.float64]]] = {}
     for pair in dict.fromkeys(row.pair for row in rows):
-        for contender, name in CONTENDERS.items():
+        for contender, name in contenders.items():
             mine = [row for row in rows if (row.pair, row.contender) == (pair, contender) and row.score is not None]
             if mine:
                 ordered = sorted(mine, key=lambda row: row.seed)
@@ -56,13 +67,13 @@ def scores(rows: list[RunRow]) -> dict[str, Scores]:
     return found
 
 
-def levels(found: Mapping[str, Scores]) -> Iterator[str]:
+def levels(found: Mapping[str, Scores], contenders: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of the table of what the last policies are worth."""
     cells = []
     for pair, of in found.items():
         seeds = max(map(len, of.values()))
-        cells.append([f"`{pair}`", str(seeds), *(_told(of.get(name), seeds) for name in CONTENDERS.values())])
-    yield from table(("pair", "seeds", *CONTENDERS.values()), cells)
+        cells.append([f"`{pair}`", str(seeds), *(_told(of.get(name), seeds) for name in contenders.values())])
+    yield from table(("pair", "seeds", *contenders.values()), cells)
 
 
 def shares(found: Mapping[str, Scores]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -156,16 +157,22 @@ def test_published_tables_alone_are_gone_on_from(tmp_path: Path, capsys: pytest.
         report(tmp_path / "copy")
 
 
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("in_this_process")
-def test_a_benchmark_that_is_interrupted_tells_what_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_benchmark_that_is_stopped_tells_what_is_over(
+    by: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(jobs: list[Job], **_: object) -> int:
         perform.perform(jobs[0], False)
-        raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background is begun with it ignored
+        signal.raise_signal(by)
+        raise AssertionError("it went on")
 
     monkeypatch.setattr(execute, "train_all", interrupted)
     with pytest.raises(SystemExit, match="130"):
         main(["benchmark", "--out", str(tmp_path), *WORDS, "--pairs", PAIR, "--methods", "target", "mixture"])
     assert [row["method"] for row in rows_of(tmp_path / "results.csv")] == ["target"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.usefixtures("in_this_process")
