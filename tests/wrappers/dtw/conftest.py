@@ -18,6 +18,7 @@ TINY = {
     "fit_updates": 10,
     "hidden": 8,
     "refit_every": 150,
+    "imagine_every": 1,
 }
 """The real code, with next to nothing to fit."""
 

@@ -29,7 +29,14 @@ from transreward_wrappers.compensation import Compensation, Env, Float, Follower
 from transreward_wrappers.datasets import Episode
 from transreward_wrappers.dtw.follower import FollowReference
 from transreward_wrappers.dtw.imagination import Imagination, Imagined
-from transreward_wrappers.dtw.kept import episodes_of, episodes_tensors, references_of, references_tensors
+from transreward_wrappers.dtw.kept import (
+    episodes_of,
+    episodes_tensors,
+    labels_of,
+    labels_tensors,
+    references_of,
+    references_tensors,
+)
 from transreward_wrappers.dtw.labels import Labeller, Labels, identity
 from transreward_wrappers.dtw.recorded import Recorded
 from transreward_wrappers.dtw.settings import FOLLOWING, DTWSettings
@@ -55,7 +62,8 @@ class DTW(DTWSettings, Compensation):
     """Pay for what looks like the source's trajectories, in place of the target's own reward, which is never read.
 
     - ``model``: a reward model over next observations. It is fitted before training, on ``fit_budget`` target steps and
-      on what a world model makes of them, and again every ``refit_every`` steps with the agent's own episodes. It never
+      on what a world model makes of them, and again every ``refit_every`` steps with the agent's own episodes, from
+      which the world model learns every ``imagine_every`` rounds. It never
       pays more than the best, nor less than the worst, of what it was fitted to; a new one is scaled to pay the agent
       as it is what the one before it did, so that the agent's values stay true.
     - ``progress``: what of the best reference is newly covered, less what the distance has grown by.
@@ -99,7 +107,8 @@ class DTW(DTWSettings, Compensation):
         self._reward = Regression(observation_size, settings=self.fit_settings(), name="the aligned reward")
         self._range, self._unit = (0.0, 0.0), 1.0
         self._own = Stitcher(self.capacity)
-        self._steps, self._rounds, self._imagined = 0, 0, 0
+        self._steps, self._rounds = 0, 0
+        self._imagined: Labels | None = None
         self._target: TargetModel | None = None
         if self.imagines and self._map is None:
             assert self._pair is not None, "check(pair) comes before bind"
@@ -160,9 +169,7 @@ class DTW(DTWSettings, Compensation):
         self._actions = target.action_space
         policy = None if self._map else self.reference_data().policy(self._pair)  # one of another robot cannot act here
         self._first = first_episodes(self, self._pair, target, policy)
-        if self._target is not None:
-            self._target.fit(self._first, [])
-        self._learn()
+        self._learn(anew=True)
 
     def follower(self, lanes: int) -> Follower:
         """Return what follows the best reference in some lanes."""
@@ -192,10 +199,8 @@ class DTW(DTWSettings, Compensation):
         self._own.add(batch, unscale_actions(batch.action, self._actions))
         self._steps += len(batch)
         if self._steps // self.refit_every > self._rounds:
-            self._rounds = self._steps // self.refit_every
-            if self._target is not None:
-                self._target.fit(self._first, self._own.episodes())
-            self._learn()
+            before, self._rounds = self._rounds, self._steps // self.refit_every
+            self._learn(anew=self._rounds // self.imagine_every > before // self.imagine_every)
 
     def share(self, directory: Path) -> None:
         """Say that what learns from the agent's own episodes does so in each process by itself."""
@@ -211,7 +216,8 @@ class DTW(DTWSettings, Compensation):
         figures = {"rounds": float(self._rounds)} if self.reward == "model" else {}
         if self._target is None:
             return figures
-        return {**figures, **self._target.figures(), "imagined_steps": float(self._imagined)}
+        steps = len(self._imagined.rewards) if self._imagined else 0
+        return {**figures, **self._target.figures(), "imagined_steps": float(steps)}
 
     def imagine(self, segments: int, *, seed: int) -> Iterator[Imagined]:
         """Yield pieces of references, and what the world model imagines in their place; none where it knows too little.
@@ -245,12 +251,13 @@ class DTW(DTWSettings, Compensation):
             **with_prefix("references", references_tensors(self._references)),
             **with_prefix("reward", self._reward.tensors()),
             **with_prefix("own", episodes_tensors(self._own.all_episodes())),
+            **with_prefix("imagined", labels_tensors(self._imagined)),
         }
         for kind, episodes in self._first.items():
             tensors |= with_prefix(f"first.{kind}", episodes_tensors(episodes))
         if self._actions is not None:
             tensors["actions"] = torch.from_numpy(np.stack([self._actions.low, self._actions.high]))
-        counts = {"steps": self._steps, "rounds": self._rounds, "imagined": self._imagined}
+        counts = {"steps": self._steps, "rounds": self._rounds}
         paid = {"range": self._range, "unit": self._unit}
         about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, "labels": LABELS, **counts, **paid}
         about["first"] = list(self._first)  # in the order that seeded draws go by
@@ -279,16 +286,19 @@ class DTW(DTWSettings, Compensation):
             low, high = tensors["actions"].numpy()
             self._actions = Box(low, high, dtype=low.dtype.type)
         self._own.restore(episodes_of(without_prefix("own", tensors)))
-        self._steps, self._rounds, self._imagined = about["steps"], about["rounds"], about["imagined"]
+        self._imagined = labels_of(without_prefix("imagined", tensors))
+        self._steps, self._rounds = about["steps"], about["rounds"]
         self._range, self._unit = tuple(about["range"]), about["unit"]
         if self._target is not None:
             self._target.restore(path, without_prefix("model", tensors), about["model"])
 
-    def _learn(self) -> None:
-        """Fit the reward model to all episodes there are, and to what is imagined."""
-        joined = Labels.join(
-            [*self._labeller.of_episodes(self._episodes(), self._references), *self._imagined_labels()]
-        )
+    def _learn(self, *, anew: bool) -> None:
+        """Fit the reward model to all episodes and to what is imagined; ``anew``, the world model learns first and imagines."""
+        if self._target is not None and anew:
+            self._target.fit(self._first, self._own.episodes())
+            self._imagined = self._imagine_anew()
+        imagined = [self._imagined] if self._imagined is not None else []
+        joined = Labels.join([*self._labeller.of_episodes(self._episodes(), self._references), *imagined])
         recent = self._own.recent(RECENT)
         before = self._paid(recent).mean() if len(recent) else 0.0
         self._reward.fit(joined.observations.astype(np.float32), joined.rewards)
@@ -304,11 +314,8 @@ class DTW(DTWSettings, Compensation):
         """Return what arriving at each observation is paid, as ``(B,)``."""
         return self._unit * self._reward(observations.astype(np.float32))[0].clip(*self._range)
 
-    def _imagined_labels(self) -> list[Labels]:
-        """Return what is imagined in this round, if there is a world model."""
-        if self._target is None:
-            return []
+    def _imagine_anew(self) -> Labels | None:
+        """Return what the world model imagines in this round, and what it is worth; None where it knows too little."""
         pieces = self.imagine(self.segments, seed=self.seed + self._rounds)
         labels = [label for piece in pieces for label in piece.labels]
-        self._imagined = sum(len(label.rewards) for label in labels)
-        return labels
+        return Labels.join(labels) if labels else None

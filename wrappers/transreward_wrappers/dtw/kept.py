@@ -1,4 +1,4 @@
-"""Episodes and references as tensors, to be kept in a file."""
+"""Episodes, references and labels as tensors, to be kept in a file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from transreward_wrappers.alignment import Reference
 from transreward_wrappers.compensation import Float
 from transreward_wrappers.datasets import Episode
+from transreward_wrappers.dtw.labels import Labels
 from transreward_wrappers.storage import Tensors
 
 
@@ -64,6 +65,18 @@ def references_of(tensors: Tensors) -> list[Reference]:
             observations, rewards, tensors["scales"].numpy(), tensors["floors"].tolist(), strict=True
         )
     ]
+
+
+def labels_tensors(labels: Labels | None) -> Tensors:
+    """Return observations and what they are worth, if there are any, as tensors."""
+    if labels is None:
+        return {}
+    return {"observations": torch.from_numpy(labels.observations), "rewards": torch.from_numpy(labels.rewards)}
+
+
+def labels_of(tensors: Tensors) -> Labels | None:
+    """Return the labels of :func:`labels_tensors`."""
+    return Labels(**{name: tensor.numpy() for name, tensor in tensors.items()}) if tensors else None
 
 
 def _parts(joined: torch.Tensor, lengths: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[Float]:

@@ -109,8 +109,11 @@ class DTWSettings:
     """Gradient steps of the world model's fit, three quarters as many of an ``rssm``'s prior's; a quarter in each later
     round."""
 
-    refit_every: int = 100_000
-    """Target steps between two rounds, in which both models learn from the agent's own episodes; never with 0."""
+    refit_every: int = 25_000
+    """Target steps between two rounds, in which the reward model learns from the agent's own episodes; never with 0."""
+
+    imagine_every: int = 4
+    """Rounds after which the world model learns from them too, and imagines anew; what it imagined counts meanwhile."""
 
     capacity: int = 50_000
     """Steps of the agent's own that are kept for it."""
@@ -145,7 +148,9 @@ class DTWSettings:
             raise ValueError(unknown("alignment", self.alignment, METHODS))
         if self.carry not in (kept := get_args(Carry)):
             raise ValueError(unknown("carry", self.carry, kept))
-        for name in ("reference_count", "reference_steps", "fit_budget", "horizon", "capacity", "hidden", "batch_size"):
+        for name in ("reference_count", "reference_steps", "fit_budget", "horizon", "imagine_every", "capacity"):
+            require_count(name, getattr(self, name), at_least=1)
+        for name in ("hidden", "batch_size"):
             require_count(name, getattr(self, name), at_least=1)
         for name in ("segments", "bad", "model_updates", "refit_every", "fit_updates", "seed"):
             require_count(name, getattr(self, name))
