@@ -113,6 +113,31 @@ def test_both_models_learn_again_from_the_agents_own_episodes() -> None:
     assert env.get_wrapper_attr("diagnostics")["rounds"] == 2.0
 
 
+def test_the_world_model_learns_and_imagines_anew_in_some_rounds_alone(tmp_path: Path) -> None:
+    settings = {**TINY, "refit_every": 50, "imagine_every": 2}
+    env = gym.make(ID, **settings)
+    batch = some_transitions(20, observation_size=4, action_size=1)
+
+    def state() -> tuple[Any, ...]:
+        compensation = env.get_wrapper_attr("compensation")
+        return compensation(batch), compensation._target.model.digest(), compensation._imagined
+
+    list(walk(env, 40))
+    paid, digest, imagined = state()
+    list(walk(env, 20))
+    paid_then, digest_then, imagined_then = state()
+    assert not np.array_equal(paid_then, paid)
+    assert (digest_then, imagined_then) == (digest, imagined)
+    env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
+    env = gym.make(ID, **settings)
+    env.get_wrapper_attr("load_state")(str(tmp_path / "state"))
+    for name in ("observations", "rewards"):
+        assert np.array_equal(getattr(state()[2], name), getattr(imagined, name))
+    list(walk(env, 60))
+    assert state()[1] != digest
+    assert not np.array_equal(state()[2].observations, imagined.observations)
+
+
 def test_a_new_reward_model_pays_the_agent_as_it_is_what_the_one_before_did() -> None:
     env = gym.make(ID, **{**TINY, "refit_every": 400, "fit_updates": 200})
     list(walk(env, 399))

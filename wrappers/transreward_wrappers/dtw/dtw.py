@@ -293,7 +293,7 @@ class DTW(DTWSettings, Compensation):
             self._target.restore(path, without_prefix("model", tensors), about["model"])
 
     def _learn(self, *, anew: bool) -> None:
-        """Fit the reward model to all episodes and to what is imagined; ``anew``, the world model learns first and imagines."""
+        """Fit the reward model to all episodes and what is imagined, by a world model that learns first if ``anew``."""
         if self._target is not None and anew:
             self._target.fit(self._first, self._own.episodes())
             self._imagined = self._imagine_anew()
