@@ -24,20 +24,18 @@ CONTENDERS = {
     "dtw:segments=32": MODEL,
     "dtw:segments=0": EPISODES,
     "dtw:alignment=min_distance": NEAREST,
-    "dtw:alignment=ot": "ot",
-    "dtw:alignment=orca": "orca",
     "dtw:reward=alive": ALIVE,
 }
 """What the page calls each contender; the first two of DTW are what is tested."""
 
 TOTALS = {
-    "dtw:carry=total,segments=32": MODEL,
-    "dtw:carry=total,segments=0": EPISODES,
-    "dtw:alignment=min_distance,carry=total": NEAREST,
-    "dtw:alignment=ot,carry=total": "ot",
-    "dtw:alignment=orca,carry=total": "orca",
+    "dtw:carry=total,imagine_every=1,refit_every=100000,segments=32": MODEL,
+    "dtw:carry=total,refit_every=100000,segments=0": EPISODES,
+    "dtw:alignment=min_distance,carry=total,refit_every=100000": NEAREST,
+    "dtw:alignment=ot,carry=total,refit_every=100000": "ot",
+    "dtw:alignment=orca,carry=total,refit_every=100000": "orca",
 }
-"""The same with the source's total kept, as it was measured first."""
+"""The same with the source's total kept, and fewer rounds of learning."""
 
 ENOUGH, SHARE = 60.0, 0.8
 """Score that the true reward has to make for a pair to count, and share of it that is aimed at."""

@@ -121,6 +121,23 @@ class _Worker:
 
 
 @contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Have a request to end, as of a cluster's scheduler, do what an interrupt from the keyboard does.
+
+    Python would end at once by default, without writing what there is so far. A handler of somebody else's stays, and
+    only the main thread can set one.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
 def _environment(**values: str) -> Iterator[None]:
     """Have other environment variables meanwhile, which processes that are started keep."""
     before = dict(os.environ)

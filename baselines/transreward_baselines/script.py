@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -35,7 +33,7 @@ def run_script(
         words: The command line; that of the process when left out.
         read: From the kind of arguments and ``args``, the command line, to what it means.
     """
-    with errors_told(), terminated_like_interrupted():
+    with errors_told():
         main(read(args, args=words))
 
 
@@ -50,22 +48,6 @@ def errors_told() -> Iterator[None]:
     except KeyboardInterrupt:
         print("Stopped; run the same command again to go on.", file=sys.stderr)
         sys.exit(130)
-
-
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """Have a request to end, as of a cluster's scheduler, do what an interrupt from the keyboard does.
-
-    Python would end at once by default, without writing what there is so far. Only the main thread can be asked.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def checked_later(command: Callable[..., Any]) -> Callable[..., Any]:

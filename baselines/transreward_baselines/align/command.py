@@ -86,7 +86,7 @@ def align(
     found = align_costs(followed.costs(following.observations), method, **of_dtw)
     gate = float(followed.size) if tau is None else tau
     gated = {
-        carry: float(transport(found, followed.rewards, carry=carry, tau=gate, floor=followed.floor).sum())
+        f"transport, gated, {carry}": transport(found, followed.rewards, carry=carry, tau=gate, floor=followed.floor)
         for carry in get_args(Carry)
     }
     figures = {
@@ -95,8 +95,8 @@ def align(
         "total": found.total,
         "total a target step": found.total / len(following),
         "source's reward": float(followed.rewards.sum()),
-        "transport, plain": float(transport(found, followed.rewards, tau=None).sum()),
-        **{f"transport, gated, {carry}": amount for carry, amount in gated.items()},
+        "transport, plain, total": float(transport(found, followed.rewards, tau=None).sum()),
+        **{name: float(paid.sum()) for name, paid in gated.items()},
         "progress": float(streamed(followed, following, gate).sum()),
     }
     name = pair or "two trajectories"

@@ -88,7 +88,7 @@ def _draw_rewards(axes: Any, alignment: Alignment, source: Reference, target: Re
     """Draw what the source was paid, and what is paid for the target, added up."""
     axes.plot(np.cumsum(source.rewards), color=SOURCE, label="source, its own")
     plain = transport(alignment, source.rewards, tau=None)
-    axes.plot(np.cumsum(plain), color=TARGET, linestyle=":", label="transport, plain")
+    axes.plot(np.cumsum(plain), color=TARGET, linestyle=":", label="transport, plain, total")
     for carry, style in STYLES.items():
         gated = transport(alignment, source.rewards, carry=carry, tau=tau, floor=source.floor)
         axes.plot(np.cumsum(gated), color=TARGET, linestyle=style, label=f"transport, gated, {carry}")

@@ -96,12 +96,14 @@ def benchmark(args: BenchmarkArgs) -> None:
     from transreward_baselines.benchmark.plan import claim
     from transreward_baselines.benchmark.report import report
     from transreward_baselines.benchmark.table import finished
+    from transreward_baselines.processes import terminated_like_interrupted
 
     plan = make_plan(args)
     claim(args.out, plan)
     jobs = list(plan.jobs(args.out))
     try:
-        failed = train_all(jobs, workers=args.workers, failures=args.out / FAILURES, told=finished(args.out))
+        with terminated_like_interrupted():
+            failed = train_all(jobs, workers=args.workers, failures=args.out / FAILURES, told=finished(args.out))
     finally:
         report(args.out)  # what is over by then is told, whatever ended the rest
     if failed:

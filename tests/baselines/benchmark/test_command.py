@@ -164,15 +164,20 @@ def test_a_benchmark_that_is_stopped_tells_what_is_over(
 ) -> None:
     def interrupted(jobs: list[Job], **_: object) -> int:
         perform.perform(jobs[0], False)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background is begun with it ignored
         signal.raise_signal(by)
         raise AssertionError("it went on")
 
     monkeypatch.setattr(execute, "train_all", interrupted)
-    with pytest.raises(SystemExit, match="130"):
-        main(["benchmark", "--out", str(tmp_path), *WORDS, "--pairs", PAIR, "--methods", "target", "mixture"])
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        with pytest.raises(SystemExit, match="130"):
+            main(["benchmark", "--out", str(tmp_path), *WORDS, "--pairs", PAIR, "--methods", "target", "mixture"])
+        assert {number: signal.getsignal(number) for number in handlers} == handlers
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert [row["method"] for row in rows_of(tmp_path / "results.csv")] == ["target"]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.wrappers.alignment.sequences import FEATURES, arrays, costs, references
 from transreward_wrappers.alignment import (
     METHODS,
+    Carry,
     Reference,
     RowState,
     StreamingRows,
@@ -98,34 +99,21 @@ def test_a_mean_lies_within_the_rewards_it_is_of_and_a_gate_makes_no_more_of_it(
     assert (gated <= shifted + 1e-9).all()
 
 
-@given(matrix=costs(), data=st.data(), tau=taus)
-def test_a_mean_is_the_formula_cell_by_cell(matrix: np.ndarray, data: st.DataObject, tau: float) -> None:
-    rewards = np.abs(data.draw(arrays(matrix.shape[1])))
-    found = align(matrix, "soft_dtw")
-    right = np.zeros(len(matrix))
-    for i, j in np.ndindex(*matrix.shape):
-        right[i] += found.weights[i, j] / found.weights[i].sum() * rewards[j] * np.exp(-matrix[i, j] / tau)
-    np.testing.assert_allclose(transport(found, rewards, carry="mean", tau=tau), right, atol=1e-9)
-
-
-@given(matrix=costs(), data=st.data(), tau=taus)
-def test_what_is_balanced_is_the_formula_cell_by_cell(matrix: np.ndarray, data: st.DataObject, tau: float) -> None:
-    rewards = np.abs(data.draw(arrays(matrix.shape[1])))
-    found = align(matrix, "soft_dtw")
-    right = np.zeros(len(matrix))
-    for i, j in np.ndindex(*matrix.shape):
-        sums = found.weights[i].sum() * found.weights[:, j].sum()
-        right[i] += found.weights[i, j] / np.sqrt(sums) * rewards[j] * np.exp(-matrix[i, j] / tau)
-    np.testing.assert_allclose(transport(found, rewards, carry="balanced", tau=tau), right, atol=1e-9)
-
-
 @pytest.mark.parametrize("method", METHODS)
-@given(matrix=costs(most=6))
+@pytest.mark.parametrize("carry", ["mean", "balanced"])
+@given(matrix=costs(most=6), data=st.data(), tau=taus)
 @pytest.mark.filterwarnings("ignore:Sinkhorn")
-def test_what_is_balanced_lies_between_the_total_and_the_mean(method: str, matrix: np.ndarray) -> None:
+def test_a_mean_and_what_is_balanced_are_the_formula_cell_by_cell(
+    carry: Carry, method: str, matrix: np.ndarray, data: st.DataObject, tau: float
+) -> None:
+    rewards = np.abs(data.draw(arrays(matrix.shape[1])))
     found = align(matrix, method)
-    assert (found.balanced <= np.maximum(found.shares, found.averages) + 1e-12).all()
-    assert (found.balanced >= np.minimum(found.shares, found.averages) - 1e-12).all()
+    right = np.zeros(len(matrix))
+    for i, j in np.argwhere(found.weights > 0):
+        row, column = found.weights[i].sum(), found.weights[:, j].sum()
+        divisor = row if carry == "mean" else np.sqrt(row * column)
+        right[i] += found.weights[i, j] / divisor * rewards[j] * np.exp(-matrix[i, j] / tau)
+    np.testing.assert_allclose(transport(found, rewards, carry=carry, tau=tau), right, atol=1e-9)
 
 
 @given(pace=st.integers(1, 4), steps=st.integers(2, 8), data=st.data())

@@ -19,6 +19,7 @@ from transreward_wrappers.alignment import Reference
 from transreward_wrappers.dtw import DTW, save_reference
 from transreward_wrappers.dtw.dtw import MOST_UNIT
 from transreward_wrappers.errors import CorruptFileError
+from transreward_wrappers.regression import Regression
 from transreward_wrappers.world_models import (
     HorizonWarning,
     StaleModelError,
@@ -113,7 +114,17 @@ def test_both_models_learn_again_from_the_agents_own_episodes() -> None:
     assert env.get_wrapper_attr("diagnostics")["rounds"] == 2.0
 
 
-def test_the_world_model_learns_and_imagines_anew_in_some_rounds_alone(tmp_path: Path) -> None:
+def test_the_world_model_learns_and_imagines_anew_in_some_rounds_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[np.ndarray] = []
+    usual = Regression.fit
+
+    def fit(self: Regression, observations: np.ndarray, values: np.ndarray) -> None:
+        fitted.append(observations)
+        usual(self, observations, values)
+
+    monkeypatch.setattr(Regression, "fit", fit)
     settings = {**TINY, "refit_every": 50, "imagine_every": 2}
     env = gym.make(ID, **settings)
     batch = some_transitions(20, observation_size=4, action_size=1)
@@ -128,12 +139,15 @@ def test_the_world_model_learns_and_imagines_anew_in_some_rounds_alone(tmp_path:
     paid_then, digest_then, imagined_then = state()
     assert not np.array_equal(paid_then, paid)
     assert (digest_then, imagined_then) == (digest, imagined)
+    for observations in fitted:
+        assert np.array_equal(observations[-len(imagined.rewards) :], imagined.observations.astype(np.float32))
     env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
     env = gym.make(ID, **settings)
     env.get_wrapper_attr("load_state")(str(tmp_path / "state"))
     for name in ("observations", "rewards"):
         assert np.array_equal(getattr(state()[2], name), getattr(imagined, name))
     list(walk(env, 60))
+    assert len(fitted) == 3
     assert state()[1] != digest
     assert not np.array_equal(state()[2].observations, imagined.observations)
 

@@ -12,6 +12,8 @@ from transreward_wrappers.dtw import DTW
     [
         ({"reward": "modle"}, "Unknown reward form 'modle'. Did you mean 'model'"),
         ({"alignment": "dwt"}, "Unknown alignment 'dwt'. Did you mean 'dtw'"),
+        ({"carry": "sum"}, "Unknown carry 'sum'"),
+        ({"imagine_every": 0}, "`imagine_every` must be an integer >= 1; got 0"),
         ({"reward": "shaping"}, "The form 'shaping' needs a reward beside it.*Give base_reward=True"),
         ({"observe_progress": True}, "`observe_progress` is for the forms progress, increment, shaping.* got 'model'"),
         ({"world_model": "ensembel"}, "Unknown world model 'ensembel'. Did you mean 'ensemble'"),

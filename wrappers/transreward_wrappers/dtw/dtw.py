@@ -62,10 +62,10 @@ class DTW(DTWSettings, Compensation):
     """Pay for what looks like the source's trajectories, in place of the target's own reward, which is never read.
 
     - ``model``: a reward model over next observations. It is fitted before training, on ``fit_budget`` target steps and
-      on what a world model makes of them, and again every ``refit_every`` steps with the agent's own episodes, from
-      which the world model learns every ``imagine_every`` rounds. It never
-      pays more than the best, nor less than the worst, of what it was fitted to; a new one is scaled to pay the agent
-      as it is what the one before it did, so that the agent's values stay true.
+      on what a world model makes of them, and again every ``refit_every`` steps with the agent's own episodes; every
+      ``imagine_every`` times, the world model learns first. A reward model never pays more than the best, nor less than
+      the worst, of what it was fitted to; a new one is scaled to pay the agent as it is what the one before it did, so
+      that the agent's values stay true.
     - ``progress``: what of the best reference is newly covered, less what the distance has grown by.
     - ``increment``: minus what the distance has grown by; alone, it makes standing still at the start optimal.
     - ``shaping``: potential-based, beside the target's own reward.
@@ -246,7 +246,7 @@ class DTW(DTWSettings, Compensation):
         return imagination(self._references, segments, seed=seed)
 
     def save(self, path: Path) -> None:
-        """Write references, both models, and the episodes that they learn from."""
+        """Write references, both models, and what they learn from."""
         tensors = {
             **with_prefix("references", references_tensors(self._references)),
             **with_prefix("reward", self._reward.tensors()),
@@ -259,7 +259,7 @@ class DTW(DTWSettings, Compensation):
             tensors["actions"] = torch.from_numpy(np.stack([self._actions.low, self._actions.high]))
         counts = {"steps": self._steps, "rounds": self._rounds}
         paid = {"range": self._range, "unit": self._unit}
-        about: dict[str, Any] = {"sizes": self._sizes, "form": self.reward, "labels": LABELS, **counts, **paid}
+        about: dict[str, Any] = {**self._kept_of(), **counts, **paid}
         about["first"] = list(self._first)  # in the order that seeded draws go by
         if self._target is not None and self._target.fitted:
             tensors |= with_prefix("model", self._target.tensors())
@@ -274,7 +274,7 @@ class DTW(DTWSettings, Compensation):
             StaleModelError: Its world model is of another domain.
         """
         tensors, about = load_tensors(path)
-        for name, mine in (("sizes", self._sizes), ("form", self.reward), ("labels", LABELS)):
+        for name, mine in self._kept_of().items():
             if about.get(name) != mine:
                 raise CorruptFileError(f"{path} is of {name} {about.get(name)!r}, not {mine!r}. Delete it.")
         self._references = references_of(without_prefix("references", tensors))
@@ -286,11 +286,16 @@ class DTW(DTWSettings, Compensation):
             low, high = tensors["actions"].numpy()
             self._actions = Box(low, high, dtype=low.dtype.type)
         self._own.restore(episodes_of(without_prefix("own", tensors)))
-        self._imagined = labels_of(without_prefix("imagined", tensors))
+        self._imagined = labels_of(without_prefix("imagined", tensors)) if self._target is not None else None
         self._steps, self._rounds = about["steps"], about["rounds"]
         self._range, self._unit = tuple(about["range"]), about["unit"]
         if self._target is not None:
             self._target.restore(path, without_prefix("model", tensors), about["model"])
+
+    def _kept_of(self) -> dict[str, Any]:
+        """Return what a file has to agree in, as JSON types."""
+        kinds = {"form": self.reward, "alignment": self.alignment, "carry": self.carry}
+        return {"sizes": self._sizes, **kinds, "labels": LABELS}
 
     def _learn(self, *, anew: bool) -> None:
         """Fit the reward model to all episodes and what is imagined, by a world model that learns first if ``anew``."""

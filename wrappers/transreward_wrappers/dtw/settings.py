@@ -54,8 +54,8 @@ class DTWSettings:
 
     carry: Carry = "balanced"
     """What is kept of the source's rewards for ``model``: with ``total``, a source step is paid once, however many
-    target steps go with it; with ``mean``, each of them is paid as much; ``balanced`` lies between (see
-    :func:`~transreward_wrappers.alignment.transport`)."""
+    target steps go with it; with ``mean``, each target step is paid the mean of the source steps that go with it;
+    ``balanced`` lies between (see :func:`~transreward_wrappers.alignment.transport`)."""
 
     tau: float | None = None
     """Cost at which the gate pays 1/e [squared standard deviations of the reference, summed]; the number of features
@@ -81,7 +81,7 @@ class DTWSettings:
     """Share of them with uniformly random actions [-]; the rest is by the references' policy, if there is one."""
 
     segments: int = 32
-    """Pieces of references for which target actions are searched in the world model, in each round; with 0, and where
+    """Pieces of references for which target actions are searched whenever the world model has learnt; with 0, and where
     anything but ``dtw`` aligns, there is no world model."""
 
     horizon: int = 25
@@ -106,8 +106,8 @@ class DTWSettings:
     """``ensemble``, ``rssm``, or the path of the file of one that was fitted in this very target."""
 
     model_updates: int = 2_000
-    """Gradient steps of the world model's fit, three quarters as many of an ``rssm``'s prior's; a quarter in each later
-    round."""
+    """Gradient steps of the world model's fit, three quarters as many of an ``rssm``'s prior's; a quarter whenever it
+    learns again."""
 
     refit_every: int = 25_000
     """Target steps between two rounds, in which the reward model learns from the agent's own episodes; never with 0."""
@@ -116,7 +116,7 @@ class DTWSettings:
     """Rounds after which the world model learns from them too, and imagines anew; what it imagined counts meanwhile."""
 
     capacity: int = 50_000
-    """Steps of the agent's own that are kept for it."""
+    """Steps of the agent's own that are kept for rounds."""
 
     fit_updates: int = 3_000
     """Gradient steps of the reward model's fit."""

@@ -152,10 +152,12 @@ def make_table(args: TableArgs) -> None:
     from transreward_baselines.benchmark.dara.report import report
     from transreward_baselines.benchmark.dara.terms import claim
     from transreward_baselines.benchmark.dara.work import train_all
+    from transreward_baselines.processes import terminated_like_interrupted
 
     claim(args.out, args)
     try:
-        failed = train_all(args)
+        with terminated_like_interrupted():
+            failed = train_all(args)
     finally:
         report(args.out)  # what is over by then is told, whatever ended the rest
     if failed:
