@@ -17,6 +17,7 @@ from transreward_baselines.results import read_table
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reward-free.md"
 RUNS = ROOT / "docs" / "results" / "reward-free"
+TOTAL_RUNS = ROOT / "docs" / "results" / "reward-free-total"
 
 TRUE, MODEL, EPISODES, NEAREST, ALIVE = "true reward", "DTW", "DTW, no world model", "min_distance", "1 a step"
 CONTENDERS = {
@@ -46,8 +47,8 @@ Scores = Mapping[str, NDArray[np.float64]]
 
 def page() -> str:
     """Return the text of the page, with the runs that are published now."""
-    rows = read_table(RUNS / RESULTS, RunRow)
-    found, totals = scores(rows, CONTENDERS), scores(rows, TOTALS)
+    found = scores(read_table(RUNS / RESULTS, RunRow), CONTENDERS)
+    totals = scores(read_table(TOTAL_RUNS / RESULTS, RunRow), TOTALS)
     text = between(PAGE.read_text(), "scores", "\n".join(levels(found, CONTENDERS)))
     text = between(text, "totals", "\n".join(levels(totals, TOTALS)))
     return between(text, "shares", "\n".join(shares(found)))
@@ -67,11 +68,12 @@ def scores(rows: list[RunRow], contenders: Mapping[str, str]) -> dict[str, Score
 
 def levels(found: Mapping[str, Scores], contenders: Mapping[str, str]) -> Iterator[str]:
     """Yield the lines of the table of what the last policies are worth."""
+    names = [name for name in contenders.values() if any(name in of for of in found.values())]
     cells = []
     for pair, of in found.items():
         seeds = max(map(len, of.values()))
-        cells.append([f"`{pair}`", str(seeds), *(_told(of.get(name), seeds) for name in contenders.values())])
-    yield from table(("pair", "seeds", *contenders.values()), cells)
+        cells.append([f"`{pair}`", str(seeds), *(_told(of.get(name), seeds) for name in names)])
+    yield from table(("pair", "seeds", *names), cells)
 
 
 def shares(found: Mapping[str, Scores]) -> Iterator[str]:
