@@ -215,12 +215,24 @@ def test_what_was_learnt_is_kept_and_goes_on_alike(tmp_path: Path) -> None:
     assert second.diagnostics()["rounds"] == 1.0
 
 
+def test_a_state_without_a_world_model_is_refused_where_one_is_asked_for(tmp_path: Path) -> None:
+    env = gym.make(ID, **{**TINY, "segments": 0})
+    env.reset(seed=0)
+    env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
+    with pytest.raises(CorruptFileError, match="is of rewards without a world model. Give `segments=0`"):
+        gym.make(ID, **TINY).get_wrapper_attr("load_state")(str(tmp_path / "state"))
+
+
 def test_a_state_of_another_form_or_pair_is_refused(tmp_path: Path) -> None:
     env = gym.make(ID, **TINY)
     env.reset(seed=0)
     env.get_wrapper_attr("save_state")(str(tmp_path / "state"))
     with pytest.raises(CorruptFileError, match="is of form 'model', not 'progress'"):
         gym.make(ID, reward="progress", reference_steps=60).get_wrapper_attr("load_state")(str(tmp_path / "state"))
+    for settings in ({"carry": "mean"}, {"alignment": "orca"}):
+        name, given = next(iter(settings.items()))
+        with pytest.raises(CorruptFileError, match=f"is of {name} '.*', not '{given}'"):
+            gym.make(ID, **TINY, **settings).get_wrapper_attr("load_state")(str(tmp_path / "state"))
     other = gym.make("TransReward/InvertedPendulum-mass-0.5-dtw-v0", **TINY)
     with pytest.raises(StaleModelError, match="must be of the model's own kind, sizes, settings and domain"):
         other.get_wrapper_attr("load_state")(str(tmp_path / "state"))

@@ -277,6 +277,8 @@ class DTW(DTWSettings, Compensation):
         for name, mine in self._kept_of().items():
             if about.get(name) != mine:
                 raise CorruptFileError(f"{path} is of {name} {about.get(name)!r}, not {mine!r}. Delete it.")
+        if self._target is not None and "model" not in about:
+            raise CorruptFileError(f"{path} is of rewards without a world model. Give `segments=0`, or delete it.")
         self._references = references_of(without_prefix("references", tensors))
         self._reward.restore(without_prefix("reward", tensors))
         first = without_prefix("first", tensors)
