@@ -61,13 +61,19 @@ def transport(
         ValueError: It is not finite or not above 0, ``carry`` is unknown, or rewards are of another length or not
             finite.
     """
-    if carry not in (kept := get_args(Carry)):
-        raise ValueError(unknown("carry", carry, kept))
     values = np.asarray(rewards, dtype=np.float64)
     if values.shape != alignment.costs.shape[1:]:
         raise ValueError(f"`rewards` must have the shape ({alignment.costs.shape[1]},); got {values.shape}.")
     require_finite_array("rewards", values)
-    weights = {"total": alignment.shares, "mean": alignment.averages, "balanced": alignment.balanced}[carry]
+    match carry:
+        case "total":
+            weights = alignment.shares
+        case "mean":
+            weights = alignment.averages
+        case "balanced":
+            weights = alignment.balanced
+        case _:
+            raise ValueError(unknown("carry", carry, get_args(Carry)))
     if tau is None:
         return weights @ values
     require_positive("tau", tau)
