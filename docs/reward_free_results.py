@@ -25,9 +25,11 @@ CONTENDERS = {
     "dtw:segments=32": MODEL,
     "dtw:segments=0": EPISODES,
     "dtw:alignment=min_distance": NEAREST,
+    "dtw:alignment=ot": "ot",
+    "dtw:alignment=orca": "orca",
     "dtw:reward=alive": ALIVE,
 }
-"""What the page calls each contender; the first two of DTW are what is tested."""
+"""What the page calls each contender, if it has runs; the first two of DTW are what is tested."""
 
 TOTALS = {
     "dtw:carry=total,imagine_every=1,refit_every=100000,segments=32": MODEL,
