@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
 from transreward_baselines import processes
-from transreward_baselines.processes import Finished, run_jobs
+from transreward_baselines.processes import Finished, run_jobs, terminated_like_interrupted
 
 
 def double(number: int) -> int:
@@ -99,6 +100,23 @@ def test_what_interrupts_the_command_ends_its_jobs(tmp_path: Path, monkeypatch: 
         run_jobs(sleep, jobs, workers=2, tell=interrupt)  # the short one has nowhere to write
     assert time.monotonic() - since < 30.0  # it did not sleep on, nor until it was killed
     require_end(pid_in(tmp_path / "pid"))
+
+
+def test_a_request_to_end_interrupts_unless_somebody_else_handles_it() -> None:
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt), terminated_like_interrupted():
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(terminated_like_interrupted().__enter__).result()  # a thread cannot be asked, and may go on
+        signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+        with terminated_like_interrupted():
+            signal.raise_signal(signal.SIGTERM)
+        assert asked == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_process_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

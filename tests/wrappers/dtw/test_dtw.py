@@ -2,8 +2,9 @@
 
 import warnings
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gymnasium as gym
 import numpy as np
@@ -15,7 +16,7 @@ from tests.wrappers.transitions import some_transitions
 from transreward_envs import Pair, get_pair
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers import Compensate
-from transreward_wrappers.alignment import Reference
+from transreward_wrappers.alignment import Carry, Reference
 from transreward_wrappers.dtw import DTW, save_reference
 from transreward_wrappers.dtw.dtw import MOST_UNIT
 from transreward_wrappers.errors import CorruptFileError
@@ -150,6 +151,27 @@ def test_the_world_model_learns_and_imagines_anew_in_some_rounds_alone(
     assert len(fitted) == 3
     assert state()[1] != digest
     assert not np.array_equal(state()[2].observations, imagined.observations)
+
+
+def test_rounds_that_are_passed_over_at_once_count_for_the_world_model_too() -> None:
+    env = gym.make(ID, **{**TINY, "refit_every": 10, "imagine_every": 2})
+    env.reset(seed=0)
+    compensation = env.get_wrapper_attr("compensation")
+    digest = compensation._target.model.digest()
+    compensation.update(some_transitions(30, observation_size=4, action_size=1))
+    assert compensation.diagnostics()["rounds"] == 3.0
+    assert compensation._target.model.digest() != digest
+
+
+def test_what_is_kept_of_the_sources_rewards_is_as_it_is_asked_for() -> None:
+    batch = some_transitions(20, observation_size=4, action_size=1)
+    paid = {}
+    for carry in get_args(Carry):
+        env = gym.make(ID, **TINY, carry=carry)
+        env.reset(seed=0)
+        paid[carry] = env.get_wrapper_attr("compensation")(batch)
+    for one, other in combinations(paid, 2):
+        assert not np.allclose(paid[one], paid[other]), f"{one} and {other} pay the same"
 
 
 def test_a_new_reward_model_pays_the_agent_as_it_is_what_the_one_before_did() -> None:

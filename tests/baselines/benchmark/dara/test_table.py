@@ -1,6 +1,7 @@
 """The command with real data, classifiers and algorithms, at the smallest size that there is."""
 
 import dataclasses
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_a_killed_table_goes_on_as_if_it_had_not_stopped(
     def interrupted(self: awr.AWR, batch: object, step: int) -> object:
         steps.append(step)
         if len(steps) == 4 + 3:  # of the source stage, after a checkpoint
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGTERM)
         return update(self, batch, step)
 
     monkeypatch.setattr(awr.AWR, "update", interrupted)
