@@ -5,13 +5,14 @@
 
 V is the upper expectile of Q over the data's own actions, Q learns from V, and the policy imitates actions weighted
 by exp(beta (Q - V)). As in its authors' code, rewards are scaled so that the best and the worst return of a run's data
-are 1,000 apart, or beta would mean something else in every task. Deviations from the paper: observations are normalised
-(as in CORL), and the actor's rate has no cosine schedule; runs of all datasets and seeds take each gradient step
-together, along a leading axis R, and a run's numbers are those that it has alone.
+are 1,000 apart, or beta would mean something else in every task; and the actor's rate falls to nothing by a cosine.
+Deviations from the paper: observations are normalised (as in CORL); runs of all datasets and seeds take each gradient
+step together, along a leading axis R, and a run's numbers are those that it has alone.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +49,10 @@ class Args(OfflineArgs):
     learning_rate: float = 3e-4
     """Of Adam."""
 
+    decay: bool = True
+    """Whether the actor's rate falls to nothing by a cosine over `updates`, which cannot change then once runs have
+    begun. In the target it is constant."""
+
     return_span: float | None = 1_000.0
     """What the best and the worst return of a run's data are to be apart, by the scale of rewards; `None` to take
     rewards as they are. So are they where all returns are equal. Runs that `start` from others keep the scale that
@@ -61,6 +66,11 @@ class Args(OfflineArgs):
         require_share("tau", self.tau)
         if self.return_span is not None:
             require_positive("return_span", self.return_span)
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The number of updates, where rates depend on it."""
+        return ("updates",) if self.decay else ()
 
 
 class IQL:
@@ -81,10 +91,11 @@ class IQL:
         )
         self.networks["target_critics"].requires_grad_(False)
         self.networks.register_buffer("reward_scale", self._reward_scale(data))
+        rate = torch.tensor(args.learning_rate, dtype=torch.float64, device="cpu")  # not a number: see `schedule`
         self.log_std = nn.Parameter(torch.zeros(len(seeds), 1, action))
         self.networks["log_std"] = nn.ParameterList([self.log_std])
         self.optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam(parameters, lr=args.learning_rate, fused=True)
+            name: torch.optim.Adam(parameters, lr=rate.clone(), fused=True)
             for name, parameters in {
                 "actor": [*self.networks["actor"].parameters(), self.log_std],
                 "value": list(self.networks["value"].parameters()),
@@ -107,6 +118,14 @@ class IQL:
         """Return drawn actions, as ``(R, B, action_size)``, to be clipped to the box."""
         noise = self.streams.normal("explored", *observations.shape[1:-1], self.log_std.shape[-1])
         return self.act(observations) + self.log_std.clamp(*LOG_STD_LIMITS).exp() * noise
+
+    def schedule(self, step: int) -> None:
+        """Set the actors' rate, in place: a compiled step would be compiled anew for each number."""
+        args = self.args
+        falls = args.decay and step < args.updates
+        share = 0.5 * (1.0 + math.cos(math.pi * step / args.updates)) if falls else 1.0
+        for group in self.optimizers["actor"].param_groups:
+            group["lr"].fill_(share * args.learning_rate)
 
     def update(self, batch: Batch, step: int) -> dict[str, torch.Tensor]:
         """Take a step of the values, the actors and the critics."""

@@ -45,6 +45,14 @@ class Imitates(Protocol):
 
 
 @runtime_checkable
+class Schedules(Protocol):
+    """An agent whose learning rates depend on how far it has come."""
+
+    def schedule(self, step: int) -> None:
+        """Set them for a gradient step, the first of which is 0."""
+
+
+@runtime_checkable
 class Explores(Protocol):
     """An agent whose policies draw their actions; of others, noise is added to what they do."""
 

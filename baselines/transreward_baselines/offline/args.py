@@ -126,6 +126,11 @@ class OfflineArgs:
         return tuple(OfflineRun(data=data.replace(SEED, str(seed)), seed=seed) for data, seed in named)
 
     @property
+    def keeps(self) -> tuple[str, ...]:
+        """Settings that may change while runs of other scripts go on, but not while these do."""
+        return ()
+
+    @property
     def actions_each(self) -> int:
         """Actions for each transition of a batch in the largest pass that is learned from."""
         return 1

@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from transreward_baselines.devices import torch_device
-from transreward_baselines.offline.agent import Imitates, MakeAgent, OfflineAgent, Prepares
+from transreward_baselines.offline.agent import Imitates, MakeAgent, OfflineAgent, Prepares, Schedules
 from transreward_baselines.offline.args import OfflineArgs
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.evaluation import OfflineEvaluation, evaluate, score_of
@@ -54,7 +54,8 @@ MAY_CHANGE = (
     "root",
     "start",
 )
-"""Settings with which runs may go on that began with others; ``start`` counts before the first checkpoint alone."""
+"""Settings with which runs may go on that began with others, but for what their script ``keeps``; ``start`` counts
+before the first checkpoint alone."""
 
 MODELS = "networks.models."
 """How the names of world models' tensors begin; these are fitted to each run's own data alone."""
@@ -78,7 +79,8 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     torch.set_num_threads(args.torch_threads)
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
     settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
-    check_directory(directory, settings, may_change=MAY_CHANGE, read=read_settings)
+    may_change = [name for name in MAY_CHANGE if name not in args.keeps]
+    check_directory(directory, settings, may_change=may_change, read=read_settings)
     device, seeds = torch_device(args.device), [run.seed for run in args.runs]
     names = [run.data for run in args.runs]
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
@@ -131,6 +133,8 @@ class _Training:
             while self.step < total:
                 if self.collector is not None and self.step >= args.updates:
                     self.collector.step(self.step)
+                if isinstance(self.agent, Schedules):
+                    self.agent.schedule(self.step)
                 self._step(self.step)
                 self.step += 1
                 bar.update()

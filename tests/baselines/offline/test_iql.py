@@ -1,15 +1,18 @@
-"""IQL: the losses of its three networks, by hand."""
+"""IQL: the losses of its three networks, by hand, and the rate of its policies."""
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.baselines.offline.conftest import FIRST, SECOND, write_dataset
 from tests.baselines.offline.test_scripts import args_of, learnt
 from transreward_baselines import iql
+from transreward_baselines.offline import training
 from transreward_baselines.offline.streams import Streams
-from transreward_baselines.run_directory import checkpoints
+from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_wrappers.datasets import load_dataset
 from transreward_wrappers.storage import load_tensors
 
@@ -72,3 +75,61 @@ def test_the_losses_are_those_of_the_paper() -> None:
     found = agent.update(batch, 30)
     for name, loss in expected.items():
         torch.testing.assert_close(found[name][0], loss, rtol=1e-4, atol=1e-5)
+
+
+def steps_of_the_actor(monkeypatch: pytest.MonkeyPatch, **changes: object) -> np.ndarray:
+    """Train, and return how far the actor's offsets moved with each gradient step, as a share of the rate."""
+    seen: list[torch.Tensor] = []
+    update = iql.IQL.update
+
+    def watched(agent: iql.IQL, batch: object, step: int) -> dict[str, torch.Tensor]:
+        weights = agent.networks["actor"].biases[-1]
+        before = weights.detach().clone()
+        figures = update(agent, batch, step)  # type: ignore[arg-type]
+        seen.append((weights.detach() - before).abs().max())
+        return figures
+
+    args = args_of(iql, learning_rate=1e-2, beta=1e-6, **changes)
+    with monkeypatch.context() as context:
+        context.setattr(iql.IQL, "update", watched)
+        iql.main(args)
+    return np.array([float(moved) for moved in seen]) / args.learning_rate
+
+
+def test_the_rate_of_the_policies_falls_by_a_cosine_offline_and_is_whole_in_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = steps_of_the_actor(monkeypatch, out=tmp_path / "run", decay=True, updates=20, finetune_steps=5)
+    even = steps_of_the_actor(monkeypatch, out=tmp_path / "even", decay=False, updates=20, finetune_steps=5)
+    shares = 0.5 * (1.0 + np.cos(np.pi * np.arange(20) / 20))
+    np.testing.assert_allclose(moved[:4], shares[:4] * even[:4], rtol=0.05)
+    assert (moved[:20] < 1.5 * shares).all(), "Adam moves a weight by its rate at most, or little more"
+    assert moved[17:20].max() < 0.1 < moved[20:].max()
+    assert even[17:20].max() > 0.1
+
+
+def test_a_run_with_a_falling_rate_goes_on_as_if_it_had_not_stopped_and_with_no_other_number_of_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = args_of(iql, out=tmp_path / "parts", decay=True)
+    iql.main(dataclasses.replace(args, out=tmp_path / "whole"))
+    with monkeypatch.context() as context:
+        save = training._Training._save
+
+        def killed(self: training._Training) -> None:
+            save(self)
+            raise KeyboardInterrupt
+
+        context.setattr(training._Training, "_save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            iql.main(args)
+    with pytest.raises(RunDirectoryError, match="updates: 20 there, 30 asked for"):
+        iql.main(dataclasses.replace(args, updates=30))
+    iql.main(args)
+    first, second = (
+        load_tensors(checkpoints(tmp_path / name)[-1] / "agent.safetensors")[0] for name in ("whole", "parts")
+    )
+    assert [path.name for path in checkpoints(tmp_path / "parts")] == [
+        path.name for path in checkpoints(tmp_path / "whole")
+    ]
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())

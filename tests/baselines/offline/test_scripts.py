@@ -12,7 +12,7 @@ import torch
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
-from transreward_baselines.offline.agent import Prepares
+from transreward_baselines.offline.agent import Prepares, Schedules
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.evaluation import OfflineEvaluation, evaluate
 from transreward_baselines.offline.streams import Streams
@@ -49,6 +49,7 @@ SMALL_MODELS = {
 FAST: dict[ModuleType, dict[str, Any]] = {
     bear: {"warmup": 5},
     brac_p: {"policy_learning_rate": 3e-3, "alpha": 0.1, "warmup": 5},
+    iql: {"decay": False},
     cql: {"policy_learning_rate": 3e-3, "alpha": 0.1, "draws": 4},
     mopo: {**SMALL_MODELS, "penalty": 0.1},
     mabe: {**SMALL_MODELS, "alpha": 0.1, "warmup": 5},
@@ -79,6 +80,8 @@ def learnt(script: ModuleType, steps: int, **changes: Any) -> Any:
     if isinstance(agent, Prepares):
         agent.prepare(None)
     for step in range(steps):
+        if isinstance(agent, Schedules):
+            agent.schedule(step)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16, cache_enabled=False):
             figures = agent.update(data.sample(streams, args.batch_size), step)
         assert all(values.shape == (len(args.runs),) and values.isfinite().all() for values in figures.values())
