@@ -36,8 +36,9 @@ def reason(error: OSError | RuntimeError) -> str:
     return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path | str, content: bytes) -> None:
     """Write a file to a temporary name beside it and rename it, so that readers see all of it or none."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -52,26 +53,26 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path | str, content: Any) -> None:
     """Write JSON as :func:`write_bytes` does."""
     write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> None:
+def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> None:
     """Write tensors, and JSON about them, to one safetensors file."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     text = json.dumps(dict(about), sort_keys=True)
     write_bytes(path, save(plain, metadata={"about": text, "sha256": tensors_digest(plain, text)}))
 
 
-def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
+def load_tensors(path: Path | str) -> tuple[Tensors, dict[str, Any]]:
     """Return the tensors of a file, and what was written about them.
 
     Raises:
         FileNotFoundError: There is no such file.
         CorruptFileError: The file is truncated or was altered.
     """
-    if not path.exists():
+    if not Path(path).exists():
         raise FileNotFoundError(f"There is no file {path}. Check the path.")
     try:
         tensors: Tensors = load_file(path)

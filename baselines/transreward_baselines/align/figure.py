@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 
 from transreward_wrappers.alignment import Alignment, Carry, Reference, StreamingRows, progress, transport
+from transreward_wrappers.dtw.settings import DTWSettings
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -103,6 +104,6 @@ def streamed(source: Reference, target: Reference, tau: float) -> np.ndarray[Any
     rows, paid = StreamingRows(source), []
     for observation in target.observations:
         before = rows.state
-        amount = progress(before, rows.step(observation[None]), tau=tau)[0]
+        amount = progress(before, rows.step(observation[None]), tau=tau, penalty=DTWSettings.penalty / tau)[0]
         paid.append(0.0 if before.over[0] else amount)
     return np.array(paid)

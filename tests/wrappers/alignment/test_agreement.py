@@ -141,3 +141,19 @@ def test_the_batch_tracks_no_gradients() -> None:
     reference = Reference(observations=np.eye(4), rewards=np.zeros(4))
     assert not dtw_totals(torch.ones(2, 6, 4, requires_grad=True), reference).requires_grad
     assert align_candidate(torch.ones(6, 4, requires_grad=True), reference).total > 0
+
+
+def test_the_planners_totals_agree_with_two_libraries_in_single_precision_too() -> None:
+    generator = np.random.default_rng(1)
+    reference = Reference(observations=generator.normal(size=(50, 17)).cumsum(axis=0), rewards=np.zeros(50))
+    candidates = reference.observations + reference.scale * generator.normal(0.0, 0.5, (1_000, 50, 17))
+    single = candidates.astype(np.float32)
+    found = dtw_totals(torch.from_numpy(single), reference)
+    assert found.dtype == torch.float32
+    scaled = single.astype(np.float64) / reference.scale
+    theirs = [dtw_ndim.distance_fast(one, reference.normalised.copy()) ** 2 for one in scaled]
+    np.testing.assert_allclose(found.numpy(), theirs, rtol=5e-6)
+    for index in range(0, 1_000, 100):
+        costs = squared_distances(scaled[index], reference.normalised)
+        other = dtw_python.dtw(costs, step_pattern="symmetric1", distance_only=True).distance
+        assert float(found[index]) == pytest.approx(other, rel=5e-6)

@@ -16,6 +16,7 @@ from tests.wrappers.transitions import some_transitions
 from transreward_envs import Pair, get_pair
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers import Compensate
+from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.alignment import Carry, Reference
 from transreward_wrappers.dtw import DTW, save_reference
 from transreward_wrappers.dtw.dtw import MOST_UNIT
@@ -27,6 +28,7 @@ from transreward_wrappers.world_models import (
     domain_of,
     load_world_model,
     lstm_prior,
+    make_world_model,
 )
 
 ID = get_pair(PAIR).id("dtw")
@@ -54,7 +56,16 @@ class Unpaid(gym.RewardWrapper):
         return float("nan")
 
 
-@pytest.mark.parametrize("changes", [{}, {"alignment": "min_distance"}, {"reward": "progress"}, {"reward": "alive"}])
+FORMS: list[dict[str, Any]] = [
+    {},
+    {"alignment": "min_distance"},
+    {"reward": "progress", "observe_progress": True},
+    {"reward": "increment"},
+    {"reward": "alive"},
+]
+
+
+@pytest.mark.parametrize("changes", FORMS)
 def test_the_targets_own_reward_is_never_read(
     changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +88,32 @@ def test_the_targets_own_reward_is_never_read(
     found = list(walk(env))
     assert [reward for reward, _ in found] == expected
     assert all(np.isnan(info["reward/env"]) and np.isfinite(reward) for reward, info in found)
+
+
+class UnpaidLanes(gym.vector.VectorWrapper):
+    """Pays NaN in all lanes."""
+
+    def step(self, actions: Any) -> Any:
+        observations, rewards, *rest = self.env.step(actions)
+        return observations, np.full_like(rewards, np.nan), *rest
+
+
+@pytest.mark.parametrize("changes", FORMS)
+def test_the_targets_own_reward_is_never_read_in_lanes(changes: dict[str, Any]) -> None:
+    settings = {**TINY, **changes, "refit_every": 60}
+
+    def paid(lanes: CompensateLanes) -> list[float]:
+        lanes.action_space.seed(1)
+        lanes.reset(seed=1)
+        return [reward for _ in range(40) for reward in lanes.step(lanes.action_space.sample())[1].tolist()]
+
+    usual = gym.make_vec(ID, num_envs=3, **settings)
+    expected = paid(usual)
+    again = gym.make_vec(ID, num_envs=3, **settings)
+    unpaid = UnpaidLanes(again.env)
+    found = paid(CompensateLanes(unpaid, pair=get_pair(PAIR), compensation=DTW, settings=settings))
+    assert np.isfinite(found).all()
+    assert found == expected
 
 
 def test_the_reward_is_all_that_is_paid_unless_the_targets_own_is_asked_for() -> None:
@@ -263,17 +300,30 @@ def test_a_state_of_another_form_or_pair_is_refused(tmp_path: Path) -> None:
 def test_a_world_model_can_be_handed_in_and_one_of_another_domain_is_refused(tmp_path: Path) -> None:
     env = gym.make(ID, **TINY)
     env.reset(seed=0)
-    made = env.get_wrapper_attr("compensation")._target.model
-    made.save(tmp_path / "model.safetensors")
+    made = env.get_wrapper_attr("compensation").target_model
+    made.save(str(tmp_path / "model.safetensors"))
+    assert made.report.fitted_steps > 100
     given = {**TINY, "world_model": str(tmp_path / "model.safetensors")}
     mine = gym.make(ID, **given)
     mine.reset(seed=0)
     list(walk(mine, 200))
-    assert mine.get_wrapper_attr("compensation")._target.model.digest() == made.digest()
+    assert mine.get_wrapper_attr("compensation").target_model.digest() == made.digest()
+    assert gym.make(ID, reward="progress").get_wrapper_attr("compensation").target_model is None
     with pytest.raises(StaleModelError, match="domain"):
         gym.make("TransReward/InvertedPendulum-mass-0.5-dtw-v0", **given)
     with pytest.raises(FileNotFoundError, match=r"there is no nowhere\.safetensors"):
         gym.make(ID, world_model="nowhere.safetensors")
+    anonymous = make_world_model("ensemble", 4, 1)
+    anonymous.restore(made.network.state_dict(), made.about())
+    anonymous.save(tmp_path / "anonymous.safetensors")
+    with pytest.raises(StaleModelError, match=r"whose it is when it is made: domain=domain_of\(pair\)"):
+        gym.make(ID, world_model=str(tmp_path / "anonymous.safetensors"))
+
+
+def test_where_no_expert_ships_the_way_out_is_named() -> None:
+    env = gym.make("TransReward/AdroitPen-broken-joint-easy-dtw-v0", reward="progress")
+    with pytest.raises(ValueError, match="no policy of level 'expert'.* Or let a search find references: references="):
+        env.reset(seed=0)
 
 
 def test_a_recurrent_world_model_serves_too(monkeypatch: pytest.MonkeyPatch) -> None:

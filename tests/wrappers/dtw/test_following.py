@@ -1,6 +1,6 @@
 """The forms that follow a reference step by step, in one environment and in lanes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -13,17 +13,18 @@ from transreward_wrappers.alignment import Reference, StreamingRows, increment, 
 from transreward_wrappers.compensation import Transitions
 from transreward_wrappers.dtw.follower import FollowReference
 from transreward_wrappers.errors import CompensationError
+from transreward_wrappers.policies import load_policy
 
 ID = get_pair(PAIR).id("dtw")
 FORMS = ("progress", "increment", "shaping")
 
 
 def settings(form: str) -> dict[str, Any]:
-    return {"reward": form, "reference_steps": 60, "base_reward": form == "shaping", "penalty": 0.5, "gamma": 0.9}
+    return {"reward": form, "reference_steps": 60, "base_reward": form == "shaping", "penalty": 2.0, "gamma": 0.9}
 
 
 def paid_by_hand(form: str, env: gym.Env, steps: list[tuple[np.ndarray, bool]]) -> Iterator[float]:
-    """Yield what each step of an episode is paid, by the streaming row alone."""
+    """Yield what each step of an episode is paid, by the streaming row alone; a penalty of 2 for each tau of 4."""
     (reference, *_) = env.get_wrapper_attr("compensation").references_followed
     rows = StreamingRows(reference)
     for observation, terminated in steps:
@@ -126,3 +127,25 @@ def test_what_is_paid_must_be_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transreward_wrappers.dtw.follower.progress", lambda *_, **__: np.array([np.nan]))
     with pytest.raises(CompensationError, match="DTW returned nan"):
         env.step(env.action_space.sample())
+
+
+@pytest.mark.parametrize("pair", ["HalfCheetah-actuator-0.75", "Hopper-mass-2.0"])
+def test_progress_as_it_ships_pays_the_sources_expert_and_charges_random_actions(pair: str) -> None:
+    def paid(act: Callable[[np.ndarray], np.ndarray], env: gym.Env) -> tuple[float, float]:
+        observation, _ = env.reset(seed=3)
+        rewards, own, over = [], 0.0, False
+        while not over:
+            observation, reward, terminated, truncated, info = env.step(act(observation))
+            rewards.append(float(reward))
+            own += info["reward/env"]
+            over = terminated or truncated
+        return sum(rewards), own
+
+    env = gym.make(get_pair(pair).id("dtw"), reward="progress", reference_steps=1_000, reference_count=1)
+    expert, half = load_policy(pair, "source"), env.action_space.high
+    env.action_space.seed(0)
+    best, best_return = paid(lambda seen: half * expert(seen[None])[0], env)
+    worst, worst_return = paid(lambda seen: env.action_space.sample(), env)
+    assert best_return > 2.0 * max(worst_return, 0.0)
+    assert best > 100.0
+    assert worst < 0.2 * best

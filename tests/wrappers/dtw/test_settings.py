@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from transreward_wrappers.alignment import Reference
 from transreward_wrappers.dtw import DTW
 
 
@@ -30,6 +32,12 @@ from transreward_wrappers.dtw import DTW
 def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DTW(**settings)
+
+
+def test_a_trajectory_that_is_in_no_file_is_refused_in_a_line() -> None:
+    reference = Reference(observations=np.zeros((900, 17)), rewards=np.zeros(900))
+    with pytest.raises(TypeError, match="must be a string; got a Reference. Write it to a file with .*save_reference"):
+        DTW(references=reference)
 
 
 @pytest.mark.parametrize("value", [50.0, "500"])

@@ -46,6 +46,8 @@ def transport(
 
     Plain, ``total`` pays the rewards of all source steps that are matched, however bad the match: an agent that stands
     still earns as much as a perfect copy. Gated, they are shifted, and paid in full where the cost is 0 alone.
+    The defaults here are those of the formula; ``-dtw-v0`` ids are ``balanced``, and have ``tau`` at the number of
+    features.
 
     Args:
         alignment: Of a target sequence with the reference.

@@ -46,6 +46,7 @@ from transreward_wrappers.errors import CorruptFileError
 from transreward_wrappers.policies import unscale_actions
 from transreward_wrappers.regression import Regression
 from transreward_wrappers.storage import load_tensors, save_tensors, with_prefix, without_prefix
+from transreward_wrappers.world_models.model import AnyModel
 
 RECENT = 5_000
 """Newest steps of the agent's on which a new reward model pays as much, on average, as the one before it."""
@@ -135,6 +136,11 @@ class DTW(DTWSettings, Compensation):
         return self.reward != "alive"
 
     @property
+    def target_model(self) -> AnyModel | None:
+        """The world model of the target, with its ``report``, to be saved and given to others; None without one."""
+        return self._target.model if self._target is not None else None
+
+    @property
     def references_followed(self) -> list[Reference]:
         """The references, the best first; none before a fit."""
         return list(self._references)
@@ -181,7 +187,7 @@ class DTW(DTWSettings, Compensation):
             form=self.reward,
             to_source=self._labeller.to_source,
             tau=self._labeller.tau,
-            penalty=self.penalty,
+            penalty=self.penalty / self._labeller.tau,
             gamma=self.gamma,
         )
 

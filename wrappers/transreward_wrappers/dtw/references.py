@@ -138,7 +138,12 @@ class ReferenceData:
         return self.kind.endswith(RECORDING)
 
     def _policy(self, pair: Pair) -> GaussianPolicy:
-        return GaussianPolicy.load(Path(self.kind)) if self.kind.endswith(POLICY_SUFFIX) else source_expert(pair)
+        if self.kind.endswith(POLICY_SUFFIX):
+            return GaussianPolicy.load(Path(self.kind))
+        try:
+            return source_expert(pair)
+        except ValueError as error:
+            raise ValueError(f"{error} Or let a search find references: references={SEARCH!r}.") from error
 
     def _dataset(self) -> Dataset:
         try:

@@ -14,7 +14,7 @@ from transreward_envs.errors import (
     require_share,
     unknown,
 )
-from transreward_wrappers.alignment import METHODS, Carry, MethodName
+from transreward_wrappers.alignment import METHODS, Carry, MethodName, Reference
 from transreward_wrappers.dtw.references import ReferenceData
 from transreward_wrappers.regression import FitSettings
 from transreward_wrappers.world_models import MODELS, PlanSettings
@@ -62,7 +62,7 @@ class DTWSettings:
     when left out."""
 
     penalty: float = 0.1
-    """Of ``progress`` and ``shaping``, on what the distance grows by [reward a unit of cost]."""
+    """Of ``progress`` and ``shaping``: what they pay less wherever the distance grows by ``tau`` [reward]."""
 
     gamma: float = 0.99
     """The agent's discount, for ``shaping``."""
@@ -85,7 +85,7 @@ class DTWSettings:
     anything but ``dtw`` aligns, there is no world model."""
 
     horizon: int = 25
-    """Target steps of a piece."""
+    """Target steps of a piece; world models are judged up to 25 steps ahead, and warn where it is more."""
 
     iterations: int = 6
     """Of the search."""
@@ -113,7 +113,9 @@ class DTWSettings:
     """Target steps between two rounds, in which the reward model learns from the agent's own episodes; never with 0."""
 
     imagine_every: int = 4
-    """Rounds after which the world model learns from them too, and imagines anew; what it imagined counts meanwhile."""
+    """Rounds after which the world model learns from them too, and imagines anew; what it imagined counts meanwhile.
+    Where ``imagine_every`` times ``refit_every`` is less than ``capacity``, it is judged on episodes of the agent that
+    it may have learnt from before."""
 
     capacity: int = 50_000
     """Steps of the agent's own that are kept for rounds."""
@@ -142,6 +144,11 @@ class DTWSettings:
     def __post_init__(self) -> None:
         if self.reward not in (forms := get_args(RewardForm)):
             raise ValueError(unknown("reward form", self.reward, forms))
+        if isinstance(self.references, Reference):
+            raise TypeError(
+                "`references` must be a string; got a Reference. Write it to a file with "
+                "transreward_wrappers.dtw.save_reference, and give its path."
+            )
         for name in ("references", "world_model"):
             require_name(name, getattr(self, name))
         if self.alignment not in METHODS:

@@ -177,12 +177,12 @@ class GaussianPolicy:
         """Return the policy that a file would give back: its weights are rounded to half precision."""
         return self.from_tensors(self.tensors(), self.settings())
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the policy to a file."""
         save_tensors(path, self.tensors(), self.settings())
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path | str) -> Self:
         """Return the policy that a file holds.
 
         Raises:

@@ -27,7 +27,7 @@ def key_of(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()
 
 
-def write_model(path: Path, tensors: Tensors, identity: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+def write_model(path: Path | str, tensors: Tensors, identity: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Write a model.
 
     Args:
@@ -40,7 +40,7 @@ def write_model(path: Path, tensors: Tensors, identity: Mapping[str, Any], about
     save_tensors(path, tensors, {"world_model": told})
 
 
-def read_model(path: Path) -> tuple[Tensors, dict[str, Any]]:
+def read_model(path: Path | str) -> tuple[Tensors, dict[str, Any]]:
     """Return the tensors of a model's file, and what was written about them.
 
     Raises:
@@ -62,7 +62,7 @@ def read_model(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, told
 
 
-def require_identity(path: Path, told: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+def require_identity(path: Path | str, told: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
     """Check that a file is of what it is to be.
 
     Raises:
@@ -72,8 +72,9 @@ def require_identity(path: Path, told: Mapping[str, Any], identity: Mapping[str,
         return
     theirs = told["identity"]
     differing = [name for name in identity if theirs.get(name) != json.loads(json.dumps(identity[name]))]
+    nowhere = " A model is told whose it is when it is made: domain=domain_of(pair)." if not theirs.get("domain") else ""
     listing = "; ".join(f"{name} {theirs.get(name)!r}, not {identity[name]!r}" for name in differing)
     raise StaleModelError(
         f"A world model's file must be of the model's own kind, sizes, settings and domain; {path} is of {listing}. "
-        "Delete it to have it made again, or give another."
+        f"Delete it to have it made again, or give another.{nowhere}"
     )

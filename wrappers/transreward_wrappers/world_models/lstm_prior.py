@@ -144,11 +144,11 @@ class LSTMPrior:
         latent, its_spread = model.network.see(normalised[:, -1])
         return StateGuess(mean=torch.cat([belief, latent], dim=-1), std=torch.cat([spread, its_spread], dim=-1))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the prior to a file."""
         write_model(path, self._network.state_dict(), self._identity(), {})
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path | str) -> None:
         """Read the prior of the same model from a file.
 
         Raises:

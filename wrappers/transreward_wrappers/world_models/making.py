@@ -50,7 +50,7 @@ def make_world_model(
     return Ensemble(observation_size, action_size, settings=EnsembleSettings(**of_ensemble), domain=domain)
 
 
-def load_world_model(path: Path, *, domain: Mapping[str, Any] | None = None) -> AnyModel:
+def load_world_model(path: Path | str, *, domain: Mapping[str, Any] | None = None) -> AnyModel:
     """Return the world model in a file.
 
     Args:

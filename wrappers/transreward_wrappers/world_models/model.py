@@ -22,7 +22,7 @@ from transreward_wrappers.world_models.files import key_of, read_model, require_
 from transreward_wrappers.world_models.judging import judge, residual
 from transreward_wrappers.world_models.network import Network
 from transreward_wrappers.world_models.protocol import Values
-from transreward_wrappers.world_models.report import ModelReport
+from transreward_wrappers.world_models.report import STEPS, ModelReport
 from transreward_wrappers.world_models.settings import ModelSettings
 from transreward_wrappers.world_models.windows import Stretches
 
@@ -162,7 +162,7 @@ class LearnedModel(ABC, Generic[S, N]):
         _warn_of(self.report)
         return self.report
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the model to a file.
 
         Raises:
@@ -170,7 +170,7 @@ class LearnedModel(ABC, Generic[S, N]):
         """
         write_model(path, self.network.state_dict(), self.identity(), self.about())
 
-    def load(self, path: Path, *, data: str | None = None) -> None:
+    def load(self, path: Path | str, *, data: str | None = None) -> None:
         """Read a model of the same kind, sizes, settings and domain from a file.
 
         Args:
@@ -232,7 +232,8 @@ class LearnedModel(ABC, Generic[S, N]):
         if horizon > report.horizon:
             warnings.warn(
                 f"The world model was validated for {report.horizon} steps ahead, and is asked for {horizon}. Plan in "
-                "shorter pieces, or give it longer episodes to be judged by.",
+                "shorter pieces"
+                + (", or give it longer episodes to be judged by." if report.horizon < STEPS[-1] else "."),
                 HorizonWarning,
                 stacklevel=3,
             )

@@ -71,8 +71,8 @@ class WorldModel(Imagines, Protocol):
     def fit(self, store: EpisodeStore, *, updates: int | None = None, afresh: bool = True) -> ModelReport:
         """Learn from episodes, with a progress bar, and judge by those that were held out."""
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the model to a file."""
 
-    def load(self, path: Path, *, data: str | None = None) -> None:
+    def load(self, path: Path | str, *, data: str | None = None) -> None:
         """Read a model of the same kind, sizes, settings and domain from a file."""
