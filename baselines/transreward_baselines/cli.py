@@ -16,7 +16,7 @@ try:
     from transreward_baselines.console import console
     from transreward_baselines.pairs_command import find_pair, list_pairs, show
     from transreward_baselines.refine.args import RefineArgs
-    from transreward_baselines.script import TOLD, checked_later
+    from transreward_baselines.script import TOLD, checked_later, warnings_told
     from transreward_baselines.settings import parse_settings
     from transreward_baselines.verify import verify
 except ModuleNotFoundError as error:
@@ -245,13 +245,14 @@ def main(args: list[str] | None = None) -> None:
     prog, commands = group_of(words)
     sys.path.insert(0, "")  # modules of one's own are found where the command is typed
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            {name: checked_later(command) for name, command in commands.items()},
-            prog=prog,
-            description="Source and target domains for off-dynamics RL.",
-            args=words if prog == "transreward" else words[1:],
-            config=(tyro.conf.OmitArgPrefixes,),
-        )
+        with warnings_told():
+            tyro.extras.subcommand_cli_from_dict(
+                {name: checked_later(command) for name, command in commands.items()},
+                prog=prog,
+                description="Source and target domains for off-dynamics RL.",
+                args=words if prog == "transreward" else words[1:],
+                config=(tyro.conf.OmitArgPrefixes,),
+            )
     except BrokenPipeError:  # whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except TOLD as error:

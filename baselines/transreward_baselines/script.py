@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -38,10 +39,22 @@ def run_script(
 
 
 @contextmanager
+def warnings_told() -> Iterator[None]:
+    """Have warnings say what they are of and no more: where in the code they came up tells a user nothing."""
+    usual = warnings.formatwarning
+    warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+
+
+@contextmanager
 def errors_told() -> Iterator[None]:
     """End the program with a line, where something cannot be done, or where it is stopped."""
     try:
-        yield
+        with warnings_told():
+            yield
     except TOLD as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -1,6 +1,9 @@
 """``transreward align``: figures and JSON of any two trajectories."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -49,6 +52,16 @@ def test_two_files_are_aligned(method: str, walks: tuple[str, str], tmp_path: Pa
         assert told["transport, gated, total"] == told["progress"] == pytest.approx(30.0)
         assert told["transport, gated, mean"] == pytest.approx(60.0)
         assert told["transport, gated, balanced"] == pytest.approx(60.0 / np.sqrt(2.0))
+
+
+def test_a_band_that_is_too_narrow_is_widened_and_a_warning_says_so_without_its_place_in_the_code(
+    walks: tuple[str, str], tmp_path: Path
+) -> None:
+    words = ["align", "--source", walks[0], "--target", walks[1], "--band", "3", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "transreward_baselines.cli", *words]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert re.search(r"^UserWarning: .*got 3, which is widened", told, flags=re.MULTILINE)
+    assert ".py" not in told
 
 
 def test_a_part_of_the_source_pays_from_the_floor_of_the_whole(tmp_path: Path) -> None:

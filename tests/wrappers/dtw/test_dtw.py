@@ -16,8 +16,8 @@ from tests.wrappers.transitions import some_transitions
 from transreward_envs import Pair, get_pair
 from transreward_envs.training.schedule import DomainSchedule
 from transreward_wrappers import Compensate
-from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.alignment import Carry, Reference
+from transreward_wrappers.compensate_lanes import CompensateLanes
 from transreward_wrappers.dtw import DTW, save_reference
 from transreward_wrappers.dtw.dtw import MOST_UNIT
 from transreward_wrappers.errors import CorruptFileError

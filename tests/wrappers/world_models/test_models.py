@@ -201,7 +201,9 @@ def test_a_model_that_nothing_could_judge_says_so() -> None:
     with pytest.warns(PoorModelWarning, match="too few held-out steps tell how good it is"):
         report = model.fit(store)
     assert report.horizon == 0
-    with pytest.warns(HorizonWarning, match="for 0 steps ahead, and is asked for 1. Plan in shorter pieces, or give it"):
+    with pytest.warns(
+        HorizonWarning, match="for 0 steps ahead, and is asked for 1. Plan in shorter pieces, or give it"
+    ):
         model.rollout(torch.zeros(1, 3), torch.zeros(1, 1, 2))
 
 

@@ -48,7 +48,7 @@ class Imagined:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imagination:
-    """Searches target actions whose imagined observations align best with pieces of references."""
+    """Searches target actions whose imagined observations align best with pieces of references, of the same robot."""
 
     model: AnyModel
     """Of the target."""
@@ -106,8 +106,7 @@ class Imagination:
         state = self.prior(torch.tensor(run[None])).sample(1, generator)[:, 0]
 
         def score(observations: torch.Tensor) -> torch.Tensor:
-            mapped = self.labeller.to_source(observations.double().numpy())
-            return -dtw_totals(torch.from_numpy(mapped).float(), rest, open_end=True) / horizon
+            return -dtw_totals(observations, rest, open_end=True) / horizon
 
         penalty = self.settings.penalty / max(float(self._typical(horizon).mean()), 1e-8)
         start = self.recorded.actions(whole.observations[cut], score, scale=whole.scale)

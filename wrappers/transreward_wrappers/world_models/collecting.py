@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from transreward_envs.errors import require_count
 from transreward_envs.failures import FAILED
@@ -103,7 +104,9 @@ def collect(envs: VectorEnv[Any, Any, Any], policy: Behaviour, steps: int, *, se
     generator = np.random.default_rng([seed, 1])
     observations = np.array(envs.reset(seed=seed)[0])
     recorder = _Recorder(observations)
-    while recorder.steps < steps:
-        actions, _ = policy.sample(observations, generator)
-        observations = recorder.take(actions, envs.step(scale_actions(actions, space)))
+    with tqdm(total=steps, desc="collecting episodes", unit="step", leave=False, disable=None) as bar:
+        while recorder.steps < steps:
+            actions, _ = policy.sample(observations, generator)
+            observations = recorder.take(actions, envs.step(scale_actions(actions, space)))
+            bar.update(recorder.steps - bar.n)
     return recorder.episodes()
