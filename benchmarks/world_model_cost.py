@@ -39,11 +39,12 @@ def episodes(robot: str, steps: int) -> tuple[EpisodeStore, Reference]:
     store = EpisodeStore(observations, actions)
     behaviours = {"random": UniformPolicy(action_size=actions)}
     behaviours |= {level: load_policy(robot, "source", level) for level in ("medium", "expert")}
-    for index, (kind, policy) in enumerate(behaviours.items()):
-        found = collect(envs, policy, steps, seed=index)
-        store.add(found, kind=kind)
+    found = {kind: collect(envs, policy, steps, seed=index) for index, (kind, policy) in enumerate(behaviours.items())}
+    for kind, of_kind in found.items():
+        store.add(of_kind, kind=kind)
     envs.close()
-    return store, Reference.from_episode(found[0]).part(0, SLACK * PlanSettings().horizon)
+    longest = Reference.from_episode(max(found["expert"], key=len))
+    return store, longest.part(0, SLACK * PlanSettings().horizon)
 
 
 def fit(robot: str, steps: int, seed: int) -> tuple[AnyModel, Reference]:

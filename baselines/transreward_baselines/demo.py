@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import sys
 import time
+import warnings
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,7 +27,7 @@ from transreward_baselines.plot import METHOD_NAMES, plot_learning_curves, runs_
 from transreward_baselines.render import RenderArgs, RenderError, render_in_subprocess
 from transreward_baselines.results import Result
 from transreward_baselines.run_directory import require_folder
-from transreward_baselines.script import run_script
+from transreward_baselines.script import plain_warning, run_script
 from transreward_baselines.versions import versions
 from transreward_envs import get_pair, normalized_score
 from transreward_envs.errors import require_count
@@ -203,6 +204,7 @@ def _one_thread() -> None:
 
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
+    warnings.formatwarning = plain_warning
 
 
 def _results_csv(by_method: dict[str, list[list[Result]]]) -> str:

@@ -5,7 +5,8 @@
 
 V is the upper expectile of Q over the data's own actions, Q learns from V, and the policy imitates actions weighted
 by exp(beta (Q - V)). As in its authors' code, rewards are scaled so that the best and the worst return of a run's data
-are 1,000 apart, or beta would mean something else in every task; and the actor's rate falls to nothing by a cosine.
+are 1,000 apart, or beta would mean something else in every task; and the actor's rate falls to nothing by a cosine,
+here over `updates` and not over a million steps. It is constant in the target, as theirs is wherever they go on in one.
 Deviations from the paper: observations are normalised (as in CORL); runs of all datasets and seeds take each gradient
 step together, along a leading axis R, and a run's numbers are those that it has alone.
 """
@@ -91,7 +92,7 @@ class IQL:
         )
         self.networks["target_critics"].requires_grad_(False)
         self.networks.register_buffer("reward_scale", self._reward_scale(data))
-        rate = torch.tensor(args.learning_rate, dtype=torch.float64, device="cpu")  # not a number: see `schedule`
+        rate = torch.tensor(args.learning_rate, dtype=torch.float64, device="cpu")  # a tensor, which `schedule` fills
         self.log_std = nn.Parameter(torch.zeros(len(seeds), 1, action))
         self.networks["log_std"] = nn.ParameterList([self.log_std])
         self.optimizers: dict[str, torch.optim.Optimizer] = {

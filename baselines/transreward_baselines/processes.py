@@ -9,12 +9,15 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
+
+from transreward_baselines.script import plain_warning
 
 Job = tuple[Any, ...]
 """The arguments of the function that does it."""
@@ -154,6 +157,7 @@ def _work(connection: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    warnings.formatwarning = plain_warning
     while True:
         try:
             function, job = connection.recv()

@@ -38,11 +38,16 @@ def run_script(
         main(read(args, args=words))
 
 
+def plain_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> str:
+    """Return what a warning says, without its place in the code, which tells a user nothing."""
+    return f"{category.__name__}: {message}\n"
+
+
 @contextmanager
 def warnings_told() -> Iterator[None]:
-    """Have warnings say what they are of and no more: where in the code they came up tells a user nothing."""
+    """Have warnings written in a line each, by :func:`plain_warning`."""
     usual = warnings.formatwarning
-    warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
+    warnings.formatwarning = plain_warning
     try:
         yield
     finally:

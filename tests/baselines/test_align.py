@@ -73,6 +73,16 @@ def test_a_part_of_the_source_pays_from_the_floor_of_the_whole(tmp_path: Path) -
     assert told["transport, gated, total"] == told["progress"] == pytest.approx(10 * 8.0)
 
 
+def test_progress_is_charged_by_tau_as_in_the_ids(walks: tuple[str, str], tmp_path: Path) -> None:
+    far = Reference(observations=np.full((6, 3), 50.0), rewards=np.zeros(6))
+    save_reference(tmp_path / "far.npz", far)
+    told = aligned(tmp_path, "--source", walks[0], "--target", str(tmp_path / "far.npz"), "--tau", "8", "--open-end")
+    assert told["total"] > 100.0
+    assert told["progress"] == pytest.approx(-0.1 / 8.0 * told["total"], rel=1e-3), (
+        "what is matched so badly pays nothing"
+    )
+
+
 def test_what_follows_once_the_source_is_over_costs_nothing(tmp_path: Path) -> None:
     walk = np.cumsum(np.random.default_rng(0).normal(size=(10, 3)), axis=0)
     longer = np.concatenate([walk, walk[-1] + np.arange(1.0, 61.0)[:, None]])

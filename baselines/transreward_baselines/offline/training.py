@@ -57,6 +57,9 @@ MAY_CHANGE = (
 """Settings with which runs may go on that began with others, but for what their script ``keeps``; ``start`` counts
 before the first checkpoint alone."""
 
+UNTOLD = {"decay": False}
+"""Settings as they were in runs that do not tell them."""
+
 MODELS = "networks.models."
 """How the names of world models' tensors begin; these are fitted to each run's own data alone."""
 
@@ -80,7 +83,10 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
     settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
     may_change = [name for name in MAY_CHANGE if name not in args.keeps]
-    check_directory(directory, settings, may_change=may_change, read=read_settings)
+    untold = {name: value for name, value in UNTOLD.items() if name in settings}
+    check_directory(
+        directory, settings, may_change=may_change, read=lambda directory: {**untold, **read_settings(directory)}
+    )
     device, seeds = torch_device(args.device), [run.seed for run in args.runs]
     names = [run.data for run in args.runs]
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
@@ -127,14 +133,15 @@ class _Training:
         """Train, evaluate and keep, by turns; offline first, then in the target."""
         args, total = self.args, self.args.total_updates
         title = f"{len(args.runs)} runs on {args.pair}"
+        scheduled = self.agent if isinstance(self.agent, Schedules) else None
         bar = tqdm(total=total, initial=self.step, desc=title, unit="step", disable=args.quiet or None)
         with bar:
             since = time.perf_counter()
             while self.step < total:
                 if self.collector is not None and self.step >= args.updates:
                     self.collector.step(self.step)
-                if isinstance(self.agent, Schedules):
-                    self.agent.schedule(self.step)
+                if scheduled is not None:
+                    scheduled.schedule(self.step)
                 self._step(self.step)
                 self.step += 1
                 bar.update()

@@ -1,6 +1,7 @@
 """IQL: the losses of its three networks, by hand, and the rate of its policies."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,38 @@ def test_the_rate_of_the_policies_falls_by_a_cosine_offline_and_is_whole_in_the_
     assert (moved[:20] < 1.5 * shares).all(), "Adam moves a weight by its rate at most, or little more"
     assert moved[17:20].max() < 0.1 < moved[20:].max()
     assert even[17:20].max() > 0.1
+
+
+def test_nothing_but_the_policies_learns_at_a_falling_rate() -> None:
+    agent, _ = learnt(iql, 0, decay=True, updates=20)
+    for step, share in ((0, 1.0), (10, 0.5), (20, 1.0)):
+        agent.schedule(step)
+        rates = {name: float(one.param_groups[0]["lr"]) for name, one in agent.optimizers.items()}
+        assert rates == pytest.approx({"actor": share * 3e-4, "value": 3e-4, "critics": 3e-4})
+
+
+def test_a_run_that_is_done_offline_goes_on_in_the_target_as_in_one_go(tmp_path: Path) -> None:
+    args = args_of(iql, out=tmp_path / "parts", decay=True)
+    iql.main(args)
+    parts = iql.main(dataclasses.replace(args, finetune_steps=10))
+    whole = iql.main(dataclasses.replace(args, out=tmp_path / "whole", finetune_steps=10))
+    assert [row.return_mean for row in parts] == [row.return_mean for row in whole]
+    first, second = (
+        load_tensors(checkpoints(tmp_path / name)[-1] / "agent.safetensors")[0] for name in ("whole", "parts")
+    )
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+def test_runs_from_before_there_was_a_falling_rate_go_on_without_it(tmp_path: Path) -> None:
+    args = args_of(iql, out=tmp_path / "run", decay=False)
+    iql.main(args)
+    path = tmp_path / "run" / "config.json"
+    told = json.loads(path.read_text())
+    del told["decay"]
+    path.write_text(json.dumps(told))
+    with pytest.raises(RunDirectoryError, match="decay: False there, True asked for"):
+        iql.main(dataclasses.replace(args, decay=True))
+    assert iql.main(dataclasses.replace(args, updates=30))[-1].update == 30
 
 
 def test_a_run_with_a_falling_rate_goes_on_as_if_it_had_not_stopped_and_with_no_other_number_of_steps(

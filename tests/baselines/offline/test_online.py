@@ -209,16 +209,16 @@ def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any], message
 
 
 def test_what_cannot_go_on_is_refused(datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    args = args_of(td3_bc, out=tmp_path / "run", updates=10, finetune_steps=10)
-    td3_bc.main(args)
+    args = args_of(iql, out=tmp_path / "run", updates=10, finetune_steps=10)
+    iql.main(args)
     with pytest.raises(
         RunDirectoryError, match="`updates` cannot change; .* after 10 gradient steps offline and 10 on"
     ):
-        td3_bc.main(dataclasses.replace(args, updates=12, finetune_steps=20))
+        iql.main(dataclasses.replace(args, updates=12, finetune_steps=20))
     path = checkpoints(tmp_path / "run")[-1] / "fresh.safetensors"
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(RunDirectoryError, match="cannot be read"):
-        td3_bc.main(dataclasses.replace(args, finetune_steps=20))
+        iql.main(dataclasses.replace(args, finetune_steps=20))
     write_dataset(datasets, "tests/wide-v0", size=5)
     with pytest.raises(ValueError, match=r"in the target of .* numbers; those of their data have \(5, 1\)"):
         iql.main(args_of(iql, data=("tests/wide-v0",), out=tmp_path / "wide", finetune_steps=5))

@@ -320,8 +320,9 @@ def test_a_world_model_can_be_handed_in_and_one_of_another_domain_is_refused(tmp
         gym.make(ID, world_model=str(tmp_path / "anonymous.safetensors"))
 
 
-def test_where_no_expert_ships_the_way_out_is_named() -> None:
-    env = gym.make("TransReward/AdroitPen-broken-joint-easy-dtw-v0", reward="progress")
+@pytest.mark.parametrize("pair", ["AdroitPen-broken-joint-easy"])
+def test_where_no_expert_ships_the_way_out_is_named(pair: str) -> None:
+    env = gym.make(get_pair(pair).id("dtw"), reward="progress")
     with pytest.raises(ValueError, match="no policy of level 'expert'.* Or let a search find references: references="):
         env.reset(seed=0)
 

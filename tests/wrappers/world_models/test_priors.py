@@ -75,8 +75,9 @@ def test_a_prior_comes_back_bit_for_bit_and_only_for_its_own_model(
     seen, _ = runs(3, 4)
     assert torch.equal(again(seen).mean, lstm(seen).mean)
     other = make_prior("lstm", fitted_tiny("rssm", linear_store(episodes=10)), **SMALL)
-    with pytest.raises(StaleModelError):
+    with pytest.raises(StaleModelError) as caught:
         other.load(tmp_path / "prior.safetensors")
+    assert "domain_of" not in str(caught.value), "a prior is of a model, not of a domain"
 
 
 def test_priors_that_cannot_be_are_refused(ensemble: AnyModel, rssm: AnyModel) -> None:

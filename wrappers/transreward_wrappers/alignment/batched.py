@@ -23,7 +23,7 @@ def dtw_totals(
 ) -> torch.Tensor:
     """Return DTW's total of each candidate, as ``(N,)``: what :func:`~transreward_wrappers.alignment.align` finds.
 
-    A candidate that is not finite has a total that is not. In float32, totals are right to about 1e-6 of themselves.
+    A candidate that is not finite has a total that is not. In float32, totals are right to 5e-6 of themselves.
 
     Args:
         candidates: Observations that are not normalised yet, as ``(N, T, D)`` in float32 or float64.

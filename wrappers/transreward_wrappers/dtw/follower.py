@@ -21,7 +21,7 @@ class FollowReference(Follower):
         form: What is paid.
         to_source: Of observations.
         tau: Of the gate of ``progress``.
-        penalty: Of ``progress`` and ``shaping``.
+        penalty: Of ``progress`` and ``shaping`` [reward a unit of cost].
         gamma: Of ``shaping``.
     """
 

@@ -48,7 +48,7 @@ class Imagined:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imagination:
-    """Searches target actions whose imagined observations align best with pieces of references, of the same robot."""
+    """Searches target actions whose imagined observations align best with pieces of the same robot's references."""
 
     model: AnyModel
     """Of the target."""

@@ -114,8 +114,8 @@ class DTWSettings:
 
     imagine_every: int = 4
     """Rounds after which the world model learns from them too, and imagines anew; what it imagined counts meanwhile.
-    Where ``imagine_every`` times ``refit_every`` is less than ``capacity``, it is judged on episodes of the agent that
-    it may have learnt from before."""
+    Where ``imagine_every`` times ``refit_every`` is less than ``capacity``, the world model is judged on episodes of
+    the agent that it may have learnt from before."""
 
     capacity: int = 50_000
     """Steps of the agent's own that are kept for rounds."""

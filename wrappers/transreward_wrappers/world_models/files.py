@@ -72,11 +72,10 @@ def require_identity(path: Path | str, told: Mapping[str, Any], identity: Mappin
         return
     theirs = told["identity"]
     differing = [name for name in identity if theirs.get(name) != json.loads(json.dumps(identity[name]))]
-    nowhere = (
-        " A model is told whose it is when it is made: domain=domain_of(pair)." if not theirs.get("domain") else ""
-    )
+    ownerless = "domain" in differing and not theirs.get("domain")
+    advice = " A model is told whose it is when it is made: domain=domain_of(pair)." if ownerless else ""
     listing = "; ".join(f"{name} {theirs.get(name)!r}, not {identity[name]!r}" for name in differing)
     raise StaleModelError(
         f"A world model's file must be of the model's own kind, sizes, settings and domain; {path} is of {listing}. "
-        f"Delete it to have it made again, or give another.{nowhere}"
+        f"Delete it to have it made again, or give another.{advice}"
     )

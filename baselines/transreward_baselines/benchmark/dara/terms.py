@@ -30,6 +30,9 @@ TERMS = (
 )
 """Settings that all runs of a table have in common."""
 
+FIXED = {"iql_rate": "cosine"}
+"""What is not asked for, and has been otherwise before."""
+
 
 def claim(directory: Path, args: TableArgs) -> None:
     """Make a directory a table's, or check that what is there was made on the same terms.
@@ -37,7 +40,7 @@ def claim(directory: Path, args: TableArgs) -> None:
     Raises:
         RunDirectoryError: The directory's runs are on other terms, or it holds other files.
     """
-    path, ours = directory / FILE, {name: getattr(args, name) for name in TERMS}
+    path, ours = directory / FILE, {**{name: getattr(args, name) for name in TERMS}, **FIXED}
     if not path.exists() and directory.exists() and any(directory.glob("[!.]*")):
         raise RunDirectoryError(
             f"A new table needs an empty directory; {directory} holds files and no {FILE}. Choose another `--out`."

@@ -137,7 +137,12 @@ def test_other_terms_need_another_directory(script: Script, command: Command, tm
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").touch()
     assert "A new table needs an empty directory" in command(*SMALL, out=tmp_path / "other", code=2)
-    (tmp_path / "table" / "table.json").write_text(json.dumps({"format": 9, "terms": {}}))
+    path = tmp_path / "table" / "table.json"
+    told = json.loads(path.read_text())
+    del told["terms"]["iql_rate"]
+    path.write_text(json.dumps(told))
+    assert "(iql_rate: None there, 'cosine' asked for)" in command(*SMALL, code=2)
+    path.write_text(json.dumps({"format": 9, "terms": {}}))
     assert "is of format 9; this version reads 1" in command(*SMALL, code=2)
 
 
