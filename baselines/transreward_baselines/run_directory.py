@@ -29,6 +29,7 @@ def check_directory(
     *,
     may_change: Collection[str],
     read: Callable[[Path], Mapping[str, Any]],
+    untold: Mapping[str, Any] = UNTOLD,
 ) -> None:
     """Check that a directory is a run's, or empty.
 
@@ -37,13 +38,14 @@ def check_directory(
         settings: The run's.
         may_change: Names of settings that may differ when a run is resumed.
         read: Returns the settings of the run whose directory it is.
+        untold: Settings as they were in runs that do not tell them.
 
     Raises:
         RunDirectoryError: It holds a run of other settings, or other files.
     """
     require_folder(directory)
     if (directory / "config.json").exists():
-        theirs = {**{name: value for name, value in UNTOLD.items() if name in settings}, **read(directory)}
+        theirs = {**{name: value for name, value in untold.items() if name in settings}, **read(directory)}
         names = [name for name in {**settings, **theirs} if name not in may_change]
         changed = {name: (theirs.get(name), settings.get(name)) for name in names}
         listing = "; ".join(

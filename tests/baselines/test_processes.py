@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def sleep(path: Path, stubborn: bool = False) -> None:
     path.with_suffix(".draft").write_text(str(os.getpid()))
     path.with_suffix(".draft").rename(path)
     time.sleep(600.0)
+
+
+def warn() -> None:
+    warnings.warn("the sky falls", stacklevel=1)
 
 
 def forget(finished: Finished) -> None:
@@ -83,6 +88,13 @@ def test_a_process_has_one_thread_and_shows_no_bar(monkeypatch: pytest.MonkeyPat
     assert [finished.result for finished in told] == [(1, "1", "1")]
     assert os.environ["OMP_NUM_THREADS"] == "2"
     assert "TQDM_DISABLE" not in os.environ
+
+
+def test_a_process_warns_without_its_place_in_the_code(capfd: pytest.CaptureFixture[str]) -> None:
+    run_jobs(warn, {"warn": ()}, workers=1, tell=forget)
+    told = capfd.readouterr().err
+    assert "UserWarning: the sky falls\n" in told
+    assert ".py" not in told
 
 
 def test_what_interrupts_the_command_ends_its_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

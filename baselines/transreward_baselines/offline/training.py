@@ -83,10 +83,7 @@ def train(script: str, args: OfflineArgs, make_agent: MakeAgent) -> list[Offline
     directory = args.out or Path("runs") / f"{script}-{args.pair}"
     settings = json.loads(json.dumps({"script": script, **dataclasses.asdict(args)}, default=str))
     may_change = [name for name in MAY_CHANGE if name not in args.keeps]
-    untold = {name: value for name, value in UNTOLD.items() if name in settings}
-    check_directory(
-        directory, settings, may_change=may_change, read=lambda directory: {**untold, **read_settings(directory)}
-    )
+    check_directory(directory, settings, may_change=may_change, read=read_settings, untold=UNTOLD)
     device, seeds = torch_device(args.device), [run.seed for run in args.runs]
     names = [run.data for run in args.runs]
     data = OfflineData(names, device=device, normalise=args.normalise, root=args.root, pair=args.pair)
