@@ -87,6 +87,7 @@ def follow(targets: nn.Module, networks: nn.Module, share: float) -> None:
     torch._foreach_lerp_(list(targets.parameters()), list(networks.parameters()), share)
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # graphs end at a backward pass and at a fused optimiser
 def descend(optimizer: torch.optim.Optimizer, losses: torch.Tensor) -> None:
     """Take a step down the sum of the runs' losses, ``(R,)``: no run's gradient has a part of another's."""
     optimizer.zero_grad(set_to_none=True)

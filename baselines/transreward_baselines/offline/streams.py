@@ -47,6 +47,7 @@ class Streams:
         """Go on after so many draws of each purpose."""
         self.drawn, self._blocks = dict(drawn), {}
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a generator's state is no part of a compiled graph
     def _next(self, name: str, shape: tuple[int, ...], draw: Callable[..., torch.Tensor]) -> torch.Tensor:
         """Return the next draw of a purpose; each shape of one has a stream of its own."""
         name = f"{name} {'x'.join(map(str, shape))}"

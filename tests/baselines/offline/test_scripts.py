@@ -1,6 +1,7 @@
 """All offline scripts: a run among others is the run alone, resumes as if nothing had been, and learns what pays."""
 
 import dataclasses
+import functools
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
@@ -157,6 +159,29 @@ def test_a_command_trains_evaluates_and_goes_on_as_if_it_had_not_stopped(script:
     assert first.keys() == second.keys()
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
     assert len(read_rows(tmp_path / "parts", OfflineEvaluation)) == 8
+
+
+@pytest.mark.parametrize(
+    "script",
+    [script if script in (td3_bc, iql, awr) else pytest.param(script, marks=pytest.mark.slow) for script in SCRIPTS],
+)
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # which PyTorch hides where warnings are shown
+def test_a_compiled_step_is_the_step(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = functools.partial(torch.compile, backend="aot_eager")  # traced as ever; needs no compiler of C++
+    monkeypatch.setattr(torch, "compile", compiler)
+    torch.compiler.reset()
+    counters.clear()
+    graphs, told = [], []
+    for name, compiled in {"plain": False, "compiled": True}.items():
+        args = args_of(script, data=(FIRST, SECOND), out=tmp_path / name, compile=compiled)
+        script.main(args)
+        graphs.append(counters["stats"]["unique_graphs"])
+        told.append(load_tensors(checkpoints(tmp_path / name)[-1] / "agent.safetensors")[0])
+    assert graphs[0] == 0 < graphs[1]
+    assert not counters["recompile_limit"]
+    assert told[0].keys() == told[1].keys()
+    for name, tensor in told[0].items():
+        torch.testing.assert_close(told[1][name], tensor, rtol=1e-4, atol=1e-5)
 
 
 @every_script
