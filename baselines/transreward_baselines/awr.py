@@ -4,10 +4,10 @@
     python -m transreward_baselines.awr --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4
 
 V learns the data's returns to go G, and the policy, of a fixed deviation, imitates actions weighted by
-exp((G - V) / beta), with advantages standardised over a batch as in the authors' program. Deviations from the paper: G
-is the whole return, with V in place of what lies beyond an episode's cut end, not TD(lambda); steps are Adam's, of
-values and policies together; runs of all datasets and seeds take each gradient step together, along a leading axis R,
-and a run's numbers are those that it has alone.
+exp((G - V) / beta), with advantages standardised as in the authors' program, but over a batch and not over all data.
+Deviations from the paper: observations are normalised; G is the whole return, with V in place of what lies beyond an
+episode's cut end, not TD(lambda); steps are Adam's, of values and policies together; runs of all datasets and seeds
+take each gradient step together, along a leading axis R, and a run's numbers are those that it has alone.
 """
 
 from __future__ import annotations

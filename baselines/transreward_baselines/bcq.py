@@ -5,9 +5,9 @@
 
 Actions are those that a conditional autoencoder of the data samples, each moved by at most phi towards what the critic
 values; targets take the best of 10 by 0.75 min Q + 0.25 max Q, the policy the best of 100 by the first critic.
-Deviations from the paper: batches of 256, all networks as wide as each other, and the 100 latents from which a policy
-chooses are drawn once, so that it is a function of the observation. Runs of all datasets and seeds take each gradient
-step together, along a leading axis R, and a run's numbers are those that it has alone.
+Deviations from the paper: observations are normalised; batches of 256, all networks as wide as each other, and the 100
+latents from which a policy chooses are drawn once, so that it is a function of the observation. Runs of all datasets
+and seeds take each gradient step together, along a leading axis R, and a run's numbers are those that it has alone.
 """
 
 from __future__ import annotations

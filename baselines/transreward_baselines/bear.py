@@ -5,10 +5,10 @@
 
 A Gaussian policy maximises min Q under a bound on its maximum mean discrepancy from a conditional autoencoder of the
 data, held by a learned multiplier; targets take the best of 10 of its actions by 0.75 min Q + 0.25 max Q, and it acts
-by the best of 10 by the first critic. Deviations from the paper: no term of the critics' deviation, all networks are as
-wide as each other and learn at one rate, and the noise of the 10 actions is drawn once, so that the policy is a
-function of the observation. Runs of all datasets and seeds take each gradient step together, along a leading axis R,
-and a run's numbers are those that it has alone.
+by the best of 10 by the first critic. Deviations from the paper: observations are normalised, no term of the critics'
+deviation, all networks are as wide as each other and learn at one rate, and the noise of the 10 actions is drawn once,
+so that the policy is a function of the observation. Runs of all datasets and seeds take each gradient step together,
+along a leading axis R, and a run's numbers are those that it has alone.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@
     python -m transreward_baselines.brac_p --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4
 
 The actor maximises min Q(s, a) - alpha KL(pi, b) at each s, b a clone of the policy behind the data. Deviations from
-the paper: the KL in its primal form E_pi[log pi - log b] is exact, not an average of draws, since squashing changes
-neither side; b is cloned alongside, and for the first steps the actor follows it alone; runs of all datasets and seeds
-take each gradient step together, along a leading axis R, and a run's numbers are those that it has alone.
+the paper: observations are normalised; the KL in its primal form E_pi[log pi - log b] is exact, not an average of
+draws, since squashing changes neither side; b is cloned alongside, and for the first steps the actor follows it alone;
+runs of all datasets and seeds take each gradient step together, along a leading axis R, and a run's numbers are those
+that it has alone.
 """
 
 from __future__ import annotations

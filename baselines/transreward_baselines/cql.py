@@ -6,7 +6,8 @@
 SAC whose critics also descend alpha (log sum_a exp Q(s, a) - Q(s, a of the data)): the sum, an integral over all
 actions, is estimated from uniform ones and from the policy's at s and s', each over its density. Settings are those
 that CORL has for MuJoCo: a fixed alpha, no entropy in targets. Deviations from it: initial weights uniform by a layer's
-inputs, not orthogonal; runs of all datasets and seeds take each gradient step together, along a leading axis R, and a
+inputs, not orthogonal; a policy's log-deviations are squashed into [-5, 2], not scaled, moved and cut; the actor's step
+comes after the critics'; runs of all datasets and seeds take each gradient step together, along a leading axis R, and a
 run's numbers are those that it has alone.
 """
 

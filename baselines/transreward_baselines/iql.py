@@ -3,12 +3,13 @@
     transreward data build --pair Hopper-dara-mass --domain target --quality medium-expert
     python -m transreward_baselines.iql --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4
 
-V is the upper expectile of Q over the data's own actions, Q learns from V, and the policy imitates actions weighted
-by exp(beta (Q - V)). As in its authors' code, rewards are scaled so that the best and the worst return of a run's data
-are 1,000 apart, or beta would mean something else in every task; and the actor's rate falls to nothing by a cosine,
-here over `updates` and not over a million steps. It is constant in the target, as theirs is wherever they go on in one.
-Deviations from the paper: observations are normalised (as in CORL); runs of all datasets and seeds take each gradient
-step together, along a leading axis R, and a run's numbers are those that it has alone.
+V is the upper expectile of Q over the data's own actions, Q learns from V, and the policy imitates actions weighted by
+exp(beta (Q - V)). As in its authors' code, rewards are scaled so that the best and the worst return of a run's data are
+1,000 apart, or beta would mean something else in every task; and the actor's rate falls to nothing by a cosine, here
+over `updates` and not over a million steps. It is constant in the target, as theirs is wherever they go on in one.
+Deviations from the paper: observations are normalised, and Q learns from V as it was before V's step (both as in CORL);
+runs of all datasets and seeds take each gradient step together, along a leading axis R, and a run's numbers are those
+that it has alone.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@
 A behavioural prior b imitates the data's actions weighted by exp(A / beta), critics learn from data and from branches
 in world models, and the actor maximises min Q(s, a) - alpha KL(pi, b) at the states of both: nearness to the prior
 takes the place of a penalty of the models' uncertainty. The models are MOPO's, and end where the target's task does.
-Choices of this script, in which the authors' program may differ: A is min Q' of the action less its mean over the
-prior's own, standardised over a batch; the prior is learnt alongside, by equal weights for the first steps, in which
-the actor follows it alone; alpha is fixed, and the share of data in a batch is MOPO's. Runs of all datasets and seeds
-take each gradient step together, models too, along a leading axis R, and a run's numbers are those that it has alone.
+Choices of this script, in which the authors' program may differ: observations are normalised; A is min Q' of the action
+less its mean over the prior's own, standardised over a batch; the prior is learnt alongside, by equal weights for the
+first steps, in which the actor follows it alone; alpha is fixed, and the share of data in a batch is MOPO's. Runs of
+all datasets and seeds take each gradient step together, models too, along a leading axis R, and a run's numbers are
+those that it has alone.
 """
 
 from __future__ import annotations

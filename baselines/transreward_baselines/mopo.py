@@ -4,12 +4,12 @@
     python -m transreward_baselines.mopo --pair Hopper-dara-mass --data <id> --seeds 0 1 2 3 4
 
 SAC on a twentieth of data and the rest imagined: branches of a few steps from the data's states, in an ensemble of
-Gaussian world models, rewarded with r - lambda u, u the largest length of a member's deviations. A task ends in
-a branch where the target's own does, which its observations tell. Deviations from the paper: fewer branches at a time;
-one that ends begins anew elsewhere; models are fitted for a fixed number of steps, of which each member keeps the
-weights that predicted held-out data best, without decay or spectral norms; the target entropy is -action_size. Runs of
-all datasets and seeds take each gradient step together, models too, along a leading axis R, and a run's numbers are
-those that it has alone.
+Gaussian world models, rewarded with r - lambda u, u the largest length of a member's deviations. A task ends in a
+branch where the target's own does, which its observations tell. Deviations from the paper: observations are normalised;
+fewer branches at a time; one that ends begins anew elsewhere; models are fitted for a fixed number of steps, of which
+each member keeps the weights that predicted held-out data best, without decay or spectral norms; the target entropy is
+-action_size. Runs of all datasets and seeds take each gradient step together, models too, along a leading axis R, and a
+run's numbers are those that it has alone.
 """
 
 from __future__ import annotations

@@ -60,20 +60,28 @@ def estimate(statistic: Statistic, strata: Strata) -> Estimate:
     return _with_interval(value, statistic(np.concatenate([_resampled(one, generator) for one in strata], axis=-1)))
 
 
-def mean_of_means(strata: Strata, groups: Strata) -> Estimate:
+def mean_of_means(groups: Strata) -> Estimate:
     """Return the mean over strata of their means, with its interval: each stratum counts alike, whatever its runs.
 
     Args:
-        strata: As ``(runs,)`` each.
-        groups: The same, those together as ``(strata, runs)`` that share what differs between runs, which are drawn for
-            all of them at once. Where strata of a group have not all runs in common, those that they have.
+        groups: Those strata together, as ``(strata, runs)``, that share what differs between runs, which are drawn for
+            all of them at once. NaN where a stratum lacks a run that another has; one that has none of those drawn is
+            left out of that draw.
     """
-    value = float(np.mean([stratum.mean() for stratum in strata]))
-    if min(group.shape[-1] for group in groups) < 2:
+    value = float(np.mean(np.concatenate([mean_of_those(group) for group in groups])))
+    if min(np.isfinite(group).sum(axis=-1).min() for group in groups) < 2:
         return Estimate(value=value)
     generator = np.random.default_rng(0)
-    means = np.concatenate([_resampled(group, generator).mean(axis=-1) for group in groups])
-    return _with_interval(value, means.mean(axis=0))
+    means = np.concatenate([mean_of_those(_resampled(group, generator)) for group in groups])
+    return _with_interval(value, mean_of_those(means.T))
+
+
+def mean_of_those(scores: Array) -> Array:
+    """Return the mean along the last axis of the scores that there are; NaN where there are none."""
+    there = np.isfinite(scores)
+    count, total = there.sum(axis=-1), np.where(there, scores, 0.0).sum(axis=-1)
+    found: Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return found
 
 
 def ratio_of_means(ours: Array, theirs: Array) -> Estimate:

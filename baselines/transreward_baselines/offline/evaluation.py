@@ -29,7 +29,10 @@ class OfflineEvaluation:
 
     data: str
     seed: int
+
     return_mean: float
+    """NaN of a run that has diverged."""
+
     return_std: float
     episodes: int
 
@@ -45,20 +48,27 @@ class OfflineEvaluation:
 
 @torch.no_grad()
 def evaluate(agent: OfflineAgent, data: OfflineData, args: OfflineArgs) -> NDArray[np.float64]:
-    """Return the returns of all runs' policies in the plain target, one an episode, as ``(R, episodes)``."""
+    """Return the returns of all runs' policies in the plain target, one an episode, as ``(R, episodes)``.
+
+    They are NaN of a run whose policy gives actions that are not finite.
+    """
     runs, episodes = len(args.runs), args.eval_episodes
-    envs = make_lanes(get_pair(args.pair).spec("target"), runs * episodes)
+    envs = make_lanes(get_pair(args.pair).spec("target"), runs * episodes, threads=args.torch_threads)
     space = envs.single_action_space
     assert isinstance(space, Box)
+    diverged = np.zeros(runs, dtype=bool)
 
     def policy(observations: Any) -> NDArray[Any]:
         """Return what each run does in its own lanes, in actions of the space."""
         seen = torch.from_numpy(np.asarray(observations, dtype=np.float32)).to(data.mean.device)
-        actions = agent.act(data.normalised(seen.view(runs, episodes, -1))).flatten(0, 1)
-        return scale_actions(actions.float().cpu().numpy(), space)
+        actions = agent.act(data.normalised(seen.view(runs, episodes, -1))).float().cpu()
+        diverged[:] |= ~actions.isfinite().all(dim=2).all(dim=1).numpy()
+        return scale_actions(actions.nan_to_num(nan=0.0).flatten(0, 1).numpy(), space)
 
     seeds = list(range(EVALUATION_SEED, EVALUATION_SEED + episodes)) * runs
-    return episode_returns(policy, envs, seeds).reshape(runs, episodes)
+    returns = episode_returns(policy, envs, seeds).reshape(runs, episodes)
+    returns[diverged] = np.nan
+    return returns
 
 
 def score_of(pair: str, value: float) -> float:

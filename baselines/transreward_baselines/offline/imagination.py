@@ -21,6 +21,10 @@ Bounds = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Lower and upper bounds that observations leave where the task ends, ``(observation_size,)`` each."""
 
 
+SAVING = 3
+"""Copies of what is imagined while a checkpoint of it is written, the one in use included."""
+
+
 class Imagined(nn.Module):
     """The newest imagined transitions of each of R runs; checkpoints have them, since they are buffers.
 
@@ -41,7 +45,8 @@ class Imagined(nn.Module):
     def __init__(self, runs: int, *, observation: int, action: int, capacity: int, device: torch.device) -> None:
         super().__init__()
         self._widths = [observation, action, 1, observation, 1]
-        needed, free = 4 * runs * capacity * sum(self._widths), free_memory(device)
+        copies = SAVING if device.type == "cpu" else 1
+        needed, free = 4 * copies * runs * capacity * sum(self._widths), free_memory(device)
         if needed > free:
             raise MemoryError(
                 f"{capacity:,} imagined transitions of each of {runs} runs take {needed / 2**30:.1f} GiB on {device}, "

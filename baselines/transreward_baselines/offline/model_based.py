@@ -124,7 +124,7 @@ class WorldModels(nn.Module):
             device=data.mean.device,
         )
         self._branches = Branches(
-            self.dynamics, _bounds(args.pair, data), count=args.branches, horizon=args.horizon, penalty=penalty
+            self.dynamics, _bounds(args.pair), count=args.branches, horizon=args.horizon, penalty=penalty
         )
 
     def fit(self, directory: Path | None) -> None:
@@ -158,17 +158,11 @@ class WorldModels(nn.Module):
         return batch.part(spread).joined(drawn)
 
 
-def _bounds(name: str, data: OfflineData) -> Bounds:
+def _bounds(name: str) -> Bounds:
     """Return between which bounds observations lie while the task of a pair's target goes on."""
     pair = get_pair(name)
     with closing(pair.make("target")) as env:
-        low, high = observation_bounds(pair.robot_of("target").name, env.unwrapped)
-    if len(low) != data.observation_size:
-        raise ValueError(
-            f"Data must be of the target's robot; observations of {name} are {len(low)} numbers, those of the data "
-            f"{data.observation_size}. Give data of this pair."
-        )
-    return low, high
+        return observation_bounds(pair.robot_of("target").name, env.unwrapped)
 
 
 def _report(args: ModelArgs, fit: Fit) -> None:

@@ -27,22 +27,12 @@ class Collector:
         data: Of the runs, with room for what they meet.
         streams: Random numbers of the runs.
         agent: The policies.
-
-    Raises:
-        ValueError: The data are of another robot than the target's.
     """
 
     def __init__(self, args: OfflineArgs, data: OfflineData, streams: Streams, agent: OfflineAgent) -> None:
         assert data.fresh is not None
         self._args, self._data, self._streams, self._agent, self._fresh = args, data, streams, agent, data.fresh
         self._lanes = Lanes(make_lanes(get_pair(args.pair).spec("target"), len(args.runs), threads=args.torch_threads))
-        sizes, own = (self._lanes.observation_size, self._lanes.action_size), (data.observation_size, data.action_size)
-        if sizes != own:
-            self.close()
-            raise ValueError(
-                f"Runs go on in the target of {args.pair}, whose observations and actions have {sizes} numbers; those "
-                f"of their data have {own}. Give data of this pair, or no `finetune_steps`."
-            )
         self._seen: NDArray[np.float64] | None = None
 
     def step(self, step: int) -> None:
@@ -83,7 +73,7 @@ class Collector:
 
     @torch.no_grad()
     def _act(self, observations: NDArray[np.float64]) -> torch.Tensor:
-        """Return what each run does in its lane, as ``(R, action_size)``."""
+        """Return what each run does in its lane, as ``(R, action_size)``; nothing where it has diverged."""
         seen = torch.from_numpy(observations).float().to(self._data.mean.device)[:, None]
         seen = self._data.normalised(seen)
         if isinstance(self._agent, Explores):
@@ -91,7 +81,7 @@ class Collector:
         else:
             noise = self._streams.normal("explored", 1, self._data.action_size)
             actions = self._agent.act(seen) + self._args.exploration_noise * noise
-        return actions[:, 0].float().clamp(-1.0, 1.0).cpu()
+        return actions[:, 0].float().nan_to_num(nan=0.0).clamp(-1.0, 1.0).cpu()
 
 
 def _seed(seed: int, step: int) -> int:

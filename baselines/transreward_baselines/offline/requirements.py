@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import torch
 from gymnasium.spaces import Box
 from minari.serialization import deserialize_space
 
+from transreward_baselines.lanes import sizes_of
 from transreward_envs import Pair
 from transreward_envs.pairs import ROLES
+from transreward_envs.robots import ROBOTS
 from transreward_wrappers.datasets import Dataset
 
 READING = 3
@@ -31,9 +34,17 @@ def require_alike(sets: Mapping[str, Dataset]) -> None:
 
 
 def require_of_pair(sets: Mapping[str, Dataset], pair: Pair) -> None:
-    """Raise ``ValueError`` unless those datasets that say which domain they are of are of one of the pair's two."""
+    """Raise ``ValueError`` unless datasets are of the target's robot and, where they say it, of one of both domains."""
     ours = [(pair.robot_of(role).name, pair.kwargs(role)) for role in ROLES]
+    sizes = sizes_of(pair.spec("target"))
     for name, dataset in sets.items():
+        own = tuple(int(np.prod(space_of(dataset, space).shape)) for space in ("observation_space", "action_space"))
+        if own != sizes or _robot_of(dataset) not in (None, pair.robot):
+            raise ValueError(
+                f"Data must be of {pair.robot}, the robot of {pair.name}'s target, whose observations and actions have "
+                f"{sizes} numbers; those of {name}, of {_robot_of(dataset) or 'a robot that it does not name'}, have "
+                f"{own}. Give data of this robot."
+            )
         if "pair" in dataset.about and "domain" in dataset.about:
             theirs, role = Pair.from_json(dataset.about["pair"]), dataset.about["domain"]
             if (theirs.robot_of(role).name, theirs.kwargs(role)) not in ours:
@@ -41,6 +52,12 @@ def require_of_pair(sets: Mapping[str, Dataset], pair: Pair) -> None:
                     f"Data must be of one of {pair.name}'s domains; {name} is of the {role} of {theirs.name}. Build "
                     f"its own: transreward data build --pair {pair.name}."
                 )
+
+
+def _robot_of(dataset: Dataset) -> str | None:
+    """Return the name of the robot that data of Gymnasium's own tasks, such as Minari's, are of."""
+    stock = str(json.loads(dataset.metadata.get("env_spec") or "{}").get("id", "")).rpartition("-v")[0]
+    return stock if stock in ROBOTS else None
 
 
 def require_memory(sets: Mapping[str, Dataset], device: torch.device) -> None:

@@ -37,11 +37,13 @@ class Streams:
 
     def normal(self, name: str, *shape: int) -> torch.Tensor:
         """Return standard normal numbers, as ``(R, *shape)``."""
-        return self._next(name, shape, torch.randn)
+        drawn: torch.Tensor = self._next(name, shape, torch.randn)
+        return drawn
 
     def uniform(self, name: str, *shape: int) -> torch.Tensor:
         """Return numbers uniform in [0, 1), as ``(R, *shape)``."""
-        return self._next(name, shape, torch.rand)
+        drawn: torch.Tensor = self._next(name, shape, torch.rand)
+        return drawn
 
     def restore(self, drawn: dict[str, int]) -> None:
         """Go on after so many draws of each purpose."""

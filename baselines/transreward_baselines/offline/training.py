@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -243,10 +245,20 @@ class _Training:
                 seconds=self.seconds,
                 online_steps=self._online,
             )
+            if math.isnan(row.return_mean) and not self._has_diverged(row):
+                warnings.warn(
+                    f"The run of seed {run.seed} on {run.data} has diverged: after {self.step:,} gradient steps its "
+                    "policy gives actions that are not finite, and its returns are NaN. All others go on.",
+                    stacklevel=2,
+                )
             self.rows.append(row)
             if self.args.tell and not self.args.quiet:
                 bar.write(f"step {row.update}: return {row.return_mean:.0f}, score {row.score:.1f} ({row.data})")
         write_rows(self.directory, self.rows, OfflineEvaluation)
+
+    def _has_diverged(self, new: OfflineEvaluation) -> bool:
+        """Return whether an earlier evaluation of the same run was NaN."""
+        return any(math.isnan(row.return_mean) for row in self.rows if (row.data, row.seed) == (new.data, new.seed))
 
     def _save(self) -> None:
         tensors: Tensors = with_prefix("networks", self.agent.networks.state_dict())

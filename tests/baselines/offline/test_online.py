@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
+from tests.baselines.offline.conftest import FIRST, PAIR, SECOND
 from tests.baselines.offline.test_awr import by_hand
 from tests.baselines.offline.test_scripts import AGENTS, args_of, every_script, learnt, timeless
 from transreward_baselines import awr, iql, td3_bc
@@ -208,7 +208,7 @@ def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any], message
         args_of(iql, **changes)
 
 
-def test_what_cannot_go_on_is_refused(datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_go_on_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     args = args_of(iql, out=tmp_path / "run", updates=10, finetune_steps=10)
     iql.main(args)
     with pytest.raises(
@@ -219,10 +219,6 @@ def test_what_cannot_go_on_is_refused(datasets: Path, tmp_path: Path, monkeypatc
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(RunDirectoryError, match="cannot be read"):
         iql.main(dataclasses.replace(args, finetune_steps=20))
-    write_dataset(datasets, "tests/wide-v0", size=5)
-    with pytest.raises(ValueError, match=r"in the target of .* numbers; those of their data have \(5, 1\)"):
-        iql.main(args_of(iql, data=("tests/wide-v0",), out=tmp_path / "wide", finetune_steps=5))
-    assert not (tmp_path / "wide").exists(), "what cannot be run takes no directory"
     data = OfflineData([FIRST], device=CPU)
     monkeypatch.setattr("transreward_baselines.offline.data.free_memory", lambda device: 1_000)
     with pytest.raises(MemoryError, match="100 fresh transitions of each of 1 runs beside all data take"):

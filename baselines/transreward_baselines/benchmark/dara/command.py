@@ -16,7 +16,7 @@ Table = Literal["dara"]
 TABLES: tuple[Table, ...] = get_args(Table)
 
 FAILURES = "failures.txt"
-"""File in a table's directory that tells why cells of the last command failed."""
+"""File in a table's directory that tells when and why runs failed, the newest last, until all are done."""
 
 ABREAST = {"cpu": 20, "cuda": 100}
 """Runs of a stacked call when nothing is said: more gain nothing on a core, and fill a GPU."""
@@ -80,6 +80,9 @@ class TableArgs:
 
     out: Path = Path("runs/dara-table")
     """Directory of runs, tables and figures; the same command goes on where it was interrupted."""
+
+    keep_runs: bool = True
+    """Keep the folders of runs that are over, with their networks and, of `mopo` and `mabe`, what they imagined."""
 
     root: Path | None = None
     """Folder of all datasets; Minari's when left out."""

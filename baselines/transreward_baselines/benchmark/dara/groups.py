@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -57,11 +57,12 @@ class Group:
         return f"{self.algorithm}, {self.pair}: {what}"
 
     def halves(self) -> tuple[Self, ...]:
-        """Return two groups with half of the entries each; none of a single entry."""
-        middle = len(self.entries) // 2
-        parts = (self.entries[:middle], self.entries[middle:]) if middle else ()
-        shared = {"pair": self.pair, "algorithm": self.algorithm, "seeds": self.seeds}
-        return tuple(type(self)(entries=part, **shared) for part in parts)  # type: ignore[arg-type]
+        """Return two groups with half of the entries each, or half of a single entry's seeds; none of a single run."""
+        field = "entries" if len(self.entries) > 1 else "seeds"
+        whole: tuple[Any, ...] = getattr(self, field)
+        middle = len(whole) // 2
+        parts = (whole[:middle], whole[middle:]) if middle else ()
+        return tuple(replace(self, **{field: part}) for part in parts)  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Any]:
         """Return the group as JSON types."""

@@ -21,7 +21,7 @@ NOTE = (
     "A score is 100 (J - J_random) / (J_expert - J_random), both measured in the target; the mean over seeds ± their "
     "standard deviation. A gain is the mean over seeds of DARA's score less the plain one's; its interval is a 95 % "
     "bootstrap's over seeds, within each cell where cells are taken together. With few seeds such intervals are too "
-    "narrow."
+    "narrow. A run whose policy came to give no finite actions has diverged, and is in no mean."
 )
 PAPER_NOTE = "Columns of the paper are on D4RL's own data, robots and scale, and compare in their order alone."
 
@@ -46,7 +46,7 @@ def tables_of(scores: Sequence[Score], gains: Sequence[Gain]) -> Tables:
             rows.append([quality, algorithm, _range([one.seeds for one in found.values()])])
             for amount in told:
                 one = found.get(amount)
-                rows[-1].append("-" if one is None else f"{one.score:.1f} ± {one.score_std:.1f}")
+                rows[-1].append("-" if one is None else _told(one))
                 if amount in paper:
                     rows[-1].append("-" if one is None or one.published is None else f"{one.published:.1f}")
             if len(rows[0]) > len(rows[-1]):
@@ -91,6 +91,14 @@ def with_interval(one: Gain | Verdict) -> str:
     """Return a gain with its interval, if it has one."""
     interval = "" if one.low is None or one.high is None else f" [{one.low:+.1f}, {one.high:+.1f}]"
     return f"{one.gain:+.1f}{interval}"
+
+
+def _told(one: Score) -> str:
+    """Return an entry, and how many of its runs diverged, if any did."""
+    if one.diverged == one.seeds:
+        return "diverged"
+    lost = f", {one.diverged} diverged" if one.diverged else ""
+    return f"{one.score:.1f} ± {one.score_std:.1f}{lost}"
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:

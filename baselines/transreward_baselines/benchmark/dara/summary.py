@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,11 @@ class Score:
     amount: str
     seeds: int
 
+    diverged: int
+    """Of these, with policies that came to give no finite actions; means and deviations are of the others."""
+
     score: float
-    """Mean over seeds."""
+    """Mean over seeds; NaN where all diverged."""
 
     score_std: float
     """Standard deviation over seeds; 0 with one."""
@@ -83,28 +87,35 @@ def scores_of(rows: Iterable[Row], published: Mapping[Key, float]) -> list[Score
     entries: dict[Key, list[Row]] = {}
     for row in rows:
         entries.setdefault((row.pair, row.quality, row.algorithm, row.amount), []).append(row)
-    return [
-        Score(
-            pair=key[0],
-            quality=key[1],
-            algorithm=key[2],
-            amount=key[3],
-            seeds=len(found),
-            score=float(np.mean([row.score for row in found])),
-            score_std=float(np.std([row.score for row in found], ddof=min(len(found) - 1, 1))),
-            return_mean=float(np.mean([row.return_mean for row in found])),
-            published=published.get(key),
-        )
-        for key, found in entries.items()
-    ]
+    return [_score(found, published.get(key)) for key, found in entries.items()]
+
+
+def _score(rows: Sequence[Row], published: float | None) -> Score:
+    """Return what the runs of an entry come to."""
+    sound = [row for row in rows if math.isfinite(row.score)]
+    return Score(
+        pair=rows[0].pair,
+        quality=rows[0].quality,
+        algorithm=rows[0].algorithm,
+        amount=rows[0].amount,
+        seeds=len(rows),
+        diverged=len(rows) - len(sound),
+        score=float(np.mean([row.score for row in sound])) if sound else math.nan,
+        score_std=float(np.std([row.score for row in sound], ddof=min(len(sound) - 1, 1))) if sound else math.nan,
+        return_mean=float(np.mean([row.return_mean for row in sound])) if sound else math.nan,
+        published=published,
+    )
 
 
 def differences(rows: Collection[Row]) -> Gains:
-    """Return by how much DARA's run of each seed is better than the plain one, of each cell that has both."""
-    scores = {row.run: row.score for row in rows}
+    """Return by how much DARA's run of each seed is better than the plain one, of each cell that has both.
+
+    Runs that diverged are no runs here: by how much they are worse is not known.
+    """
+    scores = {row.run: row.score for row in rows if math.isfinite(row.score)}
     found: Gains = {}
     for row in rows:
-        if row.amount == AUGMENTED:
+        if row.amount == AUGMENTED and row.run in scores:
             plain = Run(cell=row.run.cell, algorithm=row.algorithm, amount=PLAIN, seed=row.seed)
             if plain in scores:
                 found.setdefault((row.pair, row.quality, row.algorithm), {})[row.seed] = row.score - scores[plain]
@@ -139,17 +150,16 @@ def verdicts_of(gains: Gains) -> list[Verdict]:
 
 def _verdict(algorithm: str, gains: Gains) -> Verdict:
     """Return what cells come to; algorithms share the relabelled data of a seed, so that seeds are drawn for all."""
-    cells = [_array(values) for values in gains.values()]
     data: dict[tuple[str, str], list[dict[int, float]]] = {}
     for (pair, quality, _), values in gains.items():
         data.setdefault((pair, quality), []).append(values)
     groups = []
     for several in data.values():
-        common = sorted(set.intersection(*(set(values) for values in several)))
-        groups.append(np.array([[values[seed] for seed in common] for values in several]))
-    figure = mean_of_means(cells, groups)
-    won = sum(bool(values.mean() > 0.0) for values in cells)
-    return Verdict(algorithm=algorithm, cells=len(cells), won=won, gain=figure.value, low=figure.low, high=figure.high)
+        seeds = sorted(set[int]().union(*several))
+        groups.append(np.array([[values.get(seed, math.nan) for seed in seeds] for values in several]))
+    figure = mean_of_means(groups)
+    won = sum(bool(_array(values).mean() > 0.0) for values in gains.values())
+    return Verdict(algorithm=algorithm, cells=len(gains), won=won, gain=figure.value, low=figure.low, high=figure.high)
 
 
 def _array(values: Mapping[int, float]) -> Array:

@@ -41,7 +41,7 @@ def claim(directory: Path, args: TableArgs) -> None:
         RunDirectoryError: The directory's runs are on other terms, or it holds other files.
     """
     path, ours = directory / FILE, {**{name: getattr(args, name) for name in TERMS}, **FIXED}
-    if not path.exists() and directory.exists() and any(directory.glob("[!.]*")):
+    if directory.exists() and any(directory.glob("[!.]*")) and not path.exists():  # another process writes this first
         raise RunDirectoryError(
             f"A new table needs an empty directory; {directory} holds files and no {FILE}. Choose another `--out`."
         )

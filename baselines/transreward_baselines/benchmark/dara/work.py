@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from datetime import UTC, datetime
 
 from tqdm import tqdm
 
@@ -18,13 +19,13 @@ from transreward_baselines.run_directory import RunDirectoryError
 def train_all(args: TableArgs) -> int:
     """Train all runs that are not done, and return how many failed.
 
-    A group that fails is divided until the cell that is to blame stands alone.
+    A group that fails before its first checkpoint is divided until the run that is to blame stands alone; one that has
+    a checkpoint is kept for the next command.
     """
     wanted = args.runs()
     queue = Queue(args.out, wanted, args.abreast)
     done = read_runs(args.out)
     print(estimate(args, [run for run in wanted if run not in done]))
-    failures: list[str] = []
     initial = sum(run in done for run in wanted)
     with tqdm(total=len(wanted), initial=initial, unit="run", disable=args.quiet or None) as bar:
         while True:
@@ -33,17 +34,18 @@ def train_all(args: TableArgs) -> int:
                     break
                 bar.set_postfix_str(str(group))
                 try:
-                    add_rows(args.out, train(group, args, queue.folder(group)))
+                    rows = train(group, args, queue.folder(group))
                 except Exception as error:
                     bar.write(f"{group}: {type(error).__name__}: {error}")
                     if not _divided(queue, group, error):
-                        failures.append(f"{group}: {traceback.format_exc()}")
+                        _tell(args, f"{group}: {traceback.format_exc()}")
+                else:
+                    add_rows(args.out, rows)
+                    if not args.keep_runs:
+                        queue.forget(group)
             bar.n = sum(map(read_runs(args.out).__contains__, wanted))
             bar.refresh()
-    if failures:
-        with (args.out / FAILURES).open("a") as file:  # other processes may fill the same directory
-            file.write("\n".join([*failures, ""]))
-    elif read_runs(args.out).keys() >= set(wanted):
+    if read_runs(args.out).keys() >= set(wanted):
         (args.out / FAILURES).unlink(missing_ok=True)
     return len(queue.failed)
 
@@ -58,11 +60,20 @@ def estimate(args: TableArgs, left: list[Run]) -> str:
     )
 
 
+def _tell(args: TableArgs, failure: str) -> None:
+    """Say at once in the directory why a group failed: the command may be killed, and other processes write there."""
+    with (args.out / FAILURES).open("a") as file:
+        file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, {failure}\n")
+
+
 def _divided(queue: Queue, group: Group, error: Exception) -> bool:
-    """Put halves in place of a group that failed, or give it up if it has none; return whether it has."""
+    """Put halves in place of a group that failed, or give it up for this command; return whether it has halves."""
+    unread = isinstance(error, RunDirectoryError)
+    if queue.has_checkpoint(group) and not unread:  # a full disk, say: what is trained is not to be trained again
+        queue.failed.update(group.runs)
+        return False
     if queue.divide(group):
         return True
     queue.failed.update(group.runs)
-    if isinstance(error, RunDirectoryError) or not queue.has_checkpoint(group):
-        queue.forget(group)  # there is nothing to go on from for the next command, or nothing that can be read
+    queue.forget(group)  # there is nothing to go on from for the next command, or nothing that can be read
     return False

@@ -1,7 +1,9 @@
 """The command as a user types it, with a script that trains nothing in place of the algorithms."""
 
 import csv
+import errno
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +11,12 @@ import pytest
 
 from tests.baselines.benchmark.dara.conftest import Script
 from transreward_baselines import awr
+from transreward_baselines.benchmark.dara import work
 from transreward_baselines.benchmark.dara.algorithms import ALGORITHMS, load_algorithm
 from transreward_baselines.benchmark.dara.command import TableArgs
 from transreward_baselines.benchmark.dara.rows import read_runs
 from transreward_baselines.benchmark.dara.sets import Sets
+from transreward_baselines.benchmark.dara.terms import claim
 from transreward_baselines.benchmark.dara.work import estimate
 from transreward_baselines.cli import group_of
 from transreward_baselines.offline.args import OfflineArgs
@@ -81,7 +85,10 @@ def test_a_cell_that_fails_loses_none_of_the_others(
     told = command(*words, code=2)
     assert "2 of 20 runs failed" in told
     failures = (tmp_path / "table" / "failures.txt").read_text()
-    assert "awr, Hopper-dara-mass: random, 1T+10S-dara, seeds 0, 1: Traceback" in failures
+    day = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, "
+    for seed in (0, 1):
+        told = f"awr, Hopper-dara-mass: random, 1T+10S-dara, seeds {seed}: Traceback"
+        assert re.search(day + re.escape(told), failures, flags=re.MULTILINE)
     assert "ValueError: no such policy" in failures
     assert len(read_runs(tmp_path / "table")) == 18
     assert len(script.trained) == len(set(script.trained)) == 18 + 4
@@ -105,6 +112,86 @@ def test_what_other_processes_say_of_failures_is_kept(
     told = (tmp_path / "table" / "failures.txt").read_text()
     assert "another process: Traceback" in told
     assert "ValueError: no such policy" in told
+
+
+def test_one_run_that_fails_loses_no_other_seed(script: Script, command: Command, tmp_path: Path) -> None:
+    def fail(args: awr.Args) -> None:
+        if any(run.seed == 1 and run.data.endswith("/target-medium-v0") for run in args.runs):
+            raise MemoryError("Give fewer seeds.")
+
+    script.fail = fail
+    words = ("--seeds", "0", "1", "2", "3", "4")
+    assert "1 of 25 runs failed" in command(*SMALL[:4], *words, *SMALL[-2:], code=2)
+    assert len(read_runs(tmp_path / "table")) == 24
+
+
+def test_what_is_trained_outlives_a_full_disk(
+    script: Script, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(args: awr.Args) -> None:
+        checkpoint = args.out / "checkpoint-4"
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    script.fail = full
+    words = ("--amounts", "10T", *SMALL)
+    assert "2 of 2 runs failed" in command(*words, code=2)
+    assert "No space left on device" in (tmp_path / "table" / "failures.txt").read_text()
+    kept = list((tmp_path / "table" / "runs").glob("*/target/checkpoint-4"))
+    assert len(kept) == 1
+
+    def no_room(directory: Path, rows: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    script.fail = lambda args: None
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "add_rows", no_room)
+        command(*words, code=2)
+    assert list((tmp_path / "table" / "runs").glob("*/target/checkpoint-4")) == kept
+    command(*words)
+    assert {args.out for args in script.calls} == {kept[0].parent}
+    assert len(read_runs(tmp_path / "table")) == 2
+
+
+def test_failures_are_told_before_a_command_is_killed(script: Script, command: Command, tmp_path: Path) -> None:
+    tries: list[int] = []
+
+    def fail_then_stop(args: awr.Args) -> None:
+        tries.append(len(args.runs))
+        if tries == [2, 1, 1]:
+            raise KeyboardInterrupt
+        raise ValueError("no such policy")
+
+    script.fail = fail_then_stop
+    command("--amounts", "10T", *SMALL, code=130)
+    assert "no such policy" in (tmp_path / "table" / "failures.txt").read_text()
+
+
+def test_folders_of_runs_that_are_over_go_if_they_are_not_to_be_kept(
+    script: Script, command: Command, tmp_path: Path
+) -> None:
+    folders = {}
+    for keep in (True, False):
+        out = tmp_path / str(keep)
+        command(*SMALL, *(() if keep else ("--no-keep-runs",)), out=out)
+        assert len(read_runs(out)) == 10
+        folders[keep] = len(list((out / "runs").glob("*/group.json")))
+    assert folders == {True: 2, False: 0}
+
+
+def test_a_directory_that_another_process_has_just_made_a_tables_is_no_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args, glob = TableArgs(table="dara"), Path.glob
+
+    def late(self: Path, pattern: str) -> object:
+        monkeypatch.setattr(Path, "glob", glob)
+        claim(tmp_path, args)
+        return glob(self, pattern)
+
+    monkeypatch.setattr(Path, "glob", late)
+    claim(tmp_path, args)
+    assert (tmp_path / "table.json").exists()
 
 
 def test_data_that_are_not_finite_lose_their_own_cells_alone(script: Script, command: Command) -> None:

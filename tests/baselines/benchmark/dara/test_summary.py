@@ -79,13 +79,41 @@ def test_what_algorithms_share_of_a_seed_is_not_counted_as_often_as_there_are_al
 def test_a_mean_of_means_has_an_interval_by_seeds_within_cells() -> None:
     rng = np.random.default_rng(0)
     cells = [rng.normal(mean, 1.0, size=20) for mean in (0.0, 100.0)]
-    found = mean_of_means(cells, [one[None] for one in cells])
+    found = mean_of_means([one[None] for one in cells])
     deviation = np.sqrt(2 / 20) / 2
     assert found.value == pytest.approx(np.mean(cells))
     assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.3)
     few = [np.zeros(3), np.full(1, 4.0)]
-    alone = mean_of_means(few, [one[None] for one in few])
+    alone = mean_of_means([one[None] for one in few])
     assert (alone.value, alone.low) == (2.0, None)
+
+
+def test_a_mean_lies_in_its_interval_where_algorithms_have_other_seeds() -> None:
+    gains = {
+        (PAIR, "medium", "cql"): dict(enumerate((50.0, 50.0, 50.0, 0.0, 0.0))),
+        (PAIR, "medium", "awr"): {3: 0.0, 4: 0.0},
+    }
+    everything = verdicts_of(gains)[-1]
+    assert everything.gain == pytest.approx((30.0 + 0.0) / 2)
+    assert everything.low < everything.gain < everything.high
+
+
+def test_a_run_that_diverged_is_in_no_mean_and_is_told(tmp_path: Path) -> None:
+    lost = float("nan")
+    rows = [
+        *(row(score, "1T+10S", seed) for seed, score in enumerate((10.0, lost, 30.0))),
+        *(row(score, "1T+10S-dara", seed) for seed, score in enumerate((14.0, 20.0, lost))),
+        row(lost, "10T", 0),
+    ]
+    assert differences(rows) == {(PAIR, "medium", "awr"): {0: 4.0}}
+    scores = {one.amount: one for one in scores_of(rows, {})}
+    assert (scores["1T+10S"].score, scores["1T+10S"].seeds, scores["1T+10S"].diverged) == (20.0, 3, 1)
+    claim(tmp_path, TableArgs(table="dara"))
+    add_rows(tmp_path, rows)
+    report(tmp_path)
+    page = (tmp_path / "table.md").read_text()
+    assert "| diverged | 20.0 ± 14.1, 1 diverged | 17.0 ± 4.2, 1 diverged | +4.0 |" in page
+    assert "has diverged, and is in no mean" in page
 
 
 def test_scores_are_means_over_seeds_beside_the_papers() -> None:
