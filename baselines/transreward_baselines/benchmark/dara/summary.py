@@ -92,7 +92,7 @@ def scores_of(rows: Iterable[Row], published: Mapping[Key, float]) -> list[Score
 
 def _score(rows: Sequence[Row], published: float | None) -> Score:
     """Return what the runs of an entry come to."""
-    sound = [row for row in rows if math.isfinite(row.score)]
+    sound = [row for row in rows if math.isfinite(row.return_mean)]
     return Score(
         pair=rows[0].pair,
         quality=rows[0].quality,

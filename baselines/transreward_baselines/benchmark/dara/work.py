@@ -38,7 +38,12 @@ def train_all(args: TableArgs) -> int:
                 except Exception as error:
                     bar.write(f"{group}: {type(error).__name__}: {error}")
                     if not _divided(queue, group, error):
-                        _tell(args, f"{group}: {traceback.format_exc()}")
+                        kept = (
+                            f"What it came to is kept in {queue.folder(group)}.\n"
+                            if queue.has_checkpoint(group)
+                            else ""
+                        )
+                        _tell(args, f"{group}: {traceback.format_exc()}{kept}")
                 else:
                     add_rows(args.out, rows)
                     if not args.keep_runs:

@@ -136,9 +136,10 @@ def test_what_is_trained_outlives_a_full_disk(
     script.fail = full
     words = ("--amounts", "10T", *SMALL)
     assert "2 of 2 runs failed" in command(*words, code=2)
-    assert "No space left on device" in (tmp_path / "table" / "failures.txt").read_text()
     kept = list((tmp_path / "table" / "runs").glob("*/target/checkpoint-4"))
     assert len(kept) == 1
+    told = (tmp_path / "table" / "failures.txt").read_text()
+    assert f"No space left on device\nWhat it came to is kept in {kept[0].parents[1]}." in told
 
     def no_room(directory: Path, rows: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
