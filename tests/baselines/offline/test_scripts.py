@@ -17,6 +17,7 @@ from torch._dynamo.utils import counters
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
+from transreward_baselines.offline import evaluation
 from transreward_baselines.offline.agent import Prepares, Schedules
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.evaluation import OfflineEvaluation, evaluate
@@ -292,6 +293,15 @@ def test_a_run_that_diverges_is_told_and_costs_the_others_nothing(
     assert [row.seed for row in rows if math.isnan(row.return_mean)] == [4] * (2 if finetune_steps else 1)
     assert [row for row in timeless(rows) if row.seed == 3] == [row for row in timeless(sound) if row.seed == 3]
     assert td3_bc.main(dataclasses.replace(args, out=tmp_path / "lost"))[-1].seed == 4
+
+
+def test_evaluations_take_no_more_threads_than_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, threads = evaluation.make_lanes, []
+    monkeypatch.setattr(
+        evaluation, "make_lanes", lambda *args, **more: threads.append(more["threads"]) or make(*args, **more)
+    )
+    awr.main(args_of(awr, out=tmp_path / "run"))
+    assert threads == [1, 1]
 
 
 def test_evaluations_are_told_unless_they_are_not_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
