@@ -1,11 +1,7 @@
 """All offline scripts: a run among others is the run alone, resumes as if nothing had been, and learns what pays."""
 
 import dataclasses
-import functools
-import json
-import math
 import shutil
-from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,11 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch._dynamo.utils import counters
 
 from tests.baselines.offline.conftest import FIRST, PAIR, SECOND, write_dataset
 from transreward_baselines import awr, bcq, bear, brac_p, cql, iql, mabe, mopo, td3_bc
-from transreward_baselines.offline import evaluation
 from transreward_baselines.offline.agent import Prepares, Schedules
 from transreward_baselines.offline.data import OfflineData
 from transreward_baselines.offline.evaluation import OfflineEvaluation, evaluate
@@ -25,7 +19,6 @@ from transreward_baselines.offline.streams import Streams
 from transreward_baselines.results import read_rows
 from transreward_baselines.run_directory import RunDirectoryError, checkpoints
 from transreward_baselines.script import run_script
-from transreward_envs import get_pair
 from transreward_wrappers.storage import load_tensors
 
 CPU = torch.device("cpu")
@@ -165,29 +158,6 @@ def test_a_command_trains_evaluates_and_goes_on_as_if_it_had_not_stopped(script:
     assert len(read_rows(tmp_path / "parts", OfflineEvaluation)) == 8
 
 
-@pytest.mark.parametrize(
-    "script",
-    [script if script in (td3_bc, iql, awr) else pytest.param(script, marks=pytest.mark.slow) for script in SCRIPTS],
-)
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # which PyTorch hides where warnings are shown
-def test_a_compiled_step_is_the_step(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = functools.partial(torch.compile, backend="aot_eager")  # traced as ever; needs no compiler of C++
-    monkeypatch.setattr(torch, "compile", compiler)
-    torch.compiler.reset()
-    counters.clear()
-    graphs, told = [], []
-    for name, compiled in {"plain": False, "compiled": True}.items():
-        args = args_of(script, data=(FIRST, SECOND), out=tmp_path / name, compile=compiled)
-        script.main(args)
-        graphs.append(counters["stats"]["unique_graphs"])
-        told.append(load_tensors(checkpoints(tmp_path / name)[-1] / "agent.safetensors")[0])
-    assert graphs[0] == 0 < graphs[1]
-    assert not counters["recompile_limit"]
-    assert told[0].keys() == told[1].keys()
-    for name, tensor in told[0].items():
-        torch.testing.assert_close(told[1][name], tensor, rtol=1e-4, atol=1e-5)
-
-
 @every_script
 def test_a_run_that_is_done_is_not_trained_again(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -244,64 +214,6 @@ def test_runs_start_from_runs_of_their_own_kind(tmp_path: Path) -> None:
     shutil.rmtree(checkpoints(tmp_path / "first")[-1])
     with pytest.raises(RunDirectoryError, match="has none yet. Train these runs first"):
         awr.main(args_of(awr, out=tmp_path / "second", start=tmp_path / "first"))
-
-
-def test_data_of_another_pair_is_refused(tmp_path: Path, datasets: Path) -> None:
-    name = "tests/own-v0"
-    write_dataset(datasets, name, about={"pair": get_pair("InvertedPendulum-mass-2.0").to_json(), "domain": "target"})
-    with pytest.raises(
-        ValueError, match=r"of one of .* domains; tests/own-v0 is of the target of InvertedPendulum-mass-2.0"
-    ):
-        awr.main(args_of(awr, data=(f"{FIRST}+{name}",), out=tmp_path / "run"))
-    plain = {"pair": get_pair("InvertedPendulum-mass-2.0").to_json(), "domain": "source"}
-    write_dataset(datasets, "tests/plain-v0", about=plain)
-    awr.main(args_of(awr, data=("tests/plain-v0",), out=tmp_path / "run", updates=1))  # the plain robot is theirs too
-
-
-def test_data_of_another_robot_is_refused_though_they_do_not_say_whose_they_are(tmp_path: Path, datasets: Path) -> None:
-    write_dataset(datasets, "tests/wide-v0", size=5)
-    with pytest.raises(
-        ValueError, match=r"of InvertedPendulum, .* have \(4, 1\) numbers; those of tests/wide-v0, .* have \(5, 1\)"
-    ):
-        awr.main(args_of(awr, data=("tests/wide-v0",), out=tmp_path / "run"))
-    assert not (tmp_path / "run").exists(), "what cannot be run takes no directory"
-    metadata = datasets / FIRST / "data" / "metadata.json"
-    for spec, refused in (("Reacher-v5", True), ("InvertedPendulum-v4", False), ("Somebody/Else-v0", False)):
-        metadata.write_text(json.dumps({**json.loads(metadata.read_text()), "env_spec": json.dumps({"id": spec})}))
-        with pytest.raises(ValueError, match="those of .*first-v0, of Reacher") if refused else nullcontext():
-            awr.main(args_of(awr, out=tmp_path / "run", updates=1))
-
-
-@pytest.mark.parametrize("finetune_steps", [0, 5])
-def test_a_run_that_diverges_is_told_and_costs_the_others_nothing(
-    finetune_steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    args = args_of(td3_bc, seeds=(3, 4), out=tmp_path / "sound", finetune_steps=finetune_steps)
-    sound = td3_bc.main(args)
-    update = td3_bc.TD3BC.update
-
-    def diverging(self: Any, batch: Any, step: int) -> Any:
-        if step == 15:
-            with torch.no_grad():
-                self.networks["actor"].weights[0][1] = math.nan
-        return update(self, batch, step)
-
-    monkeypatch.setattr(td3_bc.TD3BC, "update", diverging)
-    with pytest.warns(UserWarning, match="run of seed 4 on .*first-v0 has diverged: after 20 gradient steps") as told:
-        rows = td3_bc.main(dataclasses.replace(args, out=tmp_path / "lost"))
-    assert len(told) == 1
-    assert [row.seed for row in rows if math.isnan(row.return_mean)] == [4] * (2 if finetune_steps else 1)
-    assert [row for row in timeless(rows) if row.seed == 3] == [row for row in timeless(sound) if row.seed == 3]
-    assert td3_bc.main(dataclasses.replace(args, out=tmp_path / "lost"))[-1].seed == 4
-
-
-def test_evaluations_take_no_more_threads_than_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make, threads = evaluation.make_lanes, []
-    monkeypatch.setattr(
-        evaluation, "make_lanes", lambda *args, **more: threads.append(more["threads"]) or make(*args, **more)
-    )
-    awr.main(args_of(awr, out=tmp_path / "run"))
-    assert threads == [1, 1]
 
 
 def test_evaluations_are_told_unless_they_are_not_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
