@@ -34,7 +34,7 @@ class Row:
 
     return_mean: float
     return_std: float
-    """Over the episodes."""
+    """Over the episodes. All three are NaN of a run that has diverged."""
 
     episodes: int
 
