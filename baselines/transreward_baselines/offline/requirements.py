@@ -55,7 +55,9 @@ def require_of_pair(sets: Mapping[str, Dataset], pair: Pair) -> None:
 
 
 def _robot_of(dataset: Dataset) -> str | None:
-    """Return the name of the robot that data of Gymnasium's own tasks, such as Minari's, are of."""
+    """Return the name of the robot that data say they are of: by their pair, or by Gymnasium's id, as Minari's do."""
+    if "pair" in dataset.about and "domain" in dataset.about:
+        return Pair.from_json(dataset.about["pair"]).robot_of(dataset.about["domain"]).name
     stock = str(json.loads(dataset.metadata.get("env_spec") or "{}").get("id", "")).rpartition("-v")[0]
     return stock if stock in ROBOTS else None
 

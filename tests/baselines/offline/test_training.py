@@ -36,6 +36,10 @@ def test_data_of_another_robot_is_refused_though_they_do_not_say_whose_they_are(
     ):
         awr.main(args_of(awr, data=("tests/wide-v0",), out=tmp_path / "run"))
     assert not (tmp_path / "run").exists(), "what cannot be run takes no directory"
+    reacher = {"pair": get_pair("Reacher-mass-2.0").to_json(), "domain": "source"}
+    write_dataset(datasets, "tests/reacher-v0", about=reacher)
+    with pytest.raises(ValueError, match="those of tests/reacher-v0, of Reacher, have"):
+        awr.main(args_of(awr, data=("tests/reacher-v0",), out=tmp_path / "run"))
     metadata = datasets / FIRST / "data" / "metadata.json"
     for spec, refused in (("Reacher-v5", True), ("InvertedPendulum-v4", False), ("Somebody/Else-v0", False)):
         metadata.write_text(json.dumps({**json.loads(metadata.read_text()), "env_spec": json.dumps({"id": spec})}))
